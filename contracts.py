@@ -1,0 +1,275 @@
+"""The words of the domain as types: frozen dataclasses, enums, and the Protocols through which rooms meet.
+
+Standard library only (numpy appears in annotations alone), so that importing this costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats: TypeAlias = npt.NDArray[np.float32]
+    Rows: TypeAlias = npt.NDArray[np.int64]
+
+Role: TypeAlias = Literal["document", "query"]
+
+
+class Modality(StrEnum):
+    """What kind of thing a segment is. An open set: a model says which of them it knows."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    AUDIO = "audio"
+    DEPTH = "depth"
+    VIDEO = "video"
+    THERMAL = "thermal"
+    IMU = "imu"
+
+
+class Unit(StrEnum):
+    """What a span counts."""
+
+    WHOLE = "whole"
+    SECONDS = "s"
+    CHARACTERS = "char"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The part of a file that a segment covers: [start, end) in `unit`; a whole file has 0, 0, WHOLE."""
+
+    start: float = 0.0
+    end: float = 0.0
+    unit: Unit = Unit.WHOLE
+
+
+# ---------------------------------------------------------------- media
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a decoder stops: bytes of the file, pixels of a picture, seconds of work on one file."""
+
+    max_bytes: int = 4 << 30
+    max_pixels: int = 200_000_000
+    max_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeHint:
+    """What the consumer needs, so that a decoder can do less: every field is a request, not a promise.
+
+    min_side: shorter side in pixels that is still enough (JPEG draft mode), 0 for full size.
+    rate_hz: sample rate of the audio handed out. window_s, hop_s: how recordings are cut.
+    passage_chars: the most characters of one text segment. depth_unit: metres a raw depth unit stands
+    for, None to follow the format's convention (millimetres in 16-bit PNG, metres in floating point).
+    """
+
+    min_side: int = 0
+    rate_hz: int = 16_000
+    window_s: float = 10.0
+    hop_s: float = 10.0
+    passage_chars: int = 600
+    depth_unit: float | None = None
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """One segment, decoded.
+
+    data: image uint8 (H, W, 3) RGB | audio float32 (N,) mono at the hint's rate, -1 to 1 | text str |
+    depth float32 (H, W) in metres, NaN where nothing was measured.
+    excerpt: for people, at most 200 characters: the start of a passage, else empty.
+    """
+
+    modality: Modality
+    span: Span
+    data: Any
+    excerpt: str = ""
+
+
+# ---------------------------------------------------------------- models
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model is and what may be done with it. Two vectors compare only under one `fingerprint`."""
+
+    name: str
+    fingerprint: str
+    dim: int
+    modalities: tuple[Modality, ...]
+    licence: str
+    commercial_use: Literal["yes", "no", "check"]
+    size_bytes: int
+    source: str
+
+
+class Preparer(Protocol):
+    """Decoded data -> what the model's tower takes. Small, picklable, no weights: it runs in worker processes."""
+
+    @property
+    def hint(self) -> DecodeHint:
+        """What the decoder should hand out for this tower."""
+
+    def __call__(self, data: Any) -> Any:
+        """One item of `Decoded.data` -> one prepared item (an array, or a str for text)."""
+
+
+class Embedder(Protocol):
+    """A model: prepared items -> unit vectors in one space."""
+
+    @property
+    def card(self) -> ModelCard:
+        """Name, fingerprint, dimension, modalities, licence."""
+
+    def preparer(self, modality: Modality) -> Preparer:
+        """Raises ModalityNotSupported."""
+
+    def embed(
+        self,
+        modality: Modality,
+        prepared: Sequence[Any],
+        *,
+        role: Role = "document",
+        target: Modality | None = None,
+    ) -> Floats:
+        """Unit-length rows, (len(prepared), card.dim) float32, in order. `target`: what the query looks for,
+        for models with a head per target. Raises ModalityNotSupported."""
+
+
+# ---------------------------------------------------------------- files and segments
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFile:
+    """What a scan knows without opening the file. `path` is relative to root number `root`, '/'-separated,
+    undecodable bytes as surrogates (os.fsdecode)."""
+
+    root: int
+    path: str
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class FileState(StrEnum):
+    """ok: its segments are searchable. failed: it has a Problem. missing: its root or folder could not be
+    read at the last run, so nothing is known; its segments stay."""
+
+    OK = "ok"
+    FAILED = "failed"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a file was skipped. code: short and stable; stage: sniff, read, decode, prepare or embed."""
+
+    code: str
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file as the catalog knows it."""
+
+    file_id: int
+    root: int
+    path: str
+    size: int
+    mtime_ns: int
+    inode: int
+    content_hash: bytes
+    modality: Modality | None
+    state: FileState
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The thing that has a vector and that a hit points at."""
+
+    segment_id: int
+    file_id: int
+    modality: Modality
+    span: Span
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one indexing run did. `skipped` counts new problems by code; known ones do not count."""
+
+    seen: int
+    new: int
+    changed: int
+    moved: int
+    gone: int
+    unchanged: int
+    embedded: int
+    segments: int
+    skipped: dict[str, int]
+    seconds: float
+    interrupted: bool
+
+
+# ---------------------------------------------------------------- stores
+
+
+class VectorStore(Protocol):
+    """A vector index derived from the catalog. Higher scores are better; scores are cosines."""
+
+    def search(self, queries: Floats, k: int, allow: Rows | None = None) -> tuple[Floats, Rows]:
+        """queries (n, dim) float32 unit rows -> scores (n, k) float32, rows (n, k) int64, best first.
+
+        allow: sorted rows that may be returned, None for all; honoured inside the search, so k hits come
+        back as long as k exist. Unused slots hold row -1 and score -inf. Equal scores: lower row first.
+        """
+
+    def close(self) -> None:
+        """Let go of files; safe to call twice."""
+
+
+# ---------------------------------------------------------------- search
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryPart:
+    """One weighted part of a query: words, or decoded media. A negative weight subtracts."""
+
+    modality: Modality
+    data: Any
+    weight: float = 1.0
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which segments may answer: of these modalities (None: all), below this absolute folder (None: all)."""
+
+    modalities: frozenset[Modality] | None = None
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One result. score: cosine of query and segment. path: absolute. `segment_id` is stable in the index."""
+
+    rank: int
+    score: float
+    modality: Modality
+    path: str
+    span: Span
+    file_id: int
+    segment_id: int
+    model: str
+    excerpt: str = ""

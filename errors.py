@@ -1,0 +1,185 @@
+"""The one exception tree: what went wrong, what to do about it, and the exit code it ends with.
+
+    AnyseekError
+      UsageError            2   a wrong call: unknown value, a file where a folder is needed, k below 1
+      IndexNotFound        10   no index here
+      IndexLocked          11   another writer holds the index (readers go on)
+      OtherModel           12   the index was made by another model
+      NewerFormat          13   the index was made by a newer Anyseek
+      IndexDamaged         14   the catalog or the vectors cannot be trusted
+      ModelNotFound        20   the model is not on this disk, or no such model
+      LicenceNotAccepted   21   the weights' licence was not accepted
+      DownloadFailed       22   the weights could not be fetched
+      ModalityNotSupported 23   the model has no tower for that modality
+      StoreUnreachable     30   the vector store does not answer
+      StoreRefused         31   the vector store answered no
+      QueryFileError       40   a query file is missing, broken or empty
+      RootUnavailable      41   an indexed folder is gone or empty (an unplugged drive?)
+      DiskFull             50   no space left while writing
+      ReadOnlyIndex        51   the index cannot be written
+      MissingExtra         60   an optional package is needed; the hint installs it
+      MediaError            -   one file cannot be decoded; in an index it becomes a Problem
+
+Exit codes 0 (done), 1 (a bug of ours), 3 (done, but this run met new unreadable files), 130 (Ctrl-C) and
+143 (terminated) belong to no exception. Codes may be added; treat an unknown one as a failure.
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_BUG = 1
+EXIT_NEW_PROBLEMS = 3
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+class AnyseekError(Exception):
+    """Something a person can act on: one sentence (`str(error)`), a `hint`, a `code`, an `exit_code`."""
+
+    code = "error"
+    exit_code = EXIT_BUG
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[type[AnyseekError], tuple[str, ...]]:
+        # Errors cross process boundaries; the default would lose the hint.
+        return type(self), (self.message, self.hint)
+
+
+class UsageError(AnyseekError):
+    """A wrong call: an unknown value, a file where a folder is needed, `k` below 1."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class IndexNotFound(AnyseekError):
+    """There is no index in this folder or above it."""
+
+    code = "no-index"
+    exit_code = 10
+
+
+class IndexLocked(AnyseekError):
+    """Another writer holds the index; the message names its process and host."""
+
+    code = "locked"
+    exit_code = 11
+
+
+class OtherModel(AnyseekError):
+    """The index was made by another model, or by another version of this one."""
+
+    code = "other-model"
+    exit_code = 12
+
+
+class NewerFormat(AnyseekError):
+    """The index was made by a newer Anyseek."""
+
+    code = "newer-format"
+    exit_code = 13
+
+
+class IndexDamaged(AnyseekError):
+    """The catalog or the vector file cannot be trusted."""
+
+    code = "damaged"
+    exit_code = 14
+
+
+class ModelNotFound(AnyseekError):
+    """No such model, or its weights are not on this disk."""
+
+    code = "no-model"
+    exit_code = 20
+
+
+class LicenceNotAccepted(AnyseekError):
+    """The weights' licence has to be accepted before they are fetched."""
+
+    code = "licence"
+    exit_code = 21
+
+
+class DownloadFailed(AnyseekError):
+    """The weights could not be fetched."""
+
+    code = "download"
+    exit_code = 22
+
+
+class ModalityNotSupported(AnyseekError):
+    """The model has no tower for a modality that was asked for."""
+
+    code = "no-tower"
+    exit_code = 23
+
+
+class StoreUnreachable(AnyseekError):
+    """The vector store does not answer."""
+
+    code = "store-unreachable"
+    exit_code = 30
+
+
+class StoreRefused(AnyseekError):
+    """The vector store answered, and the answer was no."""
+
+    code = "store-refused"
+    exit_code = 31
+
+
+class QueryFileError(AnyseekError):
+    """A file given as a query is missing, broken or empty."""
+
+    code = "query-file"
+    exit_code = 40
+
+
+class RootUnavailable(AnyseekError):
+    """An indexed folder is gone or empty; nothing was deleted because of it."""
+
+    code = "root-unavailable"
+    exit_code = 41
+
+
+class DiskFull(AnyseekError):
+    """There was no space left while writing; what was committed before is whole."""
+
+    code = "disk-full"
+    exit_code = 50
+
+
+class ReadOnlyIndex(AnyseekError):
+    """The index lies where this user cannot write."""
+
+    code = "read-only"
+    exit_code = 51
+
+
+class MissingExtra(AnyseekError):
+    """An optional package is needed; the hint is the command that installs it."""
+
+    code = "missing-extra"
+    exit_code = 60
+
+
+class MediaError(AnyseekError):
+    """One file cannot be decoded. `reason` is a short, stable word: the catalog groups problems by it.
+
+    It never leaves the indexer, where it becomes a `Problem`; for a query file it becomes `QueryFileError`.
+    """
+
+    code = "media"
+    exit_code = QueryFileError.exit_code
+
+    def __init__(self, message: str, reason: str = "broken", hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[MediaError], tuple[str, ...]]:
+        return type(self), (self.message, self.reason, self.hint)

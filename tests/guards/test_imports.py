@@ -1,0 +1,36 @@
+"""DESIGN's table of who may import whom is held by tools; these tests hold the tools."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ["search", "indexer", "embedders", "stores", "media", "cli", "errors", "contracts", "api", "render"]
+
+
+def test_rooms_import_in_one_direction() -> None:
+    lint = Path(sys.executable).with_name("lint-imports")
+    run = subprocess.run([str(lint), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_bare_folder_names_are_refused_by_the_linter(room: str) -> None:
+    ruff = Path(sys.executable).with_name("ruff")
+    command = [str(ruff), "check", "--select", "TID251", "--stdin-filename", "search/sample.py", "-"]
+    run = subprocess.run(
+        command, cwd=ROOT, input=f"import {room}\n", capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert f"anyseek.{room}" in run.stdout
+
+
+def test_importing_the_package_loads_no_library() -> None:
+    code = "import sys, anyseek; print(sorted({m.split('.')[0] for m in sys.modules}))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for heavy in ("numpy", "PIL", "onnxruntime", "torch", "rich", "typer", "pebble", "soundfile"):
+        assert f"'{heavy}'" not in run.stdout

@@ -1,0 +1,139 @@
+"""NumPy files, read by their headers first: nothing pickled is ever loaded, nothing too large allocated."""
+
+from __future__ import annotations
+
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from anyseek.contracts import Limits
+from anyseek.errors import MediaError
+from anyseek.media.limits import check_pixels, damaged
+from anyseek.media.source import Source
+
+_DAMAGE = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    SyntaxError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+    AttributeError,
+    struct.error,
+    tokenize.TokenError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+
+
+def is_depth_npy(source: Source) -> bool:
+    """Whether the file is one two-dimensional array of numbers. Raises MediaError pickled, broken."""
+    with _mapped(source, "NumPy array"):
+        return _is_depth(source, _header(source.rewound()))
+
+
+def depth_member(source: Source) -> str | None:
+    """The archive's array to read: two-dimensional numbers, one called depth first.
+
+    Raises MediaError pickled when nothing else is in it, broken.
+    """
+    with _mapped(source, "NumPy archive"), zipfile.ZipFile(source.rewound()) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".npy")]
+        names.sort(key=lambda name: not name.lower().startswith("depth"))  # stable: else as stored
+        pickled: MediaError | None = None
+        for name in names:
+            try:
+                with archive.open(name) as member:
+                    if _is_depth(source, _header(member)):
+                        return name
+            except MediaError as error:
+                pickled = error
+    if pickled is not None:
+        raise pickled
+    return None
+
+
+def load_npy(source: Source, limits: Limits) -> npt.NDArray[Any]:
+    """The array of an .npy file. Raises MediaError."""
+    with _mapped(source, "NumPy array"):
+        header = _header(source.rewound())
+        return _load(source, source.rewound(), header, limits)
+
+
+def load_npz(source: Source, limits: Limits) -> npt.NDArray[Any]:
+    """The depth array of an .npz file. Raises MediaError."""
+    name = depth_member(source)
+    if name is None:
+        raise MediaError(
+            f"{source.name} holds no two-dimensional array.", "wrong-modality", "Choose another file."
+        )
+    with _mapped(source, "NumPy archive"), zipfile.ZipFile(source.rewound()) as archive:
+        with archive.open(name) as member:
+            header = _header(member)
+        with archive.open(name) as member:
+            return _load(source, member, header, limits)
+
+
+@contextmanager
+def _mapped(source: Source, what: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise MediaError(
+            f"{source.name} needs more memory than a decoder may use.",
+            "out-of-memory",
+            "Make the array smaller.",
+        ) from error
+    except _DAMAGE as error:
+        raise damaged(source.name, what, error) from error
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = npy.read_magic(stream)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    return shape, dtype
+
+
+def _is_depth(source: Source, header: tuple[tuple[int, ...], np.dtype[Any]]) -> bool:
+    shape, dtype = header
+    if dtype.hasobject:
+        raise MediaError(
+            f"{source.name} holds pickled objects, which could run any program.",
+            "pickled",
+            "Save the array with a plain number type.",
+        )
+    return len(shape) == 2 and dtype.kind in "iuf"
+
+
+def _load(
+    source: Source, stream: IO[bytes], header: tuple[tuple[int, ...], np.dtype[Any]], limits: Limits
+) -> npt.NDArray[Any]:
+    shape, dtype = header
+    if not _is_depth(source, header):
+        raise MediaError(
+            f"{source.name} holds an array of shape {shape} and type {dtype}, not a depth map.",
+            "wrong-modality",
+            "A depth map is a two-dimensional array of numbers.",
+        )
+    check_pixels(source.name, shape[1], shape[0], limits)
+    try:
+        array: npt.NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise MediaError(
+            f"{source.name} is cut short: {shape[1]} x {shape[0]} numbers are announced, fewer are there.",
+            "truncated",
+            "Save or copy the file again.",
+        ) from error
+    return array

@@ -1,0 +1,41 @@
+"""An opened file to decoded segments: finds the format, hands over to the modality's reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from anyseek.contracts import Decoded, DecodeHint, Modality
+from anyseek.errors import MediaError
+from anyseek.media.formats import READERS, Found
+from anyseek.media.limits import check_bytes
+from anyseek.media.sniffing import identify
+from anyseek.media.source import Source
+
+# Formats that can be read as another modality than their content suggests, when the caller says so.
+_ALSO = {(Modality.DEPTH, Modality.IMAGE), (Modality.IMAGE, Modality.DEPTH)}
+
+
+def decode_source(
+    source: Source,
+    modality: Modality,
+    hint: DecodeHint,
+    first: int = 0,
+    count: int | None = None,
+    found: Found | None = None,
+) -> Iterator[Decoded]:
+    """Segments `first` to `first + count`, in order. Raises MediaError."""
+    check_bytes(source.name, source.facts.size, hint.limits)
+    found = found or identify(source, modality)
+    if found is None:
+        raise MediaError(f"{source.name} is no file of {modality}.", "wrong-modality", "Choose another file.")
+    if found.modality is not modality:
+        if (found.modality, modality) not in _ALSO:
+            raise MediaError(
+                f"{source.name} holds {found.modality}, not {modality}.",
+                "wrong-modality",
+                "Choose another file.",
+            )
+        found = Found(found.format, modality)
+    source.load()
+    yield from import_module(READERS[modality]).decode(source, found, hint, first, count)

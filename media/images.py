@@ -1,0 +1,209 @@
+"""Pictures, by Pillow: whatever the file stores comes out as upright 8-bit RGB on white."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError, features
+
+from anyseek.contracts import Decoded, DecodeHint, Limits, Modality, Span
+from anyseek.errors import MediaError
+from anyseek.media import peek
+from anyseek.media.formats import Found
+from anyseek.media.limits import check_pixels, damaged, missing_reader
+from anyseek.media.source import Source
+
+# What Pillow's readers raise on damaged files, beside OSError: seen under fuzzing, each of them.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RuntimeError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION = 0x0112
+_guard = Lock()
+
+
+def decode(
+    source: Source, found: Found, hint: DecodeHint, first: int = 0, count: int | None = None
+) -> Iterator[Decoded]:
+    """One segment: uint8 (H, W, 3) RGB. Of an animation or a stack of pages, the first."""
+    if first == 0 and count != 0:
+        with opened(source, found, hint.limits) as picture:
+            if hint.min_side:
+                picture.draft("RGB", (hint.min_side, hint.min_side))
+            pixels = _rgb(picture)
+        yield Decoded(Modality.IMAGE, Span(), pixels)
+
+
+def upright_rgb(picture: Image.Image) -> npt.NDArray[np.uint8]:
+    """A Pillow picture of any mode as uint8 (H, W, 3) RGB. Raises MediaError when it cannot be loaded."""
+    with _problems_of("The picture", picture.format or "picture"):
+        return _rgb(picture)
+
+
+@contextmanager
+def opened(source: Source, found: Found, limits: Limits) -> Iterator[Image.Image]:
+    """The picture, its header read and its pixel count checked, its pixels not yet decoded.
+
+    What goes wrong while it is in use becomes a MediaError.
+    """
+    with _problems_of(source.name, found.format.name):
+        if found.format.name == "PNG":
+            _check_png_sums(source.rewound())
+        _check_webp(source, found, limits)
+        with _open(source, found) as picture:
+            check_pixels(source.name, *picture.size, limits)
+            yield picture
+
+
+@contextmanager
+def _problems_of(name: str, format_name: str) -> Iterator[None]:
+    """Pillow's errors as MediaError. What it only warns of is let pass: damaged EXIF, odd TIFF tags, palettes
+    with transparency change no pixel."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        try:
+            yield
+        except MemoryError as error:
+            raise MediaError(
+                f"{name} needs more memory than a decoder may use.",
+                "out-of-memory",
+                "Scale the picture down.",
+            ) from error
+        except _DAMAGE as error:
+            raise _problem(name, format_name, error) from error
+
+
+def _open(source: Source, found: Found) -> Image.Image:
+    library, name = found.format.library, source.name
+    stream = source.rewound()
+    if library == "HEIF":
+        try:
+            from pillow_heif import HeifImageFile
+        except ImportError as error:
+            raise missing_reader(name, "a HEIC picture", "heic", "pillow-heif") from error
+        heif: Image.Image = HeifImageFile(stream)  # type: ignore[no-untyped-call]
+        return heif
+    if library == "AVIF" and not features.check("avif"):
+        raise MediaError(
+            f"{name} is an AVIF picture, and this Pillow was built without its reader.",
+            "missing-reader",
+            "pip install --upgrade pillow",
+        )
+    if found.format.modality is not Modality.IMAGE:
+        raise MediaError(
+            f"{name} is {found.format.name}, which is not a picture.",
+            "wrong-modality",
+            "Choose another file.",
+        )
+    return _header(stream, library)
+
+
+def _header(stream: BinaryIO, library: str) -> Image.Image:
+    """Read by that reader alone: a file cannot choose another (that of EPS runs programs)."""
+    with _guard:
+        pillows_own, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # check_pixels follows at once
+        try:
+            return Image.open(stream, formats=[library])
+        finally:
+            Image.MAX_IMAGE_PIXELS = pillows_own
+
+
+def _check_png_sums(stream: BinaryIO) -> None:
+    """Raises SyntaxError on a wrong checksum: Pillow's decoder skips those of the pixel data."""
+    _header(stream, "PNG").verify()
+
+
+def _check_webp(source: Source, found: Found, limits: Limits) -> None:
+    if found.format.name == "WebP" and (size := peek.webp_size(source.head())):
+        check_pixels(source.name, *size, limits)
+
+
+def _problem(name: str, format_name: str, error: BaseException) -> MediaError:
+    text = str(error)
+    if isinstance(error, EOFError) or "truncated" in text.lower():
+        return MediaError(
+            f"{name} is cut short: its {format_name} data ends before the picture does.",
+            "truncated",
+            "Copy or download the file again.",
+        )
+    if isinstance(error, UnidentifiedImageError):
+        text = "its header cannot be read"
+    return damaged(name, format_name, text)
+
+
+# ---------------------------------------------------------------- to upright RGB
+
+
+def _rgb(picture: Image.Image) -> npt.NDArray[np.uint8]:
+    picture.load()
+    turn = _UPRIGHT.get(_orientation(picture))  # after load: Pillow turns a TIFF by itself, and then says so
+    flat = _on_white(_eight_bit(picture))
+    if turn is not None:
+        flat = flat.transpose(turn)
+    return np.asarray(flat, np.uint8)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """1 to 8; 1 (upright) where EXIF cannot be read."""
+    try:
+        value = picture.getexif().get(_ORIENTATION, 1)
+    except _DAMAGE:
+        return 1  # damaged EXIF says nothing about orientation, and the pixels may be whole
+    return value if isinstance(value, int) else 1
+
+
+def _eight_bit(picture: Image.Image) -> Image.Image:
+    """Modes of more than 8 bits to L, scaled: Pillow's own conversion clips them at 255."""
+    if picture.mode.startswith("I;16"):
+        values = np.asarray(picture).astype(np.uint32)
+        return Image.fromarray(((values * 255 + 32_767) // 65_535).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        return Image.fromarray(_stretched(np.asarray(picture)))
+    return picture
+
+
+def _stretched(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """Numbers without a range of their own: 0 to 1, or 0 to 65535, where they fit, else lowest to highest."""
+    plain = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(plain.min(initial=0)), float(plain.max(initial=0))
+    if low >= 0 and np.issubdtype(values.dtype, np.floating) and high <= 1:
+        high = 1.0
+    elif low >= 0 and np.issubdtype(values.dtype, np.integer) and high <= 65_535:
+        high = 65_535.0
+    scaled = (plain - low) * (255 / (high - low)) if high > low else np.zeros_like(plain)
+    return np.rint(scaled).astype(np.uint8)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.has_transparency_data:
+        seen = picture.convert("RGBA")
+        white = Image.new("RGBA", seen.size, "white")
+        return Image.alpha_composite(white, seen).convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")

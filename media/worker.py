@@ -1,0 +1,299 @@
+"""Decoding where it can be killed: a pool of processes with a time and a memory limit per file.
+
+A worker is a fresh interpreter with a pipe of its own to one thread here. The protocol: send a task, wait at
+most the limit, read the answer; when none comes, the worker is killed and replaced, and that one file has
+its reason. Workers share nothing, so that a death cannot harm another's work: pebble, tried first, broke its
+whole pool when an idle worker was killed. Nor is the caller's script run again in each worker, as by
+multiprocessing's spawn: a plain script without a `__main__` guard works.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import CancelledError, Future
+from multiprocessing.connection import Pipe
+from typing import TYPE_CHECKING
+
+from anyseek.contracts import Limits, Modality, Preparer
+from anyseek.errors import AnyseekError, MediaError, UsageError
+from anyseek.media.child import PreparedFile, PreparedSegment, Setting, Task
+from anyseek.media.source import FileFacts, printable
+
+__all__ = ["DecodePool", "FileFacts", "PreparedFile", "PreparedSegment"]
+
+START_LIMIT_S = 120.0
+"""How long a worker may take to start: Python and the decoders, from a cold and busy disk."""
+
+SEGMENTS_PER_TASK = 32
+
+if TYPE_CHECKING:
+    _Job = tuple[Task, Future[PreparedFile]]
+
+# -P: a file in the current folder must not be taken for a module. The path comes first through the pipe.
+_BOOT = (
+    "import sys; from multiprocessing.connection import Connection; "
+    "pipe = Connection({handle}); sys.path[:] = pipe.recv(); "
+    "from anyseek.media.child import serve; serve(pipe)"
+)
+
+
+class DecodePool:
+    """Context manager: workers start with the first tasks and are killed at the end, done or not.
+
+    preparers: for each modality that is to be decoded, what makes the model's input of it; picklable.
+    workers: how many processes. limits: per file; max_seconds is the time of one task.
+    memory_bytes: how much a worker may allocate beyond what it starts with.
+    segments_per_task: the most segments in one PreparedFile. depth_unit: overrides the preparers' hints.
+    """
+
+    def __init__(
+        self,
+        preparers: Mapping[Modality, Preparer],
+        workers: int = 1,
+        limits: Limits = Limits(),
+        memory_bytes: int = 4 << 30,
+        *,
+        segments_per_task: int = SEGMENTS_PER_TASK,
+        depth_unit: float | None = None,
+    ) -> None:
+        for preparer in preparers.values():
+            if type(preparer).__module__ == "__main__":
+                raise UsageError(
+                    f"The preparer {type(preparer).__name__} is defined in the script that is run, "
+                    "where the decoding processes cannot find it.",
+                    "Move its class to a module and import it.",
+                )
+        self._setting = Setting(dict(preparers), limits, memory_bytes, max(1, segments_per_task), depth_unit)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._n_workers = max(1, workers)
+        self._slots: list[_Slot] = []
+        self._lock = threading.Lock()
+        self._n_open = 0
+        self._is_closed = False
+
+    def __enter__(self) -> DecodePool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def submit(
+        self, path: str, *, first: int = 0, modality: Modality | None = None, hash_only: bool = False
+    ) -> Future[PreparedFile]:
+        """Decode and prepare a file from segment `first` on, as `modality` (None: as what it is found to be).
+
+        hash_only: nothing but the hash and the facts. Returns at once, however much is waiting: the caller
+        bounds what is in flight. The future raises MediaError, or AnyseekError when no worker can be started.
+        """
+        future: Future[PreparedFile] = Future()
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("the pool is closed")
+            self._n_open += 1
+            future.add_done_callback(self._count_down)
+            if len(self._slots) < min(self._n_workers, self._n_open):
+                slot = _Slot(self._setting, self._jobs)
+                self._slots.append(slot)
+                slot.start()
+            self._jobs.put((Task(path, first, modality, hash_only), future))
+        return future
+
+    def close(self) -> None:
+        """Kill the workers; what was not finished is cancelled. Safe to call twice."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        for slot in self._slots:
+            slot.stop()
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is not None:
+                job[1].cancel()
+        for _ in self._slots:
+            self._jobs.put(None)
+        for slot in self._slots:
+            slot.join()
+
+    def _count_down(self, future: Future[PreparedFile]) -> None:
+        with self._lock:
+            self._n_open -= 1
+
+
+class _Slot(threading.Thread):
+    """One place for a worker, and the thread that feeds it."""
+
+    def __init__(self, setting: Setting, jobs: queue.SimpleQueue[_Job | None]) -> None:
+        super().__init__(name="anyseek-decode", daemon=True)
+        self._setting = setting
+        self._jobs = jobs
+        self._worker: _Worker | None = None
+        self._is_stopped = threading.Event()
+
+    def run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            task, future = job
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                outcome = self._outcome(task)
+            except Exception as error:  # noqa: BLE001 - whatever it is, someone waits for the future
+                self._end_worker()
+                outcome = error
+            if self._is_stopped.is_set():
+                outcome = CancelledError()
+            if isinstance(outcome, PreparedFile):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome)
+        self._end_worker()
+
+    def stop(self) -> None:
+        """End the work in hand, from another thread."""
+        self._is_stopped.set()
+        if worker := self._worker:
+            worker.kill()
+
+    def _outcome(self, task: Task) -> PreparedFile | BaseException:
+        if self._is_stopped.is_set():
+            return CancelledError()
+        if self._worker and not self._worker.is_alive():  # it died idle: no file is to blame
+            self._end_worker()
+        try:
+            worker = self._worker or _Worker(self._setting)
+            self._worker = worker
+            if self._is_stopped.is_set():  # between the check above and the start
+                worker.kill()
+            worker.wait_until_ready()
+            return worker.ask(task, self._setting.limits.max_seconds)
+        except _Gone as gone:
+            self._end_worker()
+            return gone.reason
+        except AnyseekError as error:
+            self._end_worker()
+            return error
+
+    def _end_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.end()
+            self._worker = None
+
+
+class _Gone(Exception):
+    """The worker is dead or has to die; `reason` is what its file gets."""
+
+    def __init__(self, reason: MediaError) -> None:
+        super().__init__(reason.message)
+        self.reason = reason
+
+
+class _Worker:
+    """A worker process and our end of its pipe."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._pipe, theirs = Pipe()
+        self._is_ready = False
+        with theirs:
+            self._process = _start_python(_BOOT.format(handle=theirs.fileno()), theirs.fileno())
+        try:
+            self._pipe.send(sys.path)
+            self._pipe.send(setting)
+        except OSError:
+            pass  # it died at once: wait_until_ready says so
+        except Exception as error:
+            self.end()
+            raise UsageError(
+                f"A preparer cannot be sent to the decoding processes: {error}.",
+                "Preparers are small and picklable.",
+            ) from error
+
+    def wait_until_ready(self) -> None:
+        """Raises AnyseekError when the worker does not come to life."""
+        if self._is_ready:
+            return
+        try:
+            is_there = self._pipe.poll(START_LIMIT_S)
+            problem = self._pipe.recv() if is_there else f"no sign of life in {START_LIMIT_S:.0f} s"
+        except (EOFError, OSError):
+            self._process.wait()
+            problem = f"it ended with status {self._process.returncode}"
+        if problem is not None:
+            raise AnyseekError(
+                f"A decoding process could not start: {problem}.",
+                f"Try: {sys.executable} -c 'import anyseek.media.child'",
+            )
+        self._is_ready = True
+
+    def ask(self, task: Task, limit_s: float) -> PreparedFile | BaseException:
+        """The worker's answer. Raises _Gone after limit_s without one, or when the worker dies."""
+        name = printable(os.path.basename(task.path))
+        try:
+            self._pipe.send(task)
+            if not self._pipe.poll(limit_s):
+                raise _Gone(
+                    MediaError(
+                        f"{name} took longer to decode than the limit of {limit_s:g} s.",
+                        "timeout",
+                        "Raise the limit on seconds, or replace the file.",
+                    )
+                )
+            answer: PreparedFile | BaseException = self._pipe.recv()
+            return answer
+        except (EOFError, OSError) as error:
+            self._process.wait()
+            raise _Gone(
+                MediaError(
+                    f"The process that decoded {name} was ended by {_cause(self._process.returncode)}.",
+                    "killed",
+                    "Replace the file, or try it again with --retry-failed.",
+                )
+            ) from error
+
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """At once; the pipe then tells the thread that waits on it."""
+        self._process.kill()
+
+    def end(self) -> None:
+        """Kill and clean up."""
+        self._process.kill()
+        self._process.wait()
+        self._pipe.close()
+
+
+def _start_python(code: str, handle: int) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-c", code],
+            pass_fds=[handle],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # where libjpeg, libsndfile and mpg123 talk to themselves
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            process_group=0,  # Ctrl-C in the terminal reaches the parent alone
+        )
+    except OSError as error:
+        raise AnyseekError(
+            f"A decoding process could not start: {error.strerror or error}.", "Use fewer --workers."
+        ) from error
+
+
+def _cause(status: int) -> str:
+    if status >= 0:
+        return f"itself, with status {status}"
+    try:
+        return f"signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"signal {-status}"

@@ -1,0 +1,38 @@
+"""Texts, made ready for `mini`'s tower: rows of the vocabulary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from anyseek.contracts import DecodeHint
+from anyseek.embedders.mini.wordpiece import WordPiece
+
+VOCABULARY = Path(__file__).with_name("weights") / "vocabulary.txt"
+MOST_TOKENS = 160
+
+
+@cache
+def _word_piece() -> WordPiece:
+    return WordPiece(VOCABULARY)
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareText:
+    """str -> int64 (tokens,): at most `most_tokens` rows of the vocabulary, the two marks included."""
+
+    most_tokens: int = MOST_TOKENS
+
+    @property
+    def hint(self) -> DecodeHint:
+        """Passages of some 600 characters stay below the limit of tokens in ordinary English."""
+        return DecodeHint(passage_chars=600)
+
+    def __call__(self, data: Any) -> npt.NDArray[np.int64]:
+        """See the class."""
+        return np.asarray(_word_piece().rows(str(data), self.most_tokens), np.int64)

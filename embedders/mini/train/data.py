@@ -1,0 +1,100 @@
+"""The training pack: its metadata, its licences, its pictures and depth maps as arrays.
+
+The pack is a folder of tar shards with one `metadata.jsonl`; every item has a key, a source, a split and a
+short licence id. Nothing here knows models.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+OPEN_LICENCES = frozenset(
+    {"cc0-1.0", "mit", "cc-by-2.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "odbl-1.0"}
+)
+"""Licences that let anyone train and share. `nc-research`, `none-stated` and `cc-mixed` are not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of the metadata."""
+
+    key: str
+    kind: str
+    shard: str
+    source: str
+    split: str
+    licence: str
+    labels: tuple[str, ...]
+    captions: tuple[str, ...]
+    scene: str
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Everything that is written about the item: captions first, then labels."""
+        return self.captions + self.labels
+
+
+def _record(line: str) -> Record:
+    row: dict[str, Any] = json.loads(line)
+    return Record(
+        key=row["key"],
+        kind=row["kind"],
+        shard=row["shard"],
+        source=row["source"],
+        split=row["split"],
+        licence=row["licence"],
+        labels=tuple(row.get("labels", ())),
+        captions=tuple(row.get("captions", ())),
+        scene=row.get("scene", ""),
+    )
+
+
+def read_records(media: Path, kind: str, open_only: bool = False) -> list[Record]:
+    """Records of one kind (`image`, `rgbd`, `sound`), in the order of the file; `open_only` keeps OPEN_LICENCES."""
+    lines = (media / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [record for line in lines if (record := _record(line)).kind == kind]
+    return [record for record in records if not open_only or record.licence in OPEN_LICENCES]
+
+
+def read_members(media: Path, records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
+    """(member name, bytes) of every member of the shards that belongs to one of `records`."""
+    keys = {record.key for record in records}
+    for shard in sorted({record.shard for record in records}):
+        with tarfile.open(media / shard) as tar:
+            for member in tar:
+                handle = tar.extractfile(member)
+                if handle is not None and member.name.split(".")[0] in keys:
+                    yield member.name, handle.read()
+
+
+def read_pictures(media: Path, records: Sequence[Record], side: int) -> npt.NDArray[np.uint8]:
+    """Pictures squashed whole to a square: (len(records), side, side, 3) uint8 RGB, in the records' order."""
+    place = {record.key: row for row, record in enumerate(records)}
+    out = np.zeros((len(records), side, side, 3), np.uint8)
+    for name, data in read_members(media, records):
+        if name.endswith(".webp"):
+            picture = Image.open(io.BytesIO(data)).convert("RGB")
+            square = picture.resize((side, side), Image.Resampling.BICUBIC)
+            out[place[name.split(".")[0]]] = np.asarray(square)
+    return out
+
+
+def read_depths(media: Path, records: Sequence[Record]) -> list[npt.NDArray[np.float32]]:
+    """Depth maps in metres, float32 (H, W), NaN where nothing was measured, in the records' order."""
+    found: dict[str, npt.NDArray[np.float32]] = {}
+    for name, data in read_members(media, records):
+        if name.endswith(".depth.png"):
+            metres = np.asarray(Image.open(io.BytesIO(data)), np.float32) / 1000.0
+            metres[metres <= 0] = np.nan
+            found[name.split(".")[0]] = metres
+    return [found[record.key] for record in records]

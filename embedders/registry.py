@@ -1,0 +1,65 @@
+"""The one door to the models: their cards, and the models themselves by name.
+
+A family registers through the entry point group `anyseek.embedders`: a name, and a function without arguments that
+returns an `Entry`. The built-in family is declared there too; it is also listed here, because a cold search must not
+read the metadata of every installed package (a test holds the two equal).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+
+from anyseek.contracts import Embedder, ModelCard
+from anyseek.errors import AnyseekError, ModelNotFound
+
+LOG = logging.getLogger(__name__)
+
+GROUP = "anyseek.embedders"
+BUILT_IN = {"mini": "anyseek.embedders.mini.card:entry"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One model: its card, cheap to have, and the function that loads it."""
+
+    card: ModelCard
+    load: Callable[[], Embedder]
+
+
+def load(name: str) -> Embedder:
+    """The model called `name`. Raises ModelNotFound, naming those that exist."""
+    return _entry(name).load()
+
+
+def cards() -> Iterator[ModelCard]:
+    """The cards of all models that are whole, by name; no weights are read.
+
+    A family whose package is broken is logged and left out, so that one bad plugin does not hide the others.
+    """
+    for name in sorted(_declared()):
+        try:
+            yield _entry(name).card
+        except (ImportError, AttributeError, AnyseekError) as error:
+            LOG.warning("The model %s cannot be used: %s", name, error)
+
+
+def _entry(name: str) -> Entry:
+    place = BUILT_IN.get(name) or _declared().get(name)
+    if place is None:
+        known = ", ".join(sorted(_declared()))
+        raise ModelNotFound(
+            f"There is no model called {name!r}.", f"Models here: {known}. See `anyseek models`."
+        )
+    module, _, function = place.partition(":")
+    found: Entry = getattr(import_module(module), function)()
+    return found
+
+
+def _declared() -> dict[str, str]:
+    """Name -> `module:function` of everything that installed packages declare."""
+    from importlib.metadata import entry_points
+
+    return BUILT_IN | {point.name: point.value for point in entry_points(group=GROUP)}

@@ -14,12 +14,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anyseek.contracts import DecodeHint, Floats, Modality, ModelCard, Preparer, Role
+from anyseek.contracts import DecodeHint, Modality, ModelCard, Preparer, Role
 from anyseek.errors import ModalityNotSupported
+
+if TYPE_CHECKING:
+    from anyseek.contracts import Floats
 
 DIM = 32
 CONCEPTS = ("red", "green", "blue")

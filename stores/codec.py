@@ -1,0 +1,192 @@
+"""Between table rows and records, paths and bytes. Pure, apart from `find_root`, which looks at the disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anyseek.contracts import FileRecord, FileState, Modality, ModelCard, Problem, Report, Segment, Span, Unit
+from anyseek.errors import IndexDamaged
+
+if TYPE_CHECKING:
+    from anyseek.contracts import Rows
+
+FILE_COLUMNS = (
+    "file_id, root, path, size, mtime_ns, inode, content_hash, modality, state,"
+    " problem_code, problem_stage, problem_reason"
+)
+SEGMENT_COLUMNS = "s.segment_id, s.file_id, s.modality, s.start, s.end, s.unit, s.excerpt"
+
+# Looking a member up in a dict is several times faster than calling the enum; 100,000 files feel it.
+_MODALITIES: dict[str | None, Modality | None] = {str(modality): modality for modality in Modality}
+_MODALITIES[None] = None
+_STATES = {str(state): state for state in FileState}
+_UNITS = {str(unit): unit for unit in Unit}
+
+
+def file_record(row: Any) -> FileRecord:
+    """From FILE_COLUMNS."""
+    file_id, root, path, size, mtime_ns, inode, content_hash, modality, state, code, stage, reason = row
+    try:
+        return FileRecord(
+            file_id,
+            root,
+            os.fsdecode(path),
+            size,
+            mtime_ns,
+            unsigned(inode),
+            content_hash,
+            _MODALITIES[modality],
+            _STATES[state],
+            None if code is None else Problem(code, stage, reason),
+        )
+    except (KeyError, TypeError) as error:
+        raise unreadable(f"file {file_id}") from error
+
+
+def segment(row: Any) -> Segment:
+    """From SEGMENT_COLUMNS."""
+    segment_id, file_id, modality, start, end, unit, excerpt = row
+    try:
+        return Segment(segment_id, file_id, Modality(modality), Span(start, end, _UNITS[unit]), excerpt)
+    except (KeyError, ValueError) as error:
+        raise unreadable(f"segment {segment_id}") from error
+
+
+def unreadable(what: str) -> IndexDamaged:
+    """The error for a record that holds what no Anyseek of this format ever wrote."""
+    return IndexDamaged(f"The catalog's record of {what} cannot be read.", "Run `anyseek doctor`.")
+
+
+def modality(name: str) -> Modality:
+    """A modality by its name in a table."""
+    try:
+        return Modality(name)
+    except ValueError as error:
+        raise unreadable("a modality") from error
+
+
+def state(name: str) -> FileState:
+    """A file's state by its name in a table."""
+    try:
+        return FileState(name)
+    except ValueError as error:
+        raise unreadable("a file's state") from error
+
+
+def from_json(text: str) -> Any:
+    """A stored setting."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise unreadable("a setting") from error
+
+
+def report(text: str) -> Report:
+    """A run's report; fields that a later version added are left out."""
+    try:
+        return Report(**{name: value for name, value in json.loads(text).items() if name in Report.__slots__})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise unreadable("a run") from error
+
+
+def row_array(rows: Iterable[Any], *, sort: bool = False) -> Rows:
+    """One-column table rows as an int64 array."""
+    import numpy as np
+
+    try:
+        array = np.fromiter((row for (row,) in rows), np.int64)
+    except (TypeError, ValueError) as error:
+        raise unreadable("a row") from error
+    if sort:
+        array.sort()
+    return array
+
+
+def card_to_json(card: ModelCard) -> str:
+    """As `card_from_json` reads it."""
+    return json.dumps(asdict(card))
+
+
+def card_from_json(text: str) -> ModelCard:
+    """Fields that a later version added are left out, so that its cards can be read."""
+    try:
+        fields = {name: value for name, value in json.loads(text).items() if name in ModelCard.__slots__}
+        fields["modalities"] = tuple(Modality(modality) for modality in fields["modalities"])
+        return ModelCard(**fields)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise unreadable("a model") from error
+
+
+def clean_text(text: str) -> str:
+    """What UTF-8 cannot hold (surrogates of undecodable names) becomes `\\udcXX`: SQLite takes no less."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def signed(number: int) -> int:
+    """A 64-bit inode, which may use the top bit, as SQLite's signed integer."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def unsigned(number: int) -> int:
+    """Undoes `signed`."""
+    return number + (1 << 64) if number < 0 else number
+
+
+# ---------------------------------------------------------------- paths
+
+
+def path_bytes(path: str) -> bytes:
+    """A path as the system spells it; undecodable bytes are surrogates in `path`."""
+    return os.fsencode(path)
+
+
+def absolute_bytes(path: Path) -> bytes:
+    """The absolute path, links left as they are."""
+    return os.fsencode(os.path.abspath(path))
+
+
+def same_folder(one: Path, other: Path) -> bool:
+    """Whether two spellings mean one folder, as far as the disk tells."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return os.path.abspath(one) == os.path.abspath(other)
+
+
+def path_below(folder: bytes, path: bytes) -> bytes | None:
+    """The way from `folder` to `path`, b"" when they are equal, None when `path` is not below it."""
+    if path == folder:
+        return b""
+    stem = folder.rstrip(b"/") + b"/"
+    return path[len(stem) :] if path.startswith(stem) else None
+
+
+def prefix_range(folder: bytes) -> tuple[bytes, bytes]:
+    """Paths below `folder` (b"" for all) are those p with low <= p < high, compared as bytes."""
+    if not folder:
+        return b"", b"\xff" * 5000  # above any path: they have at most 4,096 bytes
+    return folder + b"/", folder + b"0"  # "0" follows "/" in ASCII
+
+
+def relative_root(folder: Path, root: Path) -> bytes | None:
+    """The way from the index folder to a root, None when they lie on different file systems."""
+    try:
+        if os.stat(folder).st_dev != os.stat(root).st_dev:
+            return None
+    except OSError:
+        return None
+    return os.path.relpath(os.fsencode(root), os.fsencode(os.path.realpath(folder)))
+
+
+def find_root(folder: Path, path: bytes, relative: bytes | None) -> Path:
+    """Where a root is now: by its way from the index folder when that leads to a folder, else at `path`."""
+    if relative is not None:
+        moved = os.path.normpath(os.path.join(os.fsencode(os.path.realpath(folder)), relative))
+        if os.path.isdir(moved) or not os.path.isdir(path):
+            return Path(os.fsdecode(moved))
+    return Path(os.fsdecode(path))

@@ -1,0 +1,44 @@
+"""What the catalog tells about itself: frozen records, standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anyseek.contracts import FileState, Modality, ModelCard, Report
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRecord:
+    """One model's vectors in this index.
+
+    rows: vectors written in this generation, deleted ones included; row r lies at byte r * dim * 2.
+    live: how many of them a search may return.
+    """
+
+    space_id: int
+    card: ModelCard
+    generation: int
+    rows: int
+    live: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One indexing run. Times in Unix seconds; `ended` and `report` are None while it runs, and for good
+    when it was killed."""
+
+    run_id: int
+    command: str
+    started: float
+    ended: float | None
+    report: Report | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much an index holds. The modality counts tell what a search can find: missing files are in."""
+
+    files_by_state: dict[FileState, int]
+    files_by_modality: dict[Modality, int]
+    segments_by_modality: dict[Modality, int]
+    problems_by_code: dict[str, int]

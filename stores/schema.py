@@ -1,0 +1,74 @@
+"""The catalog's tables, format 1. A change here is a new format number and a step in migrations.py."""
+
+from __future__ import annotations
+
+FORMAT = 1
+
+APPLICATION_ID = 0x416E7973  # "Anys": `file catalog.sqlite` and we ourselves can tell whose file it is
+
+# roots.path is absolute; roots.relative leads there from the index folder, NULL when there is no such way.
+# files.path is relative to its root, bytes. state 'partial' is the catalog's own: the file's segments come
+# over several transactions and nobody sees it yet. A row with problem_code has failed, whatever its state
+# says meanwhile. embeddings.visible is 1 when a search may return the row; modality is repeated there so
+# that a filter by modality reads one index. embeddings.crc is zlib.crc32 of the row's bytes.
+TABLES = """
+CREATE TABLE index_info (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE roots (root INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, relative BLOB);
+CREATE TABLE spaces (
+    space_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    fingerprint TEXT NOT NULL UNIQUE,
+    dim INTEGER NOT NULL,
+    card TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    live INTEGER NOT NULL
+);
+CREATE TABLE files (
+    file_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    root INTEGER NOT NULL,
+    path BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    content_hash BLOB NOT NULL,
+    modality TEXT,
+    state TEXT NOT NULL,
+    problem_code TEXT,
+    problem_stage TEXT,
+    problem_reason TEXT,
+    change INTEGER NOT NULL,
+    UNIQUE (root, path)
+);
+CREATE INDEX files_by_hash ON files (content_hash);
+CREATE INDEX files_with_problem ON files (problem_code) WHERE problem_code IS NOT NULL;
+CREATE INDEX files_partial ON files (state) WHERE state = 'partial';
+CREATE TABLE segments (
+    segment_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    file_id INTEGER NOT NULL,
+    modality TEXT NOT NULL,
+    start REAL NOT NULL,
+    end REAL NOT NULL,
+    unit TEXT NOT NULL,
+    excerpt TEXT NOT NULL
+);
+CREATE INDEX segments_by_file ON segments (file_id);
+CREATE TABLE embeddings (
+    space_id INTEGER NOT NULL,
+    row INTEGER NOT NULL,
+    segment_id INTEGER NOT NULL,
+    modality TEXT NOT NULL,
+    visible INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    PRIMARY KEY (space_id, row)
+) WITHOUT ROWID;
+CREATE INDEX embeddings_by_segment ON embeddings (segment_id);
+CREATE INDEX embeddings_visible ON embeddings (space_id, visible, modality);
+CREATE TABLE runs (
+    run_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    command TEXT NOT NULL,
+    started REAL NOT NULL,
+    ended REAL,
+    report TEXT
+);
+CREATE TABLE changes (change INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, what TEXT NOT NULL);
+"""

@@ -1,0 +1,28 @@
+"""The sample files of the demo, made once for all the tests that need them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "sample_data"
+
+
+def demo_files(cache: Path) -> Path:
+    """A folder with all samples, smaller renders. Made below `cache` unless these very ones are there."""
+    digest = hashlib.sha256()
+    for path in sorted([*SCRIPTS.glob("*.py"), *SCRIPTS.glob("*.toml")]):
+        if path.stem not in ("demo", "questions", "cards", "sheet"):
+            digest.update(path.read_bytes())
+    folder = cache / digest.hexdigest()[:16]
+    if not folder.is_dir():
+        unfinished = cache / "unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        command = [sys.executable, str(SCRIPTS / "make.py"), str(unfinished), "--quick"]
+        subprocess.run(command, check=True, capture_output=True)
+        unfinished.rename(folder)
+    return folder

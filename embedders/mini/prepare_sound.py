@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -30,15 +31,12 @@ def mel_filters() -> Floats:
     Source: O'Shaughnessy 1987, mel = 1127 ln(1 + f / 700); the shape is HTK's (Young et al., The HTK Book, 5.6).
     """
 
-    def mel(hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        out: npt.NDArray[np.float64] = 1127.0 * np.log1p(hz / 700.0)
-        return out
-
-    edges = np.linspace(*mel(np.array([LOWEST_HZ, HIGHEST_HZ])), BANDS + 2)
-    place = mel(np.fft.rfftfreq(FFT, 1.0 / RATE_HZ))[:, None]
+    low, high = (1127.0 * math.log1p(hz / 700.0) for hz in (LOWEST_HZ, HIGHEST_HZ))
+    edges = np.linspace(low, high, BANDS + 2)
+    place = 1127.0 * np.log1p(np.arange(FFT // 2 + 1) * (RATE_HZ / FFT) / 700.0)[:, None]
     up = (place - edges[:-2]) / (edges[1:-1] - edges[:-2])
     down = (edges[2:] - place) / (edges[2:] - edges[1:-1])
-    return np.maximum(0.0, np.minimum(up, down)).astype(np.float32)
+    return np.asarray(np.maximum(0.0, np.minimum(up, down)), np.float32)
 
 
 @cache
@@ -55,7 +53,7 @@ def log_mel(samples: Floats) -> Floats:
     frames = np.lib.stride_tricks.sliding_window_view(loud, WINDOW)[::HOP] * _hann()
     spectrum = np.fft.rfft(frames, FFT, axis=1)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    return (np.log(power @ mel_filters() + FLOOR) + 2.0) / 5.0
+    return np.asarray((np.log(power @ mel_filters() + FLOOR) + 2.0) / 5.0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
-"""Pictures and depth maps, made ready for `mini`'s towers. NumPy and Pillow only; runs in the worker processes."""
+"""Pictures and depth maps, made ready for `mini`'s towers. NumPy and Pillow only; runs in the worker
+processes.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,11 @@ class PrepareImage:
 
 
 def planes(metres: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Metres (..., H, W), NaN or <= 0 for holes -> float32 (..., 3, H, W): disparity, log depth, and what is known.
+    """Metres (..., H, W), NaN or <= 0 for holes -> float32 (..., 3, H, W): disparity, log depth, and what
+    is known.
 
-    Disparity (1 at 0.3 m), as in ImageBind, spends its range on what is near; the logarithm keeps the far end of a
-    room apart. Holes are 0 in all three planes.
+    Disparity (1 at 0.3 m), as in ImageBind, spends its range on what is near; the logarithm keeps the far
+    end of a room apart. Holes are 0 in all three planes.
     """
     known = np.isfinite(metres) & (metres > 0)
     safe = np.clip(np.where(known, metres, 1.0), NEAREST_M, FARTHEST_M)

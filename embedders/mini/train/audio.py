@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from anyseek.embedders.mini.train.sounds import Views
 LOG = logging.getLogger(__name__)
 SILENT = (math.log(FLOOR) + 2.0) / 5.0  # what the front end gives where nothing sounds
 SHAPE = NetShape(widths=(32, 64, 160), blocks=(1, 1, 2), hidden=512, channels=1)
+FRAMES = (80, 128, 208)  # lengths of a batch: 1.3, 2 and 3.3 s
 PROMPTS = ("{}", "the sound of {}", "sound of {}", "{} sound", "a recording of {}")
 
 
@@ -78,7 +80,9 @@ class Lessons:
                 self.right[row, list(said[clip])] += share / max(1, len(said[clip]))
         wanted = 0.65 * _unit(self.right @ labels) + 0.35 * _unit(strong @ tags)
         self.wanted = torch.from_numpy(_unit(wanted).astype(np.float32))
+        self.said = torch.from_numpy(self.right)
         self.names = torch.from_numpy(np.concatenate([labels, tags]).astype(np.float32))
+        self.labels = self.names[: len(labels)]
         both = np.concatenate([0.7 * self.right, 0.3 * strong], 1)
         self.chosen = torch.from_numpy((both / both.sum(1, keepdims=True)).astype(np.float32))
         self.tags = torch.from_numpy(views.tags)
@@ -92,6 +96,7 @@ class Lessons:
         return {
             "direction": 1 - (unit * self.wanted[rows]).sum(1).mean(),
             "names": functional.cross_entropy(scale * unit @ self.names.T, self.chosen[rows]),
+            "labels": functional.cross_entropy(scale * unit @ self.labels.T, self.said[rows]),
             "features": (features - self.features[rows]).pow(2).mean(),
             "tags": functional.binary_cross_entropy_with_logits(tags, self.tags[rows]) * 20.0,
         }
@@ -120,11 +125,16 @@ def batch_of(views: Views, rows: Sequence[int], frames: int, rng: np.random.Gene
     return torch.from_numpy(out + rng.normal(0, 0.08, (len(rows), 1, 1)).astype(np.float32))
 
 
-def train(config: AudioConfig, views: Views, lessons: Lessons) -> SoundTower:
-    """Train until the clock runs out; returns the averaged network in evaluation mode."""
+def train(config: AudioConfig, views: Views, lessons: Lessons, saved: Path) -> SoundTower:
+    """Train until the clock runs out; returns the averaged network in evaluation mode.
+
+    `saved` receives its weights; where it exists already, training starts from them.
+    """
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     net = SoundTower(lessons.wanted.shape[1])
+    if saved.exists():
+        net.load_state_dict(torch.load(saved, weights_only=True))
     optimiser = torch.optim.AdamW(net.parameters(), config.rate, (0.9, 0.98), weight_decay=config.decay)
     average = {name: value.detach().clone() for name, value in net.state_dict().items()}
     began, step, sums = time.monotonic(), 0, dict[str, float]()
@@ -133,11 +143,12 @@ def train(config: AudioConfig, views: Views, lessons: Lessons) -> SoundTower:
         for group in optimiser.param_groups:
             group["lr"] = config.rate * min(1.0, share / 0.03) * 0.5 * (1 + math.cos(math.pi * share))
         rows = rng.integers(0, len(views.mels), config.batch)
-        mel = batch_of(views, rows.tolist(), int(rng.choice([96, 160, 248])), rng)
+        mel = batch_of(views, rows.tolist(), int(rng.choice(FRAMES)), rng)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             out = net(mel)
         losses = lessons.grade(torch.from_numpy(rows), out, config.scale)
-        total = 2 * losses["direction"] + losses["names"] + 0.5 * losses["features"] + losses["tags"]
+        total = 2 * losses["direction"] + 0.5 * losses["names"] + losses["labels"]
+        total = total + 0.5 * losses["features"] + losses["tags"]
         optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(net.parameters(), 2.0)
@@ -153,6 +164,7 @@ def train(config: AudioConfig, views: Views, lessons: Lessons) -> SoundTower:
         if step % 100 == 0:
             LOG.info("step %d, %.0f s: %s", step, spent, ", ".join(f"{k} {v:.4f}" for k, v in sums.items()))
             sums = {}
+    torch.save(average, saved)
     net.load_state_dict(average)
     return net.eval()
 

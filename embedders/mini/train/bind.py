@@ -1,8 +1,10 @@
-"""The joint space, made before any student exists: a linear map of MiniLM, and a head on the teacher's features.
+"""The joint space, made before any student exists: a linear map of MiniLM, and a head on the teacher's
+features.
 
-text -> unit(P . MiniLM(text)), with P linear, kept near an isometry so that text-to-text search stays as it was;
-picture -> unit(H(pooled teacher feature)). They are fitted to captions, labels, and the teacher's class names.
-Students are then taught H of whatever region of a picture they are shown, and text towers fold P in.
+text -> unit(P . MiniLM(text)), with P linear, kept near an isometry so that text-to-text search stays as it
+was; picture -> unit(H(pooled teacher feature)). They are fitted to captions, labels, and the teacher's
+class names. Students are then taught H of whatever region of a picture they are shown, and text towers fold
+P in.
 """
 
 from __future__ import annotations
@@ -83,12 +85,12 @@ class BindConfig:
 
     dim: int = 384
     hidden: int = 1024
-    steps: int = 3000
+    steps: int = 600
     batch: int = 512
     rate: float = 1e-3
     dropout: float = 0.3
-    decay: float = 0.05
-    names: float = 1.0
+    decay: float = 0.2
+    names: float = 2.0
     isometry: float = 20.0
     opinion: float = 1.0
     crops: int = 12
@@ -99,8 +101,9 @@ class BindConfig:
 class Head(nn.Module):
     """Pooled teacher feature in principal components (n, dims) -> joint space (n, dim), not unit length.
 
-    A small network corrects a fixed opinion: the mean, in text space, of the ten class names the teacher believes in.
-    The opinion covers a thousand objects that the captions hardly mention; the correction knows people and places.
+    A small network corrects a fixed opinion: the mean, in text space, of the ten class names the teacher
+    believes in. The opinion covers a thousand objects that the captions hardly mention; the correction
+    knows people and places.
     """
 
     def __init__(self, dims: int, dim: int, hidden: int, dropout: float, classes: int = 1000) -> None:
@@ -136,7 +139,9 @@ class Head(nn.Module):
 
 
 def crops(maps: Tensor, rng: np.random.Generator, least: float = 0.3) -> Tensor:
-    """Mean of a random box of cells of each map: (n, g, g, dims) -> (n, dims). Boxes cover `least` to all of it."""
+    """Mean of a random box of cells of each map: (n, g, g, dims) -> (n, dims). Boxes cover `least` to all
+    of it.
+    """
     count, grid = maps.shape[0], maps.shape[1]
 
     def spans() -> Tensor:
@@ -159,7 +164,9 @@ def crop_pool(pictures: Pictures, count: int, rng: np.random.Generator) -> Tenso
 
 
 def targets(rows: Tensor, vectors: Tensor, same: float = 0.95) -> Tensor:
-    """Which texts of a batch are right for which pictures: the same text, or one that MiniLM cannot tell apart."""
+    """Which texts of a batch are right for which pictures: the same text, or one that MiniLM cannot tell
+    apart.
+    """
     near = (vectors @ vectors.T > same).float()
     near = torch.maximum(near, (rows[:, None] == rows[None]).float())
     return near / near.sum(1, keepdim=True)
@@ -274,3 +281,12 @@ def load(path: Path) -> Space:
         return Space(
             torch.from_numpy(saved["P"]), head.eval(), float(saved["scale"]), float(saved["names_scale"])
         )
+
+
+def run(media: Path, teachers: Path, work: Path, open_only: bool = False) -> None:
+    """The stage: `visual_texts.npz` and the teacher's maps in `work` -> `bind.npz` there."""
+    texts = Texts(work / "visual_texts.npz")
+    names = json.loads((teachers / "imagenet_classnames.json").read_text(encoding="utf-8"))
+    config = BindConfig(hold_out=data.HELD_OUT)
+    pictures = Pictures(media, work, texts, config.hold_out, open_only)
+    save(fit(pictures, texts, names, config), work / "bind.npz")

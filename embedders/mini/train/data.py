@@ -21,7 +21,13 @@ from PIL import Image
 OPEN_LICENCES = frozenset(
     {"cc0-1.0", "mit", "cc-by-2.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "odbl-1.0"}
 )
-"""Licences that let anyone train and share. `nc-research`, `none-stated` and `cc-mixed` are not among them."""
+"""Licences that let anyone train and share. `nc-research`, `none-stated` and `cc-mixed` are not among
+them.
+"""
+
+
+HELD_OUT = ("coco-mini",)
+"""Sources that shipped towers never see, so that transfer to another collection can be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,9 @@ def _record(line: str) -> Record:
 
 
 def read_records(media: Path, kind: str, open_only: bool = False) -> list[Record]:
-    """Records of one kind (`image`, `rgbd`, `sound`), in the order of the file; `open_only` keeps OPEN_LICENCES."""
+    """Records of one kind (`image`, `rgbd`, `sound`), in the order of the file; `open_only` keeps
+    OPEN_LICENCES.
+    """
     lines = (media / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
     records = [record for line in lines if (record := _record(line)).kind == kind]
     return [record for record in records if not open_only or record.licence in OPEN_LICENCES]

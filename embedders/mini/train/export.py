@@ -1,4 +1,4 @@
-"""A trained network as a small ONNX file: weights kept as int8 with a scale a channel, restored when the file is opened.
+"""A trained network as a small ONNX file: weights kept as int8 with a scale a channel, restored at opening.
 
 Only the weights are rounded; the arithmetic stays float32. ONNX Runtime folds the restoring nodes into constants
 while it loads, except for a token table, which is read row by row and never restored whole.
@@ -40,7 +40,7 @@ def export(net: nn.Module, example: Tensor, free: Sequence[int], path: Path, nam
 
     example: an input of two or more items. free: the axes whose length is not fixed.
     """
-    shapes = ({axis: torch.export.Dim.DYNAMIC for axis in free},)
+    shapes = (dict.fromkeys(free, torch.export.Dim.DYNAMIC),)
     program = torch.onnx.export(
         UnitRows(net).eval(),
         (example,),

@@ -1,18 +1,21 @@
-"""The image tower: a small residual network taught, cell by cell and as a whole, what its teachers say of each view.
+"""The image tower: a small residual network taught, cell by cell and as a whole, what its teachers say of
+each view.
 
-Five lessons a view: the teacher's feature in every cell, its 1000 class beliefs, the bound embedding of the region
-(see `bind`), the class names in the joint space, and, for views that show most of one picture, its captions or
-labels. The schedule follows the clock, so a run always ends annealed, however slow the machine is that day.
+Five lessons a view: the teacher's feature in every cell, its 1000 class beliefs, the bound embedding of the
+region (see `bind`), the class names in the joint space, and, for views that show most of one picture, its
+captions or labels. The schedule follows the clock, so a run always ends annealed, however slow the machine
+is that day.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +23,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anyseek.embedders.mini.train import bind, data, views
+from anyseek.embedders.mini.prepare_visual import IMAGE_SIDE
+from anyseek.embedders.mini.train import bind, data, measure, views
+from anyseek.embedders.mini.train.export import export
 from anyseek.embedders.mini.train.measure import Floats
-from anyseek.embedders.mini.train.nets import NetShape, Tower
+from anyseek.embedders.mini.train.nets import Average, NetShape, Served, Tower
 
 LOG = logging.getLogger(__name__)
 STORED = 112  # side of the pictures in memory
@@ -31,11 +36,15 @@ MEAN, STD = 0.45, 0.25  # of a picture's values in 0..1, all channels alike
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """`seconds` of training in all; `sides` lists (from this share of the time on, side in pixels)."""
+    """`seconds` of training in all; `sides` lists (from this share of the time on, side in pixels).
 
-    seconds: float = 4800.0
-    shape: NetShape = NetShape()
-    sides: tuple[tuple[float, int], ...] = ((0.0, 64), (0.6, 96))
+    `least` of a picture is shown, and `composed` is the share of compositions; `calm` says from when on (a
+    share of the time), and what they become then: views more like the pictures that people search.
+    """
+
+    seconds: float = 5000.0
+    shape: NetShape = field(default_factory=NetShape)
+    sides: tuple[tuple[float, int], ...] = ((0.0, 64), (0.7, 80), (0.88, 96))
     batch: int = 128
     rate: float = 2e-3
     warm: float = 0.03
@@ -43,6 +52,7 @@ class ImageConfig:
     average: float = 0.999
     least: float = 0.25
     composed: float = 0.5
+    calm: tuple[float, float, float] = (0.7, 0.4, 0.3)
     cells: float = 1.0
     beliefs: float = 0.5
     embedding: float = 4.0
@@ -55,9 +65,7 @@ class ImageConfig:
 class Lessons:
     """What a student is graded on: teacher, bound head and texts, frozen."""
 
-    def __init__(
-        self, pictures: bind.Pictures, texts: bind.Texts, space: bind.Space, names: Sequence[str]
-    ) -> None:
+    def __init__(self, pictures: bind.Pictures, texts: bind.Texts, space: bind.Space) -> None:
         self.maps = torch.from_numpy(np.array(pictures.maps))
         self.weight, self.bias = torch.from_numpy(pictures.weight), torch.from_numpy(pictures.bias)
         spread = np.sqrt(pictures.variance)
@@ -65,13 +73,15 @@ class Lessons:
         self.space = space
         self.raw = torch.from_numpy(texts.vectors)
         self.words = functional.normalize(self.raw @ space.project.T, dim=1)
-        self.names = functional.normalize(torch.from_numpy(texts.of_names(names)) @ space.project.T, dim=1)
+        self.names = functional.normalize(space.head.names @ space.project.T, dim=1)
         self.text_rows = pictures.text_rows
 
     def grade(
         self, guess: Tensor, out: Tensor, cells: Tensor, said: Tensor, shown: Tensor
     ) -> dict[str, Tensor]:
-        """The losses, unweighted. guess: (n, d, g, g); cells: the teacher's (n, g, g, d); said: a text row each."""
+        """The losses, unweighted. guess: (n, d, g, g); cells: the teacher's (n, g, g, d); said: a text row
+        each.
+        """
         guess = guess.float().permute(0, 2, 3, 1) / self.scale
         losses = {"cells": ((guess - cells) * self.scale).pow(2).mean()}
         pooled = cells.mean((1, 2))
@@ -95,25 +105,6 @@ def _divergence(logits: Tensor, belief: Tensor) -> Tensor:
     return functional.kl_div(logits.log_softmax(1), belief, reduction="batchmean")
 
 
-class Average:
-    """Exponential moving average of a network's weights and norms; shorter while it is young."""
-
-    def __init__(self, net: nn.Module, keep: float) -> None:
-        self.keep, self.steps = keep, 0
-        self.state = {name: value.detach().clone() for name, value in net.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self, net: nn.Module) -> None:
-        """Move towards the network's present weights."""
-        self.steps += 1
-        keep = min(self.keep, (1 + self.steps) / (10 + self.steps))
-        for name, value in net.state_dict().items():
-            if value.dtype.is_floating_point:
-                self.state[name].lerp_(value, 1 - keep)
-            else:
-                self.state[name].copy_(value)
-
-
 def as_input(pictures: Tensor) -> Tensor:
     """Values in 0..1, (n, 3, s, s) -> what the network takes."""
     return ((pictures - MEAN) / STD).contiguous(memory_format=torch.channels_last)
@@ -124,16 +115,95 @@ def make_batch(
     images: npt.NDArray[np.uint8],
     lessons: Lessons,
     rows: npt.NDArray[np.int64],
-    side: int,
+    share: float,
     rng: np.random.Generator,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Views of `rows` at `side` pixels: input, the teacher's cells, a text row each, which views show a whole."""
-    boxes = views.random_boxes(len(rows), config.least, rng)
+    """Views of `rows` as they are at this share of the time: input, the teacher's cells, a text row each, and
+    which of the views show most of one picture.
+    """
+    side = [pixels for start, pixels in config.sides if share >= start][-1]
+    calm = share >= config.calm[0]
+    boxes = views.random_boxes(len(rows), config.calm[1] if calm else config.least, rng)
     seen = views.cut(torch.from_numpy(images[rows]).float() / 255.0, boxes, side)
     cells = views.cut_cells(lessons.maps[rows].float(), boxes, side // views.CELL)
-    seen, cells, whole = views.compose(views.jitter(seen, rng), cells, rng, config.composed)
+    composed = config.calm[2] if calm else config.composed
+    seen, cells, whole = views.compose(views.jitter(seen, rng), cells, rng, composed)
     said = torch.tensor([rng.choice(lessons.text_rows[row]) for row in rows])
     return as_input(seen), cells, said, whole & (boxes.area > 0.4)
+
+
+class Student:
+    """A network in training with its optimiser, its average, and what they have been through; kept in a
+    file.
+    """
+
+    def __init__(self, config: ImageConfig, lessons: Lessons, path: Path) -> None:
+        self.config, self.lessons, self.path = config, lessons, path
+        torch.manual_seed(config.seed)
+        self.net = new_tower(config, lessons)
+        decayed = [p for p in self.net.parameters() if p.ndim > 1]
+        others = [p for p in self.net.parameters() if p.ndim <= 1]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": config.decay}, {"params": others, "weight_decay": 0.0}],
+            lr=config.rate,
+            betas=(0.9, 0.98),
+            fused=True,
+        )
+        self.average = Average(self.net, config.average)
+        self.step, self.spent, self.seen = 0, 0.0, 0
+        if path.exists():
+            state = torch.load(path, weights_only=True)
+            self.net.load_state_dict(state["net"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.average.state, self.average.steps = state["average"], state["step"]
+            self.step, self.spent, self.seen = state["step"], state["spent"], state["seen"]
+
+    def learn(self, batch: tuple[Tensor, Tensor, Tensor, Tensor], share: float) -> dict[str, float]:
+        """One step on one batch at this share of the time; the losses."""
+        config = self.config
+        rate = config.rate * min(1.0, share / config.warm) * 0.5 * (1 + math.cos(math.pi * share))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        x, cells, said, shown = batch
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            guess, out = self.net(x)
+        losses = self.lessons.grade(guess, out, cells, said, shown)
+        low, high = config.captions
+        weights = {"captions": low + (high - low) * share}
+        total = sum(weights.get(name, getattr(config, name)) * loss for name, loss in losses.items())
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[union-attr]
+        nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
+        self.optimiser.step()
+        self.average.update(self.net)
+        self.step, self.seen = self.step + 1, self.seen + len(x)
+        return {name: float(loss.detach()) for name, loss in losses.items()}
+
+    def save(self) -> None:
+        """Write the file whole or not at all."""
+        state = {
+            "net": self.net.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average.state,
+            "step": self.step,
+            "spent": self.spent,
+            "seen": self.seen,
+        }
+        partial = self.path.with_suffix(".part")
+        torch.save(state, partial)
+        partial.replace(self.path)
+
+    def averaged(self) -> Tower:
+        """A network with the averaged weights, in evaluation mode."""
+        net = new_tower(self.config, self.lessons)
+        net.load_state_dict(self.average.state)
+        return net.eval()
+
+
+def new_tower(config: ImageConfig, lessons: Lessons) -> Tower:
+    """An untrained network of the right shape."""
+    net = Tower(config.shape, lessons.words.shape[1], lessons.maps.shape[-1])
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def train(
@@ -142,110 +212,35 @@ def train(
     lessons: Lessons,
     images: npt.NDArray[np.uint8],
     folder: Path,
-    judge: Callable[[Tower, int], str] | None = None,
-    every: float = 600.0,
 ) -> Tower:
-    """Train until the clock runs out. `folder` receives `last.pt` (to resume) and `best.pt` (the average).
+    """Train until the clock runs out; `folder` keeps `last.pt`, from which a broken run goes on.
 
-    images: uint8 (n, 3, 112, 112). judge: called about `every` seconds with the averaged network and the side.
+    images: uint8 (n, 3, 112, 112).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(config.seed)
-    net = Tower(config.shape, lessons.words.shape[1], lessons.maps.shape[-1]).to(
-        memory_format=torch.channels_last
-    )  # type: ignore[call-overload]
-    decayed = [p for p in net.parameters() if p.ndim > 1]
-    others = [p for p in net.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config.decay}, {"params": others, "weight_decay": 0.0}],
-        lr=config.rate,
-        betas=(0.9, 0.98),
-        fused=True,
-    )
-    average, step, spent, seen = Average(net, config.average), 0, 0.0, 0
-    saved = folder / "last.pt"
-    if saved.exists():
-        state = torch.load(saved, weights_only=True)
-        net.load_state_dict(state["net"])
-        optimiser.load_state_dict(state["optimiser"])
-        average.state, average.steps = state["average"], state["step"]
-        step, spent, seen = state["step"], state["spent"], state["seen"]
-    (folder / "config.json").write_text(json.dumps(asdict(config), indent=1))
-    rng = np.random.default_rng(config.seed + step)
+    (folder / "config.json").write_text(json.dumps(asdict(config), indent=1), encoding="utf-8")
+    student = Student(config, lessons, folder / "last.pt")
+    rng = np.random.default_rng(config.seed + student.step)
     chance = pictures.weights[pictures.train] / pictures.weights[pictures.train].sum()
-    began, next_save, next_judge = time.monotonic() - spent, spent + 120.0, spent + min(every, 240.0)
+    began, saved = time.monotonic() - student.spent, student.spent
     sums: dict[str, float] = {}
-    preparing = 0.0
-    logged = (time.monotonic(), seen)
+    logged = (time.monotonic(), student.seen)
     while (spent := time.monotonic() - began) < config.seconds:
-        share = spent / config.seconds
-        side = [pixels for start, pixels in config.sides if share >= start][-1]
-        rate = float(config.rate * min(1.0, share / config.warm) * 0.5 * (1 + np.cos(np.pi * share)))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+        share, student.spent = spent / config.seconds, spent
         rows = rng.choice(pictures.train, config.batch, replace=False, p=chance)
-        tick = time.monotonic()
-        x, cells, said, shown = make_batch(config, images, lessons, rows, side, rng)
-        preparing += time.monotonic() - tick
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            guess, out = net(x)
-        losses = lessons.grade(guess, out, cells, said, shown)
-        low, high = config.captions
-        weights = {"captions": low + (high - low) * share}
-        total = sum(weights.get(name, getattr(config, name)) * loss for name, loss in losses.items())
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[union-attr]
-        nn.utils.clip_grad_norm_(net.parameters(), 2.0)
-        optimiser.step()
-        average.update(net)
-        step, seen = step + 1, seen + len(rows)
+        losses = student.learn(make_batch(config, images, lessons, rows, share, rng), share)
         for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(loss.detach())
-        if step % 100 == 0:
-            pace = (seen - logged[1]) / (time.monotonic() - logged[0])
-            text = ", ".join(f"{name} {value / 100:.4f}" for name, value in sums.items())
-            LOG.info(
-                "step %d, %.0f s, %d views, side %d, rate %.5f, %.0f/s, %.0f s to prepare: %s",
-                step,
-                spent,
-                seen,
-                side,
-                rate,
-                pace,
-                preparing,
-                text,
-            )
-            preparing, sums, logged = 0.0, {}, (time.monotonic(), seen)
-        if spent > next_save:
-            next_save = spent + 180.0
-            _save(saved, net, optimiser, average, step, spent, seen)
-        if judge is not None and spent > next_judge:
-            next_judge = spent + every
-            LOG.info("JUDGED at %d views: %s", seen, judge(averaged(config, average, lessons), side))
-    _save(saved, net, optimiser, average, step, spent, seen)
-    return averaged(config, average, lessons)
-
-
-def _save(
-    path: Path,
-    net: Tower,
-    optimiser: torch.optim.Optimizer,
-    average: Average,
-    step: int,
-    spent: float,
-    seen: int,
-) -> None:
-    state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average.state}
-    partial = path.with_suffix(".part")
-    torch.save({**state, "step": step, "spent": spent, "seen": seen}, partial)
-    partial.replace(path)
-
-
-def averaged(config: ImageConfig, average: Average, lessons: Lessons) -> Tower:
-    """A network with the averaged weights, in evaluation mode."""
-    net = Tower(config.shape, lessons.words.shape[1], lessons.maps.shape[-1])
-    net.load_state_dict(average.state)
-    return net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+            sums[name] = sums.get(name, 0.0) + loss / 100
+        if student.step % 100 == 0:
+            pace = (student.seen - logged[1]) / (time.monotonic() - logged[0])
+            text = ", ".join(f"{name} {value:.4f}" for name, value in sums.items())
+            LOG.info("%.0f s, %d views, %.0f/s: %s", spent, student.seen, pace, text)
+            sums, logged = {}, (time.monotonic(), student.seen)
+        if spent > saved + 180:
+            saved = spent
+            student.save()
+    student.save()
+    return student.averaged()
 
 
 @torch.no_grad()
@@ -264,7 +259,9 @@ def embed(net: Tower, images: npt.NDArray[np.uint8], side: int, mirror: bool = F
 
 
 def load_images(media: Path, work: Path, open_only: bool = False) -> npt.NDArray[np.uint8]:
-    """All pictures and the colour halves of the RGB-D pairs, uint8 (n, 3, 112, 112); kept in `images112.npy`."""
+    """All pictures and the colour halves of the RGB-D pairs, uint8 (n, 3, 112, 112); kept in
+    `images112.npy`.
+    """
     kept = work / "images112.npy"
     if not kept.exists():
         records = data.read_records(media, "image", open_only) + data.read_records(media, "rgbd", open_only)
@@ -272,3 +269,32 @@ def load_images(media: Path, work: Path, open_only: bool = False) -> npt.NDArray
         np.save(kept, np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
     loaded: npt.NDArray[np.uint8] = np.load(kept)
     return loaded
+
+
+def judge(
+    net: Tower, pictures: bind.Pictures, texts: bind.Texts, space: bind.Space, images: Any
+) -> list[float]:
+    """Captions to photographs of the `val` split: recall at 1, 5 and 10, in per cent."""
+    chosen = [row for row, r in enumerate(pictures.records) if r.split == "val" and r.captions]
+    said = [(place, text) for place, row in enumerate(chosen) for text in pictures.records[row].captions]
+    scores = space.texts(texts.of([text for _, text in said])) @ embed(net, images[chosen], IMAGE_SIDE).T
+    owner = np.array([place for place, _ in said])
+    return measure.recall(measure.first_right(scores, owner[:, None] == np.arange(len(chosen))))
+
+
+def ship(net: Tower, weights: Path) -> None:
+    """Write `image.onnx`: pixels in, unit vectors out."""
+    example = torch.zeros(2, IMAGE_SIDE, IMAGE_SIDE, 3, dtype=torch.uint8)
+    export(Served(net, True, MEAN, STD), example, [0], weights / "image.onnx", "pixels")
+
+
+def run(media: Path, work: Path, weights: Path, seconds: float, open_only: bool = False) -> None:
+    """The stage: `bind.npz`, texts and the teacher's maps in `work` -> `image.onnx` in `weights`."""
+    texts, space = bind.Texts(work / "visual_texts.npz"), bind.load(work / "bind.npz")
+    config = ImageConfig(seconds=seconds, hold_out=data.HELD_OUT)
+    pictures = bind.Pictures(media, work, texts, config.hold_out, open_only)
+    images = load_images(media, work, open_only)
+    net = train(config, pictures, Lessons(pictures, texts, space), images, work / "image")
+    recalls = judge(net, pictures, texts, space, images)
+    LOG.info("val, captions to photographs: R@1 %.1f, R@5 %.1f, R@10 %.1f", *recalls)
+    ship(net, weights)

@@ -47,7 +47,9 @@ def interval(
 
 
 def zero_shot(images: Floats, names: Floats, answer: npt.NDArray[np.int64], k: int = 1) -> float:
-    """Per cent of images whose class (index into `names`) is among the k nearest names; all rows unit length."""
+    """Per cent of images whose class (index into `names`) is among the k nearest names; all rows unit
+    length.
+    """
     scores = images @ names.T
     truth = scores[np.arange(len(scores)), answer]
     return 100.0 * float(((scores > truth[:, None]).sum(1) < k).mean())

@@ -1,4 +1,6 @@
-"""The student's networks: plain residual convolutions, widths in multiples of 16 (the others are slow on CPUs)."""
+"""The student's networks: plain residual convolutions, widths in multiples of 16 (the others are slow on
+CPUs).
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 @dataclass(frozen=True, slots=True)
 class NetShape:
-    """Channels and blocks at strides 4, 8 and 16, the hidden width of the embedding head, colour channels in."""
+    """Channels and blocks at strides 4, 8 and 16, the hidden width of the embedding head, colour channels
+    in.
+    """
 
-    widths: tuple[int, int, int] = (64, 128, 320)
+    widths: tuple[int, int, int] = (64, 128, 256)
     blocks: tuple[int, int, int] = (1, 2, 4)
     hidden: int = 768
     channels: int = 3
@@ -28,7 +32,9 @@ def conv_norm(inside: int, outside: int, kernel: int, stride: int = 1) -> nn.Seq
 
 
 class Block(nn.Module):
-    """Two 3 x 3 convolutions around a shortcut; the last norm starts at zero, so a new block is the identity."""
+    """Two 3 x 3 convolutions around a shortcut; the last norm starts at zero, so a new block is the
+    identity.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -60,7 +66,9 @@ class Trunk(nn.Module):
 
 
 class Tower(nn.Module):
-    """Trunk, mean over the map, and a small head into the joint space; `cells` predicts the teacher cell by cell."""
+    """Trunk, mean over the map, and a small head into the joint space; `cells` predicts the teacher cell by
+    cell.
+    """
 
     def __init__(self, shape: NetShape, dim: int, teacher_dims: int = 0) -> None:
         super().__init__()
@@ -99,3 +107,22 @@ class Served(nn.Module):
             x = (x.permute(0, 3, 1, 2).float() / 255.0 - self.mean) / self.std
         out: Tensor = self.head(self.trunk(x).mean((2, 3)))
         return out
+
+
+class Average:
+    """Exponential moving average of a network's weights and norms; shorter while it is young."""
+
+    def __init__(self, net: nn.Module, keep: float) -> None:
+        self.keep, self.steps = keep, 0
+        self.state = {name: value.detach().clone() for name, value in net.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, net: nn.Module) -> None:
+        """Move towards the network's present weights."""
+        self.steps += 1
+        keep = min(self.keep, (1 + self.steps) / (10 + self.steps))
+        for name, value in net.state_dict().items():
+            if value.dtype.is_floating_point:
+                self.state[name].lerp_(value, 1 - keep)
+            else:
+                self.state[name].copy_(value)

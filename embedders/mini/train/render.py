@@ -1,7 +1,8 @@
-"""Depth maps of rooms that never were: boxes, cylinders and walls, ray-cast in NumPy, seen through a sensor.
+"""Depth maps of rooms that never were: boxes, cylinders and walls, ray-cast in NumPy, seen through a
+sensor.
 
-A room kind is a recipe that places furniture whose names are known, so every rendered map comes with true words.
-Coordinates in metres: x right, y deep, z up; the room is [0, w] x [0, d] x [0, h].
+A room kind is a recipe that places furniture whose names are known, so every rendered map comes with true
+words. Coordinates in metres: x right, y deep, z up; the room is [0, w] x [0, d] x [0, h].
 """
 
 from __future__ import annotations
@@ -44,121 +45,6 @@ class Scene:
         """The point (dx, dy) of a thing that stands at (x, y) and is turned by yaw."""
         c, s = np.cos(yaw), np.sin(yaw)
         return float(x + c * dx - s * dy), float(y + s * dx + c * dy)
-
-
-def table(s: Scene, x: float, y: float, w: float, d: float, yaw: float = 0.0, h: float = 0.74) -> None:
-    """A top on four legs."""
-    s.things.add("table")
-    s.box(x, y, h - 0.04, w, d, 0.04, yaw)
-    for i in (-1, 1):
-        for j in (-1, 1):
-            px, py = s.turned(x, y, yaw, i * (w / 2 - 0.05), j * (d / 2 - 0.05))
-            s.box(px, py, 0, 0.06, 0.06, h - 0.04, yaw)
-
-
-def chair(s: Scene, x: float, y: float, yaw: float = 0.0) -> None:
-    """Seat, back (towards +y before turning) and legs."""
-    s.things.add("chair")
-    s.box(x, y, 0.42, 0.44, 0.44, 0.05, yaw)
-    px, py = s.turned(x, y, yaw, 0, 0.2)
-    s.box(px, py, 0.47, 0.42, 0.05, 0.42, yaw)
-    s.box(x, y, 0, 0.07, 0.07, 0.42, yaw, True)
-
-
-def sofa(s: Scene, x: float, y: float, w: float, yaw: float = 0.0) -> None:
-    """Seat, back and two arms."""
-    s.things.add("sofa")
-    s.box(x, y, 0, w, 0.85, 0.42, yaw)
-    for dx, dy, bw, bd, h in (
-        (0, 0.35, w, 0.2, 0.85),
-        (-w / 2, 0, 0.18, 0.85, 0.6),
-        (w / 2, 0, 0.18, 0.85, 0.6),
-    ):
-        px, py = s.turned(x, y, yaw, dx, dy)
-        s.box(px, py, 0, bw, bd, h, yaw)
-
-
-def shelf(s: Scene, x: float, y: float, w: float, h: float, yaw: float, rng: Rng, books: bool = True) -> None:
-    """Boards with (perhaps) uneven rows of books that stick out by different amounts."""
-    s.things.add("bookshelf" if books else "shelf")
-    s.box(x, y, 0, w, 0.12, h, yaw)
-    for level in np.arange(0.05, h, 0.36):
-        px, py = s.turned(x, y, yaw, 0, -0.1)
-        s.box(px, py, float(level), w, 0.3, 0.03, yaw)
-        for _ in range(int(3 * w) if books else 1):
-            qx, qy = s.turned(x, y, yaw, float(rng.uniform(-w / 2, w / 2)), -0.08)
-            s.box(
-                qx,
-                qy,
-                float(level),
-                float(rng.uniform(0.1, 0.4)),
-                float(rng.uniform(0.15, 0.25)),
-                float(rng.uniform(0.15, 0.3)),
-                yaw,
-            )
-
-
-def desk(s: Scene, x: float, y: float, yaw: float, rng: Rng, screen: float = 0.8, seat: float = 0.9) -> None:
-    """A desk whose user sits at -y before turning, perhaps with a screen and a chair."""
-    table(s, x, y, float(rng.uniform(1.0, 1.6)), 0.7, yaw)
-    s.things.discard("table")
-    s.things.add("desk")
-    if rng.random() < screen:
-        px, py = s.turned(x, y, yaw, float(rng.uniform(-0.2, 0.2)), 0.15)
-        s.box(px, py, 0.84, 0.52, 0.05, 0.32, yaw)
-        s.box(px, py, 0.74, 0.15, 0.1, 0.12, yaw)
-        s.things.add("computer monitor")
-    if rng.random() < seat:
-        px, py = s.turned(x, y, yaw, 0, -0.5)
-        chair(s, px, py, yaw + np.pi + float(rng.uniform(-0.4, 0.4)))
-
-
-def counters(s: Scene, rng: Rng, uppers: float = 0.8) -> None:
-    """Kitchen cupboards along one or two walls, wall units above, a fridge at the end."""
-    s.things |= {"kitchen counter", "cabinets"}
-    s.box(s.width / 2, s.deep - 0.3, 0, s.width, 0.6, 0.9)
-    if rng.random() < uppers:
-        s.box(s.width / 2, s.deep - 0.17, 1.45, s.width * float(rng.uniform(0.5, 1)), 0.34, 0.7)
-    if rng.random() < 0.6:
-        side = 0.3 if rng.random() < 0.5 else s.width - 0.3
-        s.box(side, s.deep / 2 + 0.3, 0, 0.6, s.deep * 0.7, 0.9)
-        if rng.random() < uppers:
-            s.box(0.17 if side < 1 else s.width - 0.17, s.deep / 2, 1.45, 0.34, s.deep * 0.6, 0.7)
-    if rng.random() < 0.7:
-        s.box(
-            float(rng.choice([0.35, s.width - 0.35])),
-            s.deep - 0.35,
-            0,
-            0.7,
-            0.7,
-            float(rng.uniform(1.5, 1.9)),
-        )
-        s.things.add("refrigerator")
-    for _ in range(int(rng.integers(1, 5))):
-        s.box(
-            float(rng.uniform(0.3, s.width - 0.3)),
-            s.deep - 0.3,
-            0.9,
-            0.2,
-            0.2,
-            float(rng.uniform(0.1, 0.4)),
-            0,
-            True,
-        )
-
-
-def ring(s: Scene, x: float, y: float, w: float, d: float, rng: Rng, miss: float = 0.2) -> None:
-    """A table with chairs on all sides."""
-    table(s, x, y, w, d)
-    for i in range(max(1, int(w / 0.65))):
-        px = x - w / 2 + (i + 0.5) * w / max(1, int(w / 0.65))
-        for sign in (-1, 1):
-            if rng.random() > miss:
-                turn = (0.0 if sign > 0 else np.pi) + float(rng.uniform(-0.3, 0.3))
-                chair(s, px, y + sign * (d / 2 + float(rng.uniform(0.05, 0.4))), turn)
-    for sign in (-1, 1):
-        if rng.random() > 0.5:
-            chair(s, x + sign * (w / 2 + 0.25), y, -sign * np.pi / 2)
 
 
 def cast(
@@ -209,7 +95,9 @@ def cast(
 
 
 def sense(depth: Floats, rng: Rng) -> Floats:
-    """What a depth camera makes of it: noise that grows with the square, steps, shadows at edges, holes as NaN."""
+    """What a depth camera makes of it: noise that grows with the square, steps, shadows at edges, holes as
+    NaN.
+    """
     out = depth + rng.normal(0, 1, depth.shape) * depth**2 * float(rng.uniform(0, 0.006))
     out += rng.normal(0, float(rng.uniform(0, 0.01)), depth.shape)
     rows, columns = depth.shape
@@ -233,8 +121,8 @@ def sense(depth: Floats, rng: Rng) -> Floats:
 def shoot(s: Scene, rng: Rng, size: tuple[int, int] = (72, 96)) -> Floats:
     """A hand-held camera somewhere free in the room; exact metres (see `sense`).
 
-    Most people stand with their back to a wall and face the room's far side; some go up to one thing; some turn
-    about anywhere.
+    Most people stand with their back to a wall and face the room's far side; some go up to one thing; some
+    turn about anywhere.
     """
     solid = np.array([q[:6] for q in s.solids]) if s.solids else np.zeros((0, 6))
     way = rng.choice(3, p=[0.55, 0.3, 0.15]) if len(solid) else 0

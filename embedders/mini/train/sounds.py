@@ -91,7 +91,8 @@ def _one(clip: Floats, rng: np.random.Generator) -> Floats:
     if rng.random() < 0.5:  # a slope of up to 6 dB an octave either way
         spectrum = np.fft.rfft(sound)
         hz = np.fft.rfftfreq(len(sound), 1.0 / RATE_HZ)
-        sound = np.fft.irfft(spectrum * ((hz + 50.0) / 1000.0) ** rng.uniform(-0.7, 0.7), len(sound))
+        slope = ((hz + 50.0) / 1000.0) ** rng.uniform(-0.7, 0.7)
+        sound = np.fft.irfft(spectrum * slope, len(sound)).astype(np.float32)
     most = int(rng.uniform(0.5, 1.0) * SECONDS * RATE_HZ)
     if len(sound) > most:
         start = int(rng.integers(0, len(sound) - most + 1))

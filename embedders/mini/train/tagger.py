@@ -7,6 +7,7 @@ outputs are used: 527 tag probabilities and the 384 features before its classifi
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 
 import numpy as np
@@ -85,17 +86,14 @@ class Tagger:
 def _kaldi_mel(bands: int = 128, low_hz: float = 0.0, high_hz: float = 15_000.0) -> npt.NDArray[np.float32]:
     """Kaldi's mel banks over the bins of a 1024-point transform: (bands, 513)."""
 
-    def mel(hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        out: npt.NDArray[np.float64] = 1127.0 * np.log1p(hz / 700.0)
-        return out
-
-    edges = np.linspace(*mel(np.array([low_hz, high_hz])), bands + 2)[:, None]
-    place = mel(np.arange(513) * RATE_HZ / 1024)[None]
+    low, high = (1127.0 * math.log1p(hz / 700.0) for hz in (low_hz, high_hz))
+    edges = np.linspace(low, high, bands + 2)[:, None]
+    place = 1127.0 * np.log1p(np.arange(513) * RATE_HZ / 1024 / 700.0)[None]
     up, down = (
         (place - edges[:-2]) / (edges[1:-1] - edges[:-2]),
         (edges[2:] - place) / (edges[2:] - edges[1:-1]),
     )
-    return np.maximum(0.0, np.minimum(up, down)).astype(np.float32)
+    return np.asarray(np.maximum(0.0, np.minimum(up, down)), np.float32)
 
 
 def tag_names(path: Path) -> list[str]:

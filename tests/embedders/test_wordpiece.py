@@ -1,0 +1,23 @@
+"""Our WordPiece against rows that the `tokenizers` library made (golden/make_wordpiece.py)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from anyseek.embedders.mini.prepare_text import VOCABULARY
+from anyseek.embedders.mini.wordpiece import WordPiece
+
+GOLDEN = json.loads(Path(__file__).with_name("golden").joinpath("wordpiece.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def cutter() -> WordPiece:
+    return WordPiece(VOCABULARY)
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: repr(case["text"][:20]))
+def test_rows_equal_the_library(case: dict, cutter: WordPiece) -> None:
+    assert cutter.rows(case["text"], 160) == case["rows"]

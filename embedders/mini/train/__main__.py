@@ -76,9 +76,9 @@ def main() -> None:
 
     stages: dict[str, Callable[[], object]] = {
         "look": lambda: teachers.run(media, work, open_only=only),
-        "read": lambda: read.run(media, taught, options.wordnet, work, open_only=only),
+        "read": lambda: read.run(media, taught, options.wordnet, work, weights, open_only=only),
         "bind": lambda: bind.run(media, taught, work, open_only=only),
-        "image": lambda: image.run(media, taught, work, weights, clock("image"), open_only=only),
+        "image": lambda: image.run(media, work, weights, clock("image"), open_only=only),
         "depth": lambda: depth.run(media, work, weights, clock("depth"), open_only=only),
         "text": lambda: read.train_tower(work, weights, clock("text")),
         "audio": lambda: listen.run(media, taught, work, weights, clock("audio"), open_only=only),

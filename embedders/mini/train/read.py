@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from anyseek.embedders.mini.train import corpus, data, text
+from anyseek.embedders.mini.train import corpus, data, depth, text
 from anyseek.embedders.mini.train.export import export
 from anyseek.embedders.mini.train.measure import Floats, unit
 from anyseek.embedders.mini.train.minilm import MiniLM
@@ -29,13 +29,19 @@ PLACES = (
 ).split("|")
 
 
-def run(media: Path, teachers: Path, wordnet: Path, work: Path, open_only: bool = False) -> None:
-    """Write `visual_texts.npz` (captions and prompted names) and `corpus.npz` (the rest), each texts and vectors."""
+def run(
+    media: Path, teachers: Path, wordnet: Path, work: Path, weights: Path, open_only: bool = False
+) -> None:
+    """Write `visual_texts.npz` (captions and prompted names) and `corpus.npz` (the rest), each texts and vectors.
+
+    Also the vocabulary of the text tower, if it is not there: MiniLM's tokens that are ASCII.
+    """
     pictures = data.read_records(media, "image", open_only) + data.read_records(media, "rgbd", open_only)
     classes = json.loads((teachers / "imagenet_classnames.json").read_text())
     with np.load(teachers / "clip_text_anchors.npz") as anchors:
         things = [str(name) for name in anchors["names"]]
-    names = {*classes, *things, *PLACES, *(label for record in pictures for label in record.labels)}
+    labels = {label for record in pictures for label in record.labels}
+    names = {*classes, *things, *PLACES, *depth.vocabulary(), *labels}
     seen = {caption for record in pictures for caption in record.captions}
     visual = sorted(seen | {prompt for name in names for prompt in prompts(name)})
     sounds = data.read_records(media, "sound", open_only)
@@ -48,6 +54,11 @@ def run(media: Path, teachers: Path, wordnet: Path, work: Path, open_only: bool 
     for name, texts in (("visual_texts.npz", visual), ("corpus.npz", others)):
         if not (work / name).exists():
             np.savez(work / name, texts=np.array(texts), vectors=teacher(texts))
+    if not (weights / "vocabulary.txt").exists():
+        tokens = teacher.tokenizer.get_vocab()
+        known = [t for t in sorted(tokens, key=tokens.__getitem__) if t.isascii() and not t.startswith("[")]
+        lines = "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *known])
+        (weights / "vocabulary.txt").write_text(lines, encoding="utf-8")
     held = [caption for record in pictures if record.split == "val" for caption in record.captions]
     (work / "held_captions.json").write_text(json.dumps(held))
 

@@ -1,1 +1,6 @@
+"""Makes folders and their index agree: scan, compare, decode, embed, commit."""
 
+from anyseek.indexer.options import IndexOptions, Progress
+from anyseek.indexer.run import update
+
+__all__ = ["IndexOptions", "Progress", "update"]

@@ -1,0 +1,141 @@
+"""What changed between the catalog and the disk. Pure: nothing here touches a file or the catalog.
+
+First by (size, mtime, inode), side by side in the order of paths; then, for the few files that this leaves
+open, by the hash of the whole content.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from enum import StrEnum
+
+from anyseek.contracts import FileRecord, FileState, Modality, SeenFile
+from anyseek.indexer.scan import Unread
+
+
+class Kind(StrEnum):
+    """What a comparison found about one path."""
+
+    NEW = "new"
+    CHANGED = "changed"  # other facts than recorded, of another size: other content
+    UNSURE = "unsure"  # other facts but the same size, or too young to be trusted: a hash will tell
+    RETRY = "retry"  # a known problem, to be tried again
+    UNCHANGED = "unchanged"
+    BACK = "back"  # unchanged, and was missing
+    GONE = "gone"
+    MISSING = "missing"  # its folder could not be read: nothing is known
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path. seen: what lies there (None: nothing, or unknown). record: what the catalog has."""
+
+    kind: Kind
+    seen: SeenFile | None
+    record: FileRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """When the recorded facts are believed.
+
+    before_ns, by root: a file whose recorded time of change is not older than this may have been written to
+    after it was read, within one tick of the file system's clock: its hash is looked at once more. (The rule
+    of borg and git.) retry_failed: try every known problem again. again: modalities to be read anew whatever
+    the facts say.
+    """
+
+    before_ns: Mapping[int, int]
+    retry_failed: bool = False
+    again: Set[Modality] = frozenset()
+
+
+# Problems of the moment, not of the content: chmod and a remount change none of the facts.
+PASSING = frozenset({"unreadable", "changed-while-read", "vanished"})
+
+
+def compare(
+    records: Iterable[FileRecord], found: Iterable[SeenFile | Unread], trust: Trust
+) -> Iterator[Change]:
+    """One Change for every path that either side knows. Both come sorted by (root, bytes of the path).
+
+    What is unread covers what lies below it: records there are missing, not gone.
+    """
+    known = iter(records)
+    record = next(known, None)
+    for item in found:
+        place = _place(item)
+        while record is not None and _place(record) < place:
+            yield Change(Kind.GONE, None, record)
+            record = next(known, None)
+        if isinstance(item, Unread):
+            while record is not None and record.root == item.root and item.covers(record.path):
+                yield Change(Kind.MISSING, None, record)
+                record = next(known, None)
+        elif record is not None and _place(record) == place:
+            yield Change(_kind(record, item, trust), item, record)
+            record = next(known, None)
+        else:
+            yield Change(Kind.NEW, item, None)
+    while record is not None:
+        yield Change(Kind.GONE, None, record)
+        record = next(known, None)
+
+
+def _place(item: SeenFile | Unread | FileRecord) -> tuple[int, bytes]:
+    return item.root, os.fsencode(item.path)
+
+
+def _kind(record: FileRecord, seen: SeenFile, trust: Trust) -> Kind:
+    if record.modality in trust.again:
+        return Kind.RETRY
+    if (record.size, record.mtime_ns, record.inode) != (seen.size, seen.mtime_ns, seen.inode):
+        return Kind.UNSURE if record.size == seen.size and record.content_hash else Kind.CHANGED
+    if record.problem is not None and (trust.retry_failed or record.problem.code in PASSING):
+        return Kind.RETRY
+    if record.mtime_ns >= trust.before_ns.get(record.root, 0) and record.content_hash:
+        return Kind.UNSURE
+    return Kind.BACK if record.state is FileState.MISSING else Kind.UNCHANGED
+
+
+# ---------------------------------------------------------------- by hash
+
+
+class Deed(StrEnum):
+    """What a file's hash says is to be done."""
+
+    MOVE = "move"
+    COPY = "copy"
+    READ = "read"
+
+
+def settle(
+    seen: SeenFile,
+    twins: Sequence[FileRecord],
+    is_free: Callable[[int], bool],
+) -> tuple[Deed, FileRecord | None]:
+    """Where a file's content comes from, when it is not what its own place held before.
+
+    twins: the records of that content. is_free: whether a record's own place no longer holds its content, so
+    that its vectors may move; each can move once, which the caller keeps account of.
+    """
+    usable = [record for record in twins if reads_alike(record.path, seen.path)]
+    for record in usable:
+        if is_free(record.file_id):
+            return Deed.MOVE, record
+    for record in usable:
+        return Deed.COPY, record
+    return Deed.READ, None
+
+
+def reads_alike(one: str, other: str) -> bool:
+    """Whether equal content under these two names is read in the same way: the name breaks some ties."""
+    return name_role(one) == name_role(other)
+
+
+def name_role(path: str) -> tuple[str, bool]:
+    """What a name says about reading the content: the suffix, and whether it claims to be depth."""
+    stem, suffix = os.path.splitext(path.rpartition("/")[2].lower())
+    return suffix, stem.endswith(("_depth", ".depth"))

@@ -1,0 +1,60 @@
+"""What a run is asked to do, and what it tells while it works."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from anyseek.contracts import Limits, Modality, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """exclude: gitignore patterns, for this run. retry_failed: try files with a known problem again.
+    depth_unit: metres that a raw depth unit stands for; kept in the index, None for what was kept. dry_run:
+    count, and write nothing. limits: of each decoding task. workers: decoding processes, None to fit the
+    machine. memory_bytes: of each worker. batch: the most segments that the model is given at once.
+    commit_s: the longest time between two commits, in seconds of work.
+    """
+
+    exclude: tuple[str, ...] = ()
+    retry_failed: bool = False
+    depth_unit: float | None = None
+    dry_run: bool = False
+    limits: Limits = Limits()
+    workers: int | None = None
+    memory_bytes: int = 4 << 30
+    batch: int = 32
+    commit_s: float = 5.0
+
+    def n_workers(self) -> int:
+        """As asked, else one for each processor that this process may use."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the run stands.
+
+    stage: "scan" while folders are compared with the catalog (done: files seen, total: None), then "index".
+    done, total: files to look into. skipped: files with a problem so far. segments: embedded so far. seconds:
+    since the stage began. modality: of the file just done, None when it was not media. problems: (absolute
+    path, problem) new since the last call; not all are kept in the catalog (a file that vanished, a folder
+    that cannot be read). planned: on a dry run, (what would be done, absolute path).
+    """
+
+    stage: Literal["scan", "index"]
+    done: int
+    total: int | None
+    skipped: int = 0
+    segments: int = 0
+    seconds: float = 0.0
+    modality: Modality | None = None
+    problems: tuple[tuple[str, Problem], ...] = ()
+    planned: tuple[tuple[str, str], ...] = ()
+
+
+ProgressCall: TypeAlias = Callable[[Progress], None]
+StopCall: TypeAlias = Callable[[], bool]

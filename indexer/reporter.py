@@ -1,0 +1,74 @@
+"""Tells the caller where the run stands, one `Progress` at a time."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+from anyseek.contracts import Modality, Problem
+from anyseek.indexer.options import Progress, ProgressCall
+
+# One call for so many seen files: 100,000 calls would take longer than the scan itself.
+_SCAN_STEP = 256
+
+
+class Reporter:
+    """Counts, and calls back. Without a callback it only counts."""
+
+    def __init__(self, call: ProgressCall | None) -> None:
+        self._call = call
+        self._stage: Literal["scan", "index"] = "scan"
+        self._started = time.monotonic()
+        self._total: int | None = None
+        self._done = 0
+        self._skipped = 0
+        self.segments = 0
+
+    def index(self, total: int, done: int = 0) -> None:
+        """The second stage begins, with so many files to look into."""
+        self._stage, self._total, self._done = "index", total, done
+        self._started = time.monotonic()
+        self._tell()
+
+    def scanned(self) -> None:
+        """One more path was compared."""
+        self._done += 1
+        if self._done % _SCAN_STEP == 0:
+            self._tell()
+
+    def done(self, modality: Modality | None) -> None:
+        """One more file is dealt with."""
+        self._done += 1
+        self._tell(modality=modality)
+
+    def problem(self, path: str, problem: Problem, *, is_new: bool = True) -> None:
+        """A file or folder was skipped. A known problem is not told again."""
+        if is_new:
+            self._skipped += 1
+            self._tell(problems=((path, problem),))
+
+    def planned(self, what: str, path: str) -> None:
+        """On a dry run: what would be done."""
+        self._tell(planned=((what, path),))
+
+    def _tell(
+        self,
+        modality: Modality | None = None,
+        problems: tuple[tuple[str, Problem], ...] = (),
+        planned: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        if self._call is not None:
+            seconds = time.monotonic() - self._started
+            self._call(
+                Progress(
+                    self._stage,
+                    self._done,
+                    self._total,
+                    self._skipped,
+                    self.segments,
+                    seconds,
+                    modality,
+                    problems,
+                    planned,
+                )
+            )

@@ -1,0 +1,132 @@
+"""What lies in a folder: a walk that opens no file and follows no link.
+
+Left out: hidden names, indexes, what the ignore rules name, and all but regular files. Symbolic links are
+not followed, neither to folders nor to files: what they point at is indexed where it lies, if it lies in a
+root. Everything comes in the order of the path's bytes, which is the catalog's order: the two can be
+compared side by side, however many files there are.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+
+from anyseek.contracts import SeenFile
+from anyseek.indexer.ignore import IGNORE_NAME, Rules
+
+_INDEX_MARKS = {b"CACHEDIR.TAG", b"catalog.sqlite"}
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A folder (`path` ends in "/", or is "": the root) or a file of which nothing can be said now."""
+
+    root: int
+    path: str
+    reason: str
+
+    def covers(self, path: str) -> bool:
+        """Whether it is about this file of the same root."""
+        return path == self.path or (self.path[-1:] in ("", "/") and path.startswith(self.path))
+
+
+_NO_RULES = Rules()
+
+
+def scan(
+    root: int, folder: str, rules: Rules = _NO_RULES, other_roots: Set[str] = frozenset()
+) -> Iterator[SeenFile | Unread]:
+    """Every regular file below `folder`, and every place that could not be looked into, by bytes of the path.
+
+    other_roots: folders below that are roots of their own ("a/b/", relative), and left out here.
+    Raises UsageError for an ignore file that has no meaning.
+    """
+    others = {os.fsencode(other) for other in other_roots}
+    base = os.path.join(os.fsencode(folder), b"")
+    here = _open(root, base, b"", rules)
+    if isinstance(here, Unread):
+        yield here
+        return
+    open_folders = [here]
+    while open_folders:
+        level = open_folders[-1]
+        if not level.names:
+            open_folders.pop()
+            continue
+        path = level.path + level.names.pop()
+        if level.rules.names(os.fsdecode(path)):
+            continue
+        if not path.endswith(b"/"):
+            if found := _seen(root, base, path):
+                yield found
+        elif path not in others:
+            below = _open(root, base, path, level.rules)
+            if isinstance(below, Unread):
+                yield below
+            else:
+                open_folders.append(below)
+
+
+def is_empty(folder: str) -> bool:
+    """Whether nothing at all lies in a folder, as in the mount point of a drive that is not there."""
+    with os.scandir(folder) as entries:
+        return next(entries, None) is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder on the way: what is still to be visited of it, last one first; folders end in "/"."""
+
+    path: bytes
+    names: list[bytes]
+    rules: Rules
+
+
+def _open(root: int, base: bytes, path: bytes, rules: Rules) -> _Folder | Unread:
+    try:
+        names, is_index, has_rules = _listing(base + path)
+        if is_index and path:
+            names = []
+        elif has_rules:
+            rules = rules.with_file(os.fsdecode(path), base + path + IGNORE_NAME.encode())
+    except OSError as error:
+        return Unread(root, os.fsdecode(path), error.strerror or str(error))
+    # With the "/" a folder's name sorts where the paths below it do.
+    names.sort(reverse=True)
+    return _Folder(path, names, rules)
+
+
+def _listing(folder: bytes) -> tuple[list[bytes], bool, bool]:
+    """Visible names of files and folders; whether the folder is an index; whether it has an ignore file.
+
+    Only bytes are kept: a folder of a million files then costs some 60 MB, and directory entries 400.
+    """
+    names = []
+    marks = set()
+    has_rules = False
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            if name in _INDEX_MARKS:
+                marks.add(name)
+            if name.startswith(b"."):
+                has_rules = has_rules or name == IGNORE_NAME.encode()
+            elif entry.is_dir(follow_symlinks=False):
+                names.append(name + b"/")
+            elif entry.is_file(follow_symlinks=False):
+                names.append(name)
+    return names, marks == _INDEX_MARKS, has_rules
+
+
+def _seen(root: int, base: bytes, path: bytes) -> SeenFile | Unread | None:
+    try:
+        facts = os.lstat(base + path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return Unread(root, os.fsdecode(path), error.strerror or str(error))
+    if not stat.S_ISREG(facts.st_mode):  # swapped since the listing
+        return None
+    return SeenFile(root, os.fsdecode(path), facts.st_size, facts.st_mtime_ns, facts.st_ino)

@@ -1,0 +1,179 @@
+"""An indexing process that is killed, or interrupted, at any moment: the next run makes it whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sample_files
+from indexes import contents
+
+from anyseek.contracts import FileRecord
+from anyseek.stores.catalog import Catalog
+from anyseek.stores.check import examine
+
+SCRIPT = Path(__file__).parents[1] / "support" / "indexing_process.py"
+LEFT_BY_A_KILL = {"lock-left", "log-left", "half-indexed"}  # untidy, and nothing of what was committed
+COLOURS = ("red", "green", "blue")
+
+
+def fill(folder: Path) -> None:
+    """Files of all kinds: long recordings, equal ones, broken ones, and what is no media."""
+    rng = random.Random(0)
+    sample_files.fill(folder)
+    for i in range(60):
+        sample_files.text(folder / f"{i:02}.txt", " ".join(rng.choice(COLOURS) for _ in range(1 + i % 40)))
+    for i in range(4):
+        path = folder / f"long{i}.wav"
+        sample_files.sound(path, *(rng.choice(COLOURS) for _ in range(12)), below="green")
+    for i in range(10):
+        sample_files.picture(folder / f"same{i}.png", COLOURS[i % 3])
+        (folder / f"zip{i}.jpg").write_bytes(b"PK\x03\x04 no picture")
+        (folder / f"program{i}.py").write_text("print()")
+
+
+def start(index: Path, folder: Path) -> subprocess.Popen[str]:
+    # -W error: a warning in the process is a failure here as everywhere.
+    command = [sys.executable, "-W", "error", str(SCRIPT), str(index), str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(index: Path, folder: Path) -> dict[str, object]:
+    process = start(index, folder)
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    report: dict[str, object] = json.loads(out.splitlines()[-1])
+    return report
+
+
+def state(index: Path) -> tuple[dict[str, list[bytes]], dict[str, tuple[object, ...]]]:
+    """Vectors by path, and the rest of what the catalog says; numbers of files and the run's time left out."""
+
+    def facts(record: FileRecord) -> tuple[object, ...]:
+        return (
+            record.size,
+            record.mtime_ns,
+            record.inode,
+            record.content_hash,
+            record.modality,
+            record.state,
+            record.problem,
+        )
+
+    with Catalog.open(index) as catalog, catalog.read() as snapshot:
+        return contents(snapshot), {record.path: facts(record) for record in snapshot.files()}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, float]:
+    """A folder, its whole index, and how long the run took, in seconds."""
+    base = tmp_path_factory.mktemp("crash")
+    fill(base / "media")
+    started = time.monotonic()
+    report = finish(base / "index", base / "media")
+    assert report["skipped"] == {"mislabelled": 10}
+    return base / "media", base / "index", time.monotonic() - started
+
+
+def kill_and_resume(
+    undisturbed: tuple[Path, Path, float], index: Path, rng: random.Random, kills: int
+) -> None:
+    folder, whole, seconds = undisturbed
+    for _ in range(kills):
+        process = start(index, folder)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()  # the index is there: what comes now is the run
+        time.sleep(rng.uniform(0, seconds))
+        process.kill()
+        process.communicate(timeout=60)
+        assert {finding.code for finding in examine(index)} <= LEFT_BY_A_KILL
+    n_before = len(state(index)[0])
+    report = finish(index, folder)
+    assert examine(index) == []
+    assert state(index) == state(whole)
+    assert isinstance(report["new"], int)
+    assert report["new"] <= len(state(whole)[0]) - n_before + 10, "what was committed is not done again"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_and_resumed(undisturbed: tuple[Path, Path, float], tmp_path: Path, seed: int) -> None:
+    kill_and_resume(undisturbed, tmp_path / "index", random.Random(seed), kills=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_killed_at_thirty_moments(undisturbed: tuple[Path, Path, float], tmp_path: Path, seed: int) -> None:
+    kill_and_resume(undisturbed, tmp_path / "index", random.Random(seed), kills=1 + seed % 3)
+
+
+def test_killed_in_the_middle_of_an_update(undisturbed: tuple[Path, Path, float], tmp_path: Path) -> None:
+    folder, _, seconds = undisturbed
+    mine, index = tmp_path / "media", tmp_path / "index"
+    shutil.copytree(folder, mine)
+    finish(index, mine)
+    (mine / "notes").rename(mine / "moved")
+    shutil.move(mine / "long0.wav", mine / "moved" / "long0.wav")
+    for i in range(0, 60, 3):
+        sample_files.text(mine / f"{i:02}.txt", "blue " * (i + 2))
+    (mine / "01.txt").unlink()
+    shutil.copytree(index, tmp_path / "other")
+    finish(tmp_path / "other", mine)
+    rng = random.Random(5)
+    for _ in range(3):
+        process = start(index, mine)
+        time.sleep(0.3 + rng.uniform(0, seconds / 2))
+        process.kill()
+        process.communicate(timeout=60)
+    finish(index, mine)
+    assert examine(index) == []
+    assert state(index) == state(tmp_path / "other")
+
+
+def test_ctrl_c_ends_after_the_batch(undisturbed: tuple[Path, Path, float], tmp_path: Path) -> None:
+    folder, whole, _ = undisturbed
+    index = tmp_path / "index"
+    process = start(index, folder)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("done") and int(line.split()[1]) >= 5:
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert err == ""
+    report = json.loads(out.splitlines()[-1])
+    assert report["interrupted"]
+    assert 0 < len(state(index)[0]) < len(state(whole)[0])
+    assert not finish(index, folder)["interrupted"]
+    assert state(index) == state(whole)
+
+
+def test_the_workers_of_a_killed_run_end_too(undisturbed: tuple[Path, Path, float], tmp_path: Path) -> None:
+    process = start(tmp_path / "index", undisturbed[0])
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("done 3"):
+            break
+    workers = children(process.pid)
+    assert workers
+    process.kill()
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 30
+    while any(os.path.exists(f"/proc/{pid}/exe") for pid in workers):
+        assert time.monotonic() < deadline, "a worker outlives its parent"
+        time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    """Of all its threads."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]

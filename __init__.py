@@ -1,3 +1,74 @@
-"""Anyseek: semantic search over folders of mixed media, from any modality to any other."""
+"""Anyseek: semantic search over folders of mixed media, from any modality to any other.
+
+    import anyseek
+
+    index = anyseek.create("photos")
+    index.add()
+    for hit in index.search("a dog on the beach", to="image", k=5):
+        print(hit.score, hit.path)
+
+Importing this loads neither numpy nor a model: each name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anyseek.api import Index
+    from anyseek.contracts import Hit, Modality, ModelCard, Report, Span
+    from anyseek.errors import AnyseekError
+    from anyseek.opening import check, create, models, open
+    from anyseek.search.overview import Status
+    from anyseek.search.results import Results
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AnyseekError",
+    "Hit",
+    "Index",
+    "Modality",
+    "ModelCard",
+    "Report",
+    "Results",
+    "Span",
+    "Status",
+    "__version__",
+    "check",
+    "create",
+    "models",
+    "open",
+]
+
+_HOMES = {
+    "AnyseekError": "errors",
+    "Hit": "contracts",
+    "Index": "api",
+    "Modality": "contracts",
+    "ModelCard": "contracts",
+    "Report": "contracts",
+    "Results": "search.results",
+    "Span": "contracts",
+    "Status": "search.overview",
+    "check": "opening",
+    "create": "opening",
+    "models": "opening",
+    "open": "opening",
+}
+
+
+def __getattr__(name: str) -> object:
+    """PEP 562: the module that holds a public name is imported when the name is first asked for."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'anyseek' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"anyseek.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -113,7 +113,7 @@ class ModelCard:
 
 
 class Preparer(Protocol):
-    """Decoded data -> what the model's tower takes. Small, picklable, no weights: it runs in worker processes."""
+    """Decoded data -> what the model's tower takes. Picklable, no weights: runs in workers."""
 
     @property
     def hint(self) -> DecodeHint:

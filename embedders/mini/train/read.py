@@ -57,8 +57,8 @@ def run(
     if not (weights / "vocabulary.txt").exists():
         tokens = teacher.tokenizer.get_vocab()
         known = [t for t in sorted(tokens, key=tokens.__getitem__) if t.isascii() and not t.startswith("[")]
-        lines = "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *known])
-        (weights / "vocabulary.txt").write_text(lines, encoding="utf-8")
+        listed = "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *known])
+        (weights / "vocabulary.txt").write_text(listed, encoding="utf-8")
     held = [caption for record in pictures if record.split == "val" for caption in record.captions]
     (work / "held_captions.json").write_text(json.dumps(held))
 

@@ -1,0 +1,8 @@
+"""`python -m anyseek`: the same program as the command `anyseek`."""
+
+import sys
+
+from anyseek.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,293 @@
+"""`Index`: an index on disk, and the only place that puts the rooms together."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from anyseek.contracts import Embedder, Modality, ModelCard, Report
+from anyseek.errors import OtherModel, UsageError
+from anyseek.media.source import printable
+from anyseek.search.results import Results
+from anyseek.stores.catalog import Catalog
+
+if TYPE_CHECKING:
+    from anyseek.contracts import Floats
+    from anyseek.indexer import Progress
+    from anyseek.search.ask import AnyPath, Wanted
+    from anyseek.search.overview import Status
+    from anyseek.search.query import Term
+    from anyseek.search.reading import QueryReader
+    from anyseek.stores.catalog import Snapshot, SpaceRecord
+    from anyseek.stores.check import Finding
+
+DEFAULT_MODEL = "mini"
+
+
+class Index:
+    """An index on disk. A context manager; searches may run in several threads."""
+
+    def __init__(self, catalog: Catalog, embedder: Embedder | None = None) -> None:
+        """embedder: None to load the one that made the index, when it is first needed."""
+        self._catalog = catalog
+        self._loaded = embedder
+        self._reader: QueryReader | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def folder(self) -> Path:
+        """Where the index itself lies."""
+        return self._catalog.folder
+
+    @property
+    def model(self) -> ModelCard:
+        """The card of the model that the vectors were made with."""
+        with self._catalog.read() as snapshot:
+            return self._space(snapshot).card
+
+    # ------------------------------------------------------------ filling
+
+    def add(
+        self,
+        *folders: AnyPath,
+        exclude: Sequence[str] = (),
+        retry_failed: bool = False,
+        depth_unit: float | None = None,
+        workers: int | None = None,
+        dry_run: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> Report:
+        """Make the index agree with the disk: these folders, or without any all that it covers.
+
+        A folder that the index does not cover yet is added to it. exclude: gitignore patterns.
+        retry_failed: try files with a known problem again. depth_unit: metres a raw depth unit stands for.
+        workers: decoding processes, None to fit the machine. dry_run: only count. progress: called often, in
+        this thread. stop: asked between batches; what was committed stays.
+        Raises UsageError, IndexLocked, RootUnavailable, DiskFull, ReadOnlyIndex, OtherModel.
+        """
+        from anyseek import indexer
+
+        with self._catalog.read() as snapshot:
+            known = set(snapshot.roots().values())
+        # An indexed folder that is gone is for the indexer to tell of: nothing is deleted because of it.
+        absolute = [Path(os.path.abspath(folder)) for folder in folders]
+        roots = [path if path in known else existing_folder(path) for path in absolute]
+        options = indexer.IndexOptions(
+            exclude=tuple(exclude),
+            retry_failed=retry_failed,
+            depth_unit=depth_unit,
+            dry_run=dry_run,
+            workers=workers,
+        )
+        return indexer.update(
+            self._catalog,
+            self._embedder(),
+            roots=roots,
+            options=options,
+            progress=progress,
+            stop=stop,
+        )
+
+    # ------------------------------------------------------------ asking
+
+    def search(
+        self,
+        words: Any = None,
+        *,
+        text: Any = None,
+        image: Any = None,
+        audio: Any = None,
+        depth: Any = None,
+        not_: Any = None,
+        to: Wanted = None,
+        k: int = 10,
+        in_: AnyPath | None = None,
+        segments: bool = False,
+    ) -> Results:
+        """The best k of each modality for a query of one or several parts.
+
+        words, not_: words to look for, and to subtract. text, image, audio, depth: the path of a file; the
+        last three also take data (a Pillow picture, an array, (samples, rate_hz): see search/given.py). Each
+        takes one value, a pair (value, weight), or a list of these. to: "image,audio", None for all.
+        in_: only what lies below that folder. segments: let several segments of one file answer.
+        Raises UsageError, QueryFileError, ModalityNotSupported, OtherModel.
+        """
+        from anyseek.search.query import from_values
+
+        files = _files(text, image, audio, depth)
+        return self.ask(from_values(words, files, not_), to=to, k=k, in_=in_, segments=segments)
+
+    def ask(
+        self,
+        terms: Sequence[Term],
+        *,
+        to: Wanted = None,
+        k: int = 10,
+        in_: AnyPath | None = None,
+        segments: bool = False,
+    ) -> Results:
+        """`search` for terms that were understood already, as the command line does."""
+        from anyseek.search.ask import answer, known_targets, scope
+        from anyseek.search.embed import query_vector
+        from anyseek.search.query import described
+
+        wanted = scope(to, k, in_, segments)
+        with self._catalog.read() as snapshot:
+            space = self._space(snapshot)
+            known_targets(wanted.targets, space.card)  # before a file is read or the model loaded
+            parts = self._query_reader(snapshot).read(terms)
+            vector = query_vector(parts, self._embedder())
+            return answer(snapshot, space, vector, described(parts), wanted)
+
+    def similar(
+        self,
+        path: AnyPath,
+        *,
+        to: Wanted = None,
+        k: int = 10,
+        in_: AnyPath | None = None,
+        segments: bool = False,
+    ) -> Results:
+        """What resembles a file of the index, by its stored vectors: no model runs, the file is not read.
+
+        A file of several segments counts as their mean. Raises QueryFileError for a file not in the index.
+        """
+        from anyseek.search.ask import answer, scope, stored_vector
+
+        wanted = scope(to, k, in_, segments)
+        with self._catalog.read() as snapshot:
+            space = self._space(snapshot)
+            file_id, vector = stored_vector(snapshot, space, path)
+            return answer(snapshot, space, vector, f"files like {os.fspath(path)}", wanted, file_id)
+
+    def embed(
+        self,
+        words: Any = None,
+        *,
+        text: Any = None,
+        image: Any = None,
+        audio: Any = None,
+        depth: Any = None,
+        not_: Any = None,
+    ) -> Floats:
+        """The vector of a query, of length 1: (dim,) float32. Parts and errors as in `search`."""
+        from anyseek.search.embed import query_vector
+        from anyseek.search.query import from_values
+
+        terms = from_values(words, _files(text, image, audio, depth), not_)
+        with self._catalog.read() as snapshot:
+            parts = self._query_reader(snapshot).read(terms)
+        return query_vector(parts, self._embedder())
+
+    def status(self, *, look: bool = True) -> Status:
+        """What the index holds. look: compare it with the files on disk too (one stat each)."""
+        from anyseek.search.overview import overview
+
+        return overview(self._catalog, look=look)
+
+    def doctor(self, *, mend: bool = False) -> list[Finding]:
+        """What is wrong with the index, worst first; [] when it is healthy. mend: put right what safely can
+        be, and return what is wrong still. `anyseek.check` takes an index that cannot be opened as well.
+
+        Raises with `mend`: IndexLocked, ReadOnlyIndex, DiskFull.
+        """
+        return examined(self.folder, mend=mend)
+
+    # ------------------------------------------------------------ life
+
+    def close(self) -> None:
+        """Let go of files and processes; safe to call twice."""
+        with self._lock:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+        self._catalog.close()
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _embedder(self) -> Embedder:
+        """The index's model, loaded once. Raises ModelNotFound, OtherModel."""
+        with self._lock:
+            if self._loaded is None:
+                from anyseek.embedders import registry
+
+                with self._catalog.read() as snapshot:
+                    cards = [space.card for space in snapshot.spaces()]
+                loaded = registry.load(cards[0].name if cards else DEFAULT_MODEL)
+                if cards and loaded.card.fingerprint != cards[0].fingerprint:
+                    raise other_model(self.folder, cards[0], loaded.card)
+                self._loaded = loaded
+            return self._loaded
+
+    def _query_reader(self, snapshot: Snapshot) -> QueryReader:
+        depth_unit = snapshot.settings().get("depth_unit")
+        with self._lock:
+            if self._reader is None or self._reader.depth_unit != depth_unit:
+                from anyseek.search.reading import QueryReader
+
+                if self._reader is not None:
+                    self._reader.close()
+                self._reader = QueryReader(self._embedder(), depth_unit)
+            return self._reader
+
+    def _space(self, snapshot: Snapshot) -> SpaceRecord:
+        """The space of this index's model. Raises OtherModel."""
+        spaces = snapshot.spaces()
+        if not spaces:
+            raise UsageError(f"The index in {self.folder} has no model yet.", "Fill it: anyseek index FOLDER")
+        if self._loaded is None:
+            return spaces[0]
+        space = snapshot.space(self._loaded.card.fingerprint)
+        if space is None:
+            raise other_model(self.folder, spaces[0].card, self._loaded.card)
+        return space
+
+
+def _files(text: Any, image: Any, audio: Any, depth: Any) -> dict[Modality, Any]:
+    return {Modality.TEXT: text, Modality.IMAGE: image, Modality.AUDIO: audio, Modality.DEPTH: depth}
+
+
+def examined(index: Path, *, mend: bool) -> list[Finding]:
+    """`Index.doctor` for an index folder, whatever its state."""
+    from anyseek.stores.check import examine
+
+    findings = examine(index)
+    if mend and findings:
+        from anyseek.stores.mend import mend as put_right
+
+        put_right(index, findings)
+        return examine(index)
+    return findings
+
+
+def existing_folder(folder: AnyPath) -> Path:
+    """The absolute path. Raises UsageError unless it is a folder."""
+    path = Path(os.path.abspath(folder))
+    if not path.exists():
+        raise UsageError(f"There is no folder {printable(os.fspath(folder))}.", "Check the path.")
+    if not path.is_dir():
+        raise UsageError(
+            f"{printable(os.fspath(folder))} is a file, not a folder.",
+            f"Index the folder that it is in: {printable(str(path.parent))}",
+        )
+    return path
+
+
+def other_model(folder: Path, made_by: ModelCard, here: ModelCard) -> OtherModel:
+    """The refusal to compare vectors of two models."""
+    return OtherModel(
+        f"The index in {folder} was made by the model {made_by.name} ({made_by.fingerprint}), "
+        f"and this is {here.name} ({here.fingerprint}).",
+        "Use that model, or make a new index: anyseek index FOLDER --index NEW_FOLDER",
+    )

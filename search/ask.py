@@ -1,0 +1,120 @@
+"""From a query vector and a scope to Results: which modalities, which folder, and what has nothing in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from anyseek.contracts import Modality, ModelCard
+from anyseek.errors import ModalityNotSupported, QueryFileError, UsageError
+from anyseek.media.source import printable
+from anyseek.search.embed import mean_direction
+from anyseek.search.engine import Engine, Request
+from anyseek.search.query import count, modalities
+from anyseek.search.results import Results
+
+if TYPE_CHECKING:
+    from anyseek.contracts import Floats
+    from anyseek.stores.catalog import Snapshot, SpaceRecord
+
+AnyPath: TypeAlias = "str | os.PathLike[str]"
+Wanted: TypeAlias = "str | Modality | Iterable[str | Modality] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What may answer a query, checked. targets: None for all. folder: absolute, None for everywhere."""
+
+    targets: tuple[Modality, ...] | None
+    k: int
+    folder: str | None
+    is_by_segment: bool
+
+
+def scope(to: Wanted, k: int, in_: AnyPath | None, segments: bool) -> Scope:
+    """Raises UsageError: an unknown modality, k below 1, a file where a folder is needed."""
+    folder = None if in_ is None else os.path.abspath(in_)
+    if folder is not None and os.path.isfile(folder):
+        raise UsageError(f"{printable(folder)} is a file.", "Results are narrowed to a folder: --in FOLDER")
+    return Scope(modalities(to), count(k), folder, segments)
+
+
+def answer(
+    snapshot: Snapshot,
+    space: SpaceRecord,
+    vector: Floats,
+    label: str,
+    wanted: Scope,
+    except_file: int | None = None,
+) -> Results:
+    """The hits for a unit vector (dim,); `label` says for people what the vector stands for.
+
+    Raises ModalityNotSupported, and UsageError for a folder outside the index.
+    """
+    from anyseek.stores.exact import ExactStore
+
+    targets = known_targets(wanted.targets, space.card)
+    _check_covered(wanted.folder, snapshot)
+    request = Request(targets, wanted.k, wanted.folder, wanted.is_by_segment, except_file)
+    with ExactStore(snapshot, space.space_id) as store:
+        found = Engine(snapshot, space, store).find(vector, request)
+    if wanted.targets is None and len(found.missing) < len(targets):
+        return Results(found.hits, label, tuple(t for t in targets if t not in found.missing))
+    available: tuple[Modality, ...] = ()
+    if found.missing:
+        indexed = snapshot.counts_in(space.space_id)
+        available = tuple(modality for modality in Modality if indexed.get(modality))
+    return Results(found.hits, label, targets, found.missing, available)
+
+
+def known_targets(targets: tuple[Modality, ...] | None, card: ModelCard) -> tuple[Modality, ...]:
+    """The modalities to search, in the order asked for. Raises ModalityNotSupported."""
+    if targets is None:
+        return card.modalities
+    unknown = [target for target in targets if target not in card.modalities]
+    if unknown:
+        raise ModalityNotSupported(
+            f"The model {card.name} of this index does not know {', '.join(unknown)}.",
+            f"It knows: {', '.join(card.modalities)}. See `anyseek models` for others.",
+        )
+    return targets
+
+
+def stored_vector(snapshot: Snapshot, space: SpaceRecord, path: AnyPath) -> tuple[int, Floats]:
+    """(file_id, unit vector (dim,)) of an indexed file: the mean of its segments.
+
+    Raises QueryFileError for a file that is not in the index, or has no vector in it.
+    """
+    shown = printable(os.fspath(path))
+    record = snapshot.locate(os.path.abspath(path))
+    if record is None:
+        is_there = os.path.isfile(path)
+        raise QueryFileError(
+            f"{shown} is not in the index." if is_there else f"There is no file {shown}.",
+            "Index it first, or ask with its content: anyseek search FILE" if is_there else "Check the path.",
+        )
+    if record.problem is not None:
+        raise QueryFileError(
+            f"{shown} could not be indexed: {record.problem.reason}", "Repair it and index again."
+        )
+    rows = snapshot.rows_of_file(space.space_id, record.file_id)
+    if not len(rows):
+        raise QueryFileError(f"{shown} has no vector in the index.", "Index it again.")
+    return record.file_id, mean_direction(snapshot.vectors_at(space.space_id, rows))
+
+
+def _check_covered(folder: str | None, snapshot: Snapshot) -> None:
+    """An unplugged folder is covered all the same: what is indexed is asked, not the disk."""
+    if folder is None:
+        return
+    roots: list[str] = [str(root) for root in snapshot.roots().values()]
+    for root in roots:
+        for here, there in ((folder, root), (os.path.realpath(folder), os.path.realpath(root))):
+            if os.path.commonpath([here, there]) in (here, there):
+                return
+    raise UsageError(
+        f"{printable(folder)} is outside what this index covers.",
+        f"It covers: {', '.join(printable(root) for root in roots) or 'nothing yet'}.",
+    )

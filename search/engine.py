@@ -1,0 +1,116 @@
+"""A query vector to ranked hits: rows allowed by SQL, scores from the store, segments of a file folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from anyseek.contracts import Filter, Hit, Modality, Segment, VectorStore
+
+if TYPE_CHECKING:
+    from anyseek.contracts import Floats, Rows
+    from anyseek.stores.catalog import Snapshot, SpaceRecord
+
+_MORE = 4
+"""How many times more rows are asked for when too few files were among those that came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What may answer, and how much of it.
+
+    targets: each is searched and ranked by itself. k: hits a target. folder: absolute, None for everywhere.
+    is_by_segment: several segments of one file may answer. except_file: never a hit.
+    """
+
+    targets: tuple[Modality, ...]
+    k: int
+    folder: str | None = None
+    is_by_segment: bool = False
+    except_file: int | None = None
+
+
+class Found(NamedTuple):
+    """hits: by target, best first. missing: targets that had not one row to choose from."""
+
+    hits: tuple[Hit, ...]
+    missing: tuple[Modality, ...]
+
+
+class _Scored(NamedTuple):
+    score: float
+    segment: Segment
+    path: str
+
+
+class Engine:
+    """Searches one space of one snapshot through one store."""
+
+    def __init__(self, snapshot: Snapshot, space: SpaceRecord, store: VectorStore) -> None:
+        self._snapshot = snapshot
+        self._space = space
+        self._store = store
+
+    def find(self, query: Floats, request: Request) -> Found:
+        """query: (dim,) float32, unit length. Every target has up to k hits, as long as k exist."""
+        hits: list[Hit] = []
+        missing = []
+        for target in request.targets:
+            wanted = Filter(frozenset({target}), request.folder)
+            allow = self._snapshot.allowed_rows(self._space.space_id, wanted)
+            n_rows = self._space.rows if allow is None else len(allow)
+            if n_rows == 0:
+                missing.append(target)
+                continue
+            for rank, scored in enumerate(self._best(query, request, allow, n_rows), 1):
+                hits.append(self._hit(rank, scored))
+        return Found(tuple(hits), tuple(missing))
+
+    def _best(self, query: Floats, request: Request, allow: Rows | None, n_rows: int) -> list[_Scored]:
+        """The best k, one a file unless by segment: more rows are asked for until there are k or no more.
+
+        The store ranks rows, and one long recording may own the first hundred of them.
+        """
+        n_asked = request.k if request.is_by_segment else 2 * request.k
+        n_asked += request.except_file is not None
+        while True:
+            n_asked = min(n_asked, n_rows)
+            scored = list(self._scored(query, n_asked, allow))
+            best = _kept(scored, request)
+            if len(best) >= request.k or n_asked == n_rows or len(scored) < n_asked:
+                return best[: request.k]
+            n_asked *= _MORE
+
+    def _scored(self, query: Floats, n_asked: int, allow: Rows | None) -> Iterator[_Scored]:
+        scores, rows = self._store.search(query[None], n_asked, allow)
+        is_used = rows[0] >= 0
+        places = self._snapshot.hits_for_rows(self._space.space_id, rows[0][is_used])
+        for score, (segment, path) in zip(scores[0][is_used], places, strict=True):
+            # Rows rounded to float16 can have a length of a little more than 1.
+            yield _Scored(min(1.0, max(-1.0, float(score))), segment, path)
+
+    def _hit(self, rank: int, scored: _Scored) -> Hit:
+        segment = scored.segment
+        return Hit(
+            rank,
+            scored.score,
+            segment.modality,
+            scored.path,
+            segment.span,
+            segment.file_id,
+            segment.segment_id,
+            self._space.card.name,
+            segment.excerpt,
+        )
+
+
+def _kept(scored: list[_Scored], request: Request) -> list[_Scored]:
+    """Without the excepted file, and of every other file the best segment alone unless by segment."""
+    others = [one for one in scored if one.segment.file_id != request.except_file]
+    if request.is_by_segment:
+        return others
+    first: dict[int, _Scored] = {}
+    for one in others:
+        first.setdefault(one.segment.file_id, one)
+    return list(first.values())

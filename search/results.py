@@ -1,0 +1,43 @@
+"""What a search found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import overload
+
+from anyseek.contracts import Hit, Modality
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Hits, by modality in the order of `targets`, best first in each: iterate over it, index it, count it.
+
+    Cosines of two modalities do not compare, so every modality has ranks of its own, from 1 up to k.
+    query: what was understood. targets: the modalities that were searched. missing: those of them in which
+    nothing is indexed (below the folder that was asked for); then `available` names those that are there.
+    """
+
+    hits: tuple[Hit, ...]
+    query: str
+    targets: tuple[Modality, ...]
+    missing: tuple[Modality, ...] = ()
+    available: tuple[Modality, ...] = ()
+
+    def by_modality(self) -> dict[Modality, tuple[Hit, ...]]:
+        """The hits of each modality that has any."""
+        groups = {target: tuple(h for h in self.hits if h.modality is target) for target in self.targets}
+        return {target: hits for target, hits in groups.items() if hits}
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, place: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[place]

@@ -1,0 +1,27 @@
+"""One index in four modalities, made through the public door; and a copy of it to change."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import sample_files
+from fakes import WordEmbedder
+
+import anyseek
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with its index; not to be written to."""
+    folder = sample_files.fill(tmp_path_factory.mktemp("library") / "media")
+    with anyseek.create(folder, model=WordEmbedder()) as index:
+        index.add(workers=1)
+    return folder
+
+
+@pytest.fixture
+def media(made: Path, tmp_path: Path) -> Path:
+    """A copy of the folder and its index."""
+    return Path(shutil.copytree(made, tmp_path / "media"))

@@ -1,0 +1,204 @@
+"""Every modality finds every other, through `import anyseek` and real files."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sample_files
+from fakes import WordEmbedder
+from PIL import Image
+
+import anyseek
+from anyseek.contracts import Modality, Unit
+from anyseek.errors import ModalityNotSupported, QueryFileError, UsageError
+
+FILES = {
+    "text": "notes/{}.txt",
+    "image": "pictures/{}.png",
+    "audio": "sounds/{}.wav",
+    "depth": "rooms/{}.npy",
+}
+
+
+@pytest.fixture(scope="module")
+def index(made: Path) -> Iterator[anyseek.Index]:
+    with anyseek.open(made, model=WordEmbedder()) as opened:
+        yield opened
+
+
+def names(results: anyseek.Results) -> list[str]:
+    return [Path(hit.path).name for hit in results]
+
+
+@pytest.mark.parametrize("colour", sample_files.COLOURS)
+@pytest.mark.parametrize("target", FILES)
+@pytest.mark.parametrize("source", [*FILES, "words"])
+def test_any_modality_finds_any_other(
+    index: anyseek.Index, made: Path, source: str, target: str, colour: str
+) -> None:
+    query: dict[str, Any] = {"words": colour}
+    if source != "words":
+        query = {source: made / FILES[source].format(colour)}
+    results = index.search(**query, to=target, k=2)
+    first = results[0]
+    assert first.path == str(made / FILES[target].format(colour))
+    assert (first.rank, first.modality, first.model) == (1, target, "words")
+    assert first.score > 0.99 > results[1].score
+
+
+def test_all_modalities_come_in_groups_with_their_own_ranks(index: anyseek.Index) -> None:
+    results = index.search("green", k=2)
+    assert [(hit.modality, hit.rank) for hit in results] == [
+        (modality, rank) for modality in ("text", "image", "audio", "depth") for rank in (1, 2)
+    ]
+    groups = results.by_modality()
+    assert [Path(hits[0].path).stem for hits in groups.values()] == ["green"] * 4
+    assert results.query == '"green"'
+    assert len(results) == 8
+    assert results[:2] == groups[Modality.TEXT]
+    assert (results.missing, results.available) == ((), ())
+
+
+def test_the_order_of_the_targets_is_the_order_asked_for(index: anyseek.Index) -> None:
+    results = index.search("green", to=["depth", Modality.TEXT], k=1)
+    assert [hit.modality for hit in results] == ["depth", "text"]
+
+
+def test_segments_of_a_file_fold_to_its_best_one(index: anyseek.Index) -> None:
+    folded = index.search("green", to="audio", k=3)
+    assert names(folded)[:2] == ["green.wav", "tour.wav"]
+    tour = folded[1]
+    assert (tour.span.start, tour.span.end, tour.span.unit) == (10, 20, Unit.SECONDS)
+    single = index.search("green", to="audio", k=3, segments=True)
+    assert names(single) == ["green.wav", "tour.wav", "tour.wav"]
+    assert [hit.span.start for hit in single[1:]] == [10, 20]
+
+
+def test_parts_are_added_and_subtracted(index: anyseek.Index, made: Path) -> None:
+    red = made / "pictures/red.png"
+    assert names(index.search(image=red, to="image", k=1)) == ["red.png"]
+    assert names(index.search("green", image=(red, 0.5), to="image", k=2)) == ["green.png", "red.png"]
+    mixed = index.search("green green red", not_="green", to="image", k=1)
+    assert names(mixed) == ["red.png"] or mixed.query == '"green green red" - "green"'
+    weighed = index.search(["red", ("blue", 3.0)], to="depth", k=2)
+    assert names(weighed) == ["blue.npy", "red.npy"]
+    assert weighed.query == '"red" + 3 x "blue"'
+
+
+def test_pictures_and_arrays_in_memory(index: anyseek.Index, made: Path) -> None:
+    with Image.open(made / "pictures/blue.png") as picture:
+        picture.load()
+    for value in (picture, np.asarray(picture)):
+        assert names(index.search(image=value, to="audio", k=1)) == ["blue.wav"]
+    tone = np.sin(2 * np.pi * 200 * np.arange(16_000) / 16_000)
+    assert names(index.search(audio=(tone, 16_000), to="image", k=1)) == ["red.png"]
+    assert names(index.search(depth=np.full((3, 3), 4.0), to="text", k=1)) == ["green.txt"]
+
+
+def test_only_what_lies_below_a_folder(
+    index: anyseek.Index, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made)
+    results = index.search("red", in_="sounds", k=9)
+    assert {hit.modality for hit in results} == {"audio"}
+    assert len(results) == 4
+    assert len(index.search("red", in_=made.parent, k=9)) == len(index.search("red", k=9)) == 13
+    empty = index.search("red", in_="sounds", to="image")
+    assert (len(empty), empty.missing) == (0, ("image",))
+    assert set(empty.available) == {"text", "image", "audio", "depth"}
+
+
+def test_a_folder_outside_the_index_and_a_file_are_refused(
+    index: anyseek.Index, made: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        index.search("red", in_=tmp_path)
+    assert str(made) in caught.value.hint
+    with pytest.raises(UsageError, match=r"red\.png is a file"):
+        index.search("red", in_=made / "pictures/red.png")
+
+
+def test_similar_uses_the_stored_vector_and_never_shows_the_file_itself(
+    index: anyseek.Index, made: Path
+) -> None:
+    model = WordEmbedder()
+    with anyseek.open(made, model=model) as opened:
+        results = opened.similar(made / "pictures/red.png", k=2)
+        assert not model.embedded
+    assert [Path(hits[0].path).name for hits in results.by_modality().values()] == [
+        "red.txt",
+        results.by_modality()[Modality.IMAGE][0].path.rpartition("/")[2],
+        "red.wav",
+        "red.npy",
+    ]
+    assert str(made / "pictures/red.png") not in [hit.path for hit in results]
+    assert names(index.similar(made / "sounds/tour.wav", to="image", k=1)) == ["green.png"]
+
+
+def test_similar_to_a_file_that_is_not_indexed(index: anyseek.Index, made: Path, tmp_path: Path) -> None:
+    other = sample_files.picture(tmp_path / "other.png", "red")
+    with pytest.raises(QueryFileError, match=r"other\.png is not in the index"):
+        index.similar(other)
+    with pytest.raises(QueryFileError, match="no file"):
+        index.similar(made / "nowhere.png")
+
+
+def test_embed_gives_the_vector_that_search_uses(index: anyseek.Index, made: Path) -> None:
+    vector = index.embed("red")
+    assert (vector.shape, vector.dtype) == ((32,), np.float32)
+    assert np.linalg.norm(vector) == pytest.approx(1)
+    np.testing.assert_allclose(vector, WordEmbedder().embed(Modality.TEXT, ["red"])[0], atol=1e-6)
+    both = index.embed("red", image=made / "pictures/blue.png")
+    assert both[0] == pytest.approx(both[2], rel=1e-2)
+
+
+def test_results_and_hits_are_frozen(index: anyseek.Index) -> None:
+    results = index.search("red", k=1)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        results[0].score = 1.0  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        results.hits = ()  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("target", ["video", "thermal", "image,imu"])
+def test_a_target_that_the_model_lacks(index: anyseek.Index, target: str) -> None:
+    with pytest.raises(ModalityNotSupported) as caught:
+        index.search("red", to=target)
+    assert "text, image, audio, depth" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "query", [{"words": ""}, {}, {"words": "red", "k": 0}, {"words": "red", "to": "smell"}, {"image": 5}]
+)
+def test_wrong_calls(index: anyseek.Index, query: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        index.search(**query)
+
+
+def test_searches_in_several_threads_agree(index: anyseek.Index) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    expected = {colour: names(index.search(colour)) for colour in sample_files.COLOURS}
+    asked = list(sample_files.COLOURS) * 10
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda colour: names(index.search(colour)), asked))
+    assert found == [expected[colour] for colour in asked]
+
+
+def test_fifty_indexes_leave_no_descriptor_behind(made: Path) -> None:
+    def n_open() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    with anyseek.open(made, model=WordEmbedder()) as index:
+        index.search("red")
+    before = n_open()
+    for _ in range(50):
+        with anyseek.open(made, model=WordEmbedder()) as index:
+            index.search("red", k=1)
+    assert n_open() <= before

@@ -1,0 +1,300 @@
+"""What each command does, seen from outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sample_files
+from PIL import Image
+from ran import Ran
+from ran import objects as lines
+
+from anyseek.contracts import ModelCard
+
+Run = Callable[..., Ran]
+
+
+# ---------------------------------------------------------------- index
+
+
+def test_index_then_search_through_real_processes(tmp_path: Path, shell: Run) -> None:
+    folder = sample_files.fill(tmp_path / "media")
+    first = shell("index", folder, "--model", "words", "--workers", "1")
+    assert (first.code, first.err) == (0, "")
+    assert "13 new" in first.out
+    assert str(Path("media/.anyseek")) in first.out
+    again = shell("index", folder)
+    assert (again.code, again.err) == (0, "")
+    assert "13 unchanged" in again.out
+    found = shell("search", "green", "--paths", "--to", "image,audio", "-k", "2", cwd=folder)
+    assert (found.code, found.err) == (0, "")
+    assert found.out.splitlines()[0] == "pictures/green.png"
+    assert found.out.splitlines()[2:] == ["sounds/green.wav", "sounds/tour.wav"]
+
+
+def test_a_new_broken_file_is_named_and_ends_with_3_once(media: Path, here: Run) -> None:
+    (media / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(99))
+    first = here("index", media, "--workers", "1", cwd=media)
+    assert first.code == 3
+    assert first.err.startswith("skipped: broken.jpg is a damaged JPEG")
+    assert "1 skipped (broken 1)" in first.out
+    again = here("index", media)
+    assert (again.code, again.err) == (0, "")
+    retried = here("index", media, "--retry-failed", "--workers", "1")
+    assert (retried.code, retried.out.startswith("nothing new")) == (0, True)
+
+
+def test_json_of_a_run_has_an_object_for_each_skipped_file_and_one_at_the_end(media: Path, here: Run) -> None:
+    (media / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(99))
+    ran = here("index", media, "--workers", "1", "--json")
+    skipped, report = lines(ran.out)
+    assert (skipped["type"], skipped["path"], skipped["code"]) == (
+        "skipped",
+        str(media / "broken.jpg"),
+        "broken",
+    )
+    assert (report["type"], report["skipped"], report["unchanged"]) == ("report", {"broken": 1}, 13)
+    assert (ran.code, ran.err) == (3, "")
+
+
+def test_index_without_folders_updates_the_nearest(media: Path, here: Run) -> None:
+    sample_files.picture(media / "new.png", "red")
+    ran = here("index", "--workers", "1", cwd=media / "pictures")
+    assert ran.code == 0
+    assert "1 new" in ran.out
+
+
+def test_dry_run_tells_and_does_nothing(tmp_path: Path, here: Run) -> None:
+    folder = sample_files.fill(tmp_path / "media")
+    ran = here("index", folder, "--model", "words", "--dry-run", cwd=folder)
+    assert ran.code == 0
+    assert "new      pictures/red.png" in ran.out
+    assert "Would do: 13 new" in ran.out
+    assert not (folder / ".anyseek").exists()
+    planned = lines(here("index", folder, "--model", "words", "--dry-run", "--json").out)
+    assert len(planned) == 14
+    assert planned[-1]["dry_run"] is True
+
+
+def test_quiet_says_nothing_even_of_a_broken_file(media: Path, here: Run) -> None:
+    (media / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(99))
+    ran = here("index", media, "--quiet", "--workers", "1")
+    assert (ran.code, ran.out, ran.err) == (3, "", "")
+
+
+def test_exclude_and_index_dir(tmp_path: Path, here: Run) -> None:
+    folder = sample_files.fill(tmp_path / "media")
+    options = ("--model", "words", "--workers", "1", "--index", tmp_path / "elsewhere")
+    ran = here("index", folder, *options, "--exclude", "sounds/", "--exclude", "*.npy")
+    assert (ran.code, "6 new" in ran.out) == (0, True)
+    found = here("search", "red", "--index", tmp_path / "elsewhere", "--json")
+    assert {hit["modality"] for hit in lines(found.out)} == {"text", "image"}
+
+
+def test_an_empty_folder_and_one_without_media(tmp_path: Path, here: Run) -> None:
+    (tmp_path / "program.xyz").write_bytes(bytes(range(256)))
+    ran = here("index", tmp_path, "--model", "words")
+    assert ran.code == 0
+    assert "No text, image, audio or depth files were found" in ran.err
+    found = here("search", "red", cwd=tmp_path)
+    assert found.code == 0
+    assert "empty" in found.err
+
+
+# ---------------------------------------------------------------- search
+
+
+def test_the_table_shows_rank_score_modality_path_span_and_excerpt(media: Path, here: Run) -> None:
+    ran = here("search", "green", "-k", "2", cwd=media / "sounds")
+    assert ran.code == 0
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert rows[0] == ["Searching", "for", '"green"']
+    assert ["1", "1.000", "image", "../pictures/green.png"] in rows
+    assert ["2", "0.987", "audio", "tour.wav", "0:10-0:20"] in rows
+    assert ["1", "1.000", "text", "../notes/green.txt", "characters", "0-11"] in rows
+    assert ["green", "green"] in rows
+
+
+def test_what_was_understood_is_said(media: Path, here: Run) -> None:
+    ran = here(
+        "search", "a", "red", "pictures/blue.png", "car", "--not", "snow@0.5", "--audio",
+        "sounds/red.wav@2", "--text", "notes/red.txt", "--depth", "rooms/red.npy", "--words", "blue.png",
+        cwd=media,
+    )  # fmt: skip
+    assert ran.out.splitlines()[0] == (
+        'Searching for "a red car" + image pictures/blue.png + "blue.png" + text notes/red.txt'
+        ' + 2 x audio sounds/red.wav + depth rooms/red.npy - 0.5 x "snow"'
+    )
+
+
+def test_json_is_an_object_a_line_and_says_what_was_understood_on_stderr(media: Path, here: Run) -> None:
+    ran = here("search", "pictures/green.png", "--to", "audio", "--json", "-k", "2", cwd=media)
+    hits = lines(ran.out)
+    assert [(hit["type"], hit["rank"], hit["path"]) for hit in hits] == [
+        ("hit", 1, str(media / "sounds/green.wav")),
+        ("hit", 2, str(media / "sounds/tour.wav")),
+    ]
+    assert hits[1]["span"] == {"start": 10.0, "end": 20.0, "unit": "s"}
+    assert set(hits[0]) == {
+        "type", "rank", "score", "modality", "path", "span", "file_id", "segment_id", "model", "excerpt",
+    }  # fmt: skip
+    assert lines(ran.err) == [{"type": "query", "understood": "image pictures/green.png"}]
+
+
+def test_segments_are_folded_unless_asked_for(media: Path, here: Run) -> None:
+    command = ("search", "green", "--to", "audio", "-k", "3", "--json")
+    folded = [Path(hit["path"]).name for hit in lines(here(*command, cwd=media).out)]
+    assert len(set(folded)) == 3
+    single = lines(here(*command, "--segments").out)
+    assert [(Path(hit["path"]).name, hit["span"]["start"]) for hit in single] == [
+        ("green.wav", 0), ("tour.wav", 10), ("tour.wav", 20),
+    ]  # fmt: skip
+    assert here(*command[:-1], "--segments", "--paths").out.split() == ["sounds/green.wav", "sounds/tour.wav"]
+
+
+def test_paths_of_every_kind_reach_a_pipe_unharmed(tmp_path: Path, shell: Run) -> None:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    odd = [b"new\nline.png", b"bad\xff\xfe.png", "käse 🧀.png".encode(), b"\x1b[31mred.png", b"-k.png"]
+    for name in odd:
+        os.rename(sample_files.picture(folder / "x.png", "red"), os.path.join(os.fsencode(folder), name))
+    assert shell("index", folder, "--model", "words", "--workers", "1").code == 0
+    raw = shell("search", "red", "-0", cwd=folder).out
+    paths = os.fsencode(raw).split(b"\0")
+    assert paths.pop() == b""
+    assert {os.path.normpath(path) for path in paths} == set(odd)
+    assert b"./-k.png" in paths
+    shown = shell("search", "red", cwd=folder, LC_ALL="C", PYTHONIOENCODING="ascii")
+    assert shown.code == 0
+    assert "\x1b" not in shown.out
+    assert len(shown.out.splitlines()) == 2 + len(odd)
+    assert "bad\\xff\\xfe.png" in shown.out
+    hits = lines(shell("search", "red", "--json", cwd=folder).out)
+    assert {os.fsencode(os.path.basename(hit["path"])) for hit in hits} == set(odd)
+
+
+def test_a_modality_in_which_nothing_is_indexed(tmp_path: Path, here: Run) -> None:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    sample_files.text(folder / "a.txt", "red")
+    sample_files.picture(folder / "b.png", "red")
+    here("index", folder, "--model", "words", "--workers", "1")
+    ran = here("search", "red", "--to", "audio", cwd=folder)
+    assert ran.code == 0
+    assert ran.err == "No audio is indexed. There is: text, image.\n"
+    some = here("search", "red", "--to", "audio,image", "--json")
+    assert [hit["modality"] for hit in lines(some.out)] == ["image"]
+    assert lines(some.err)[-1] == {"type": "remark", "message": "No audio is indexed. There is: text, image."}
+    assert here("search", "red", "--to", "audio", "--exit-code").code == 1
+    assert here("search", "red", "--to", "image", "--exit-code").code == 0
+
+
+def test_in_narrows_to_a_folder(media: Path, here: Run) -> None:
+    ran = here("search", "red", "--in", "sounds", "--paths", "-k", "9", cwd=media)
+    assert len(ran.out.split()) == 4
+    assert all(path.startswith("sounds/") for path in ran.out.split())
+    nothing = here("search", "red", "--in", "sounds", "--to", "image")
+    assert "below sounds" in nothing.err
+
+
+def test_the_depth_unit_that_the_index_was_told_holds_for_queries_too(tmp_path: Path, here: Run) -> None:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    for name, metres in (("near_depth.png", 1.0), ("far_depth.png", 9.0)):
+        Image.new("L", (8, 8), round(metres / 0.05)).save(folder / name)
+    sample_files.text(folder / "blue.txt", "blue")
+    query = tmp_path / "query_depth.png"
+    Image.new("L", (8, 8), round(8 / 0.05)).save(query)
+    assert here("index", folder, "--model", "words", "--workers", "1", cwd=folder).code == 3
+    refused = here("search", query)
+    assert refused.code == 40
+    assert "anyseek index --depth-unit" in refused.err
+    assert here("index", "--depth-unit", "0.05", "--workers", "1").code == 0
+    ran = here("search", query, "--paths", "--to", "depth,text")
+    assert (ran.code, ran.out.split()) == (0, ["far_depth.png", "near_depth.png", "blue.txt"])
+
+
+def test_similar(media: Path, here: Run) -> None:
+    ran = here("similar", "red.png", "--to", "audio,image", "--json", "-k", "2", cwd=media / "pictures")
+    assert ran.code == 0
+    hits = lines(ran.out)
+    assert Path(hits[0]["path"]).name == "red.wav"
+    assert "red.png" not in [Path(hit["path"]).name for hit in hits]
+
+
+# ---------------------------------------------------------------- status, doctor, models
+
+
+def test_status_as_a_table_and_as_an_object(media: Path, here: Run) -> None:
+    (media / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(99))
+    here("index", media, "--workers", "1")
+    (media / "notes/red.txt").unlink()
+    table = here("status", media, cwd=media).out
+    for fact in (
+        "words (words-1)",
+        "13: text 3, image 3, audio 4, depth 3",
+        "broken 1",
+        "1 gone",
+        ".anyseek",
+    ):
+        assert fact in table
+    assert "broken.jpg is a damaged JPEG" in table
+    (record,) = lines(here("status", "--json").out)
+    assert record["files"] == {"text": 3, "image": 3, "audio": 4, "depth": 3}
+    assert (record["gone"], record["skipped"]) == (1, {"broken": 1})
+    assert record["model"]["name"] == "words"
+    assert record["last_run"]["report"]["seen"] == 14
+
+
+def test_doctor_finds_mends_and_then_is_content(media: Path, here: Run) -> None:
+    well = here("doctor", media)
+    assert (well.code, well.out) == (0, "The index is healthy.\n")
+    (vectors,) = (media / ".anyseek/vectors").iterdir()
+    vectors.write_bytes(bytes(64) + vectors.read_bytes()[64:])
+    ill = here("doctor", media)
+    assert ill.code == 14
+    assert "--mend" in ill.out
+    mended = here("doctor", media, "--mend", "--json")
+    assert mended.code == 0
+    assert all(line["type"] == "finding" and line["mended"] for line in lines(mended.out))
+    assert here("doctor", media).code == 0
+
+
+def test_models_lists_the_registered_ones(here: Run) -> None:
+    records = {record["name"]: record for record in lines(here("models", "--json").out)}
+    assert set(records["words"]) == {"type", *ModelCard.__slots__}
+    table = here("models").out.splitlines()
+    assert table[0].split()[0] == "NAME"
+    assert any(line.startswith("words ") for line in table)
+
+
+# ---------------------------------------------------------------- help
+
+
+COMMANDS = ["index", "search", "similar", "status", "doctor", "models"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str, here: Run) -> None:
+    ran = here(command, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    assert f"anyseek {command}" in ran.out.partition("Example")[2]
+    assert here(command, "-h").out == ran.out
+
+
+def test_the_first_page_names_every_command_in_a_whole_sentence(here: Run) -> None:
+    ran = here("--help")
+    assert ran.code == 0
+    assert here().out == ran.out
+    listed = ran.out.partition("Commands:")[2].splitlines()
+    assert [line.split()[0] for line in listed if line.strip()] == COMMANDS
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed if line.strip())
+
+
+def test_version(here: Run) -> None:
+    import anyseek
+
+    assert here("--version").out == f"anyseek {anyseek.__version__}\n"

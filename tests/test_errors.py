@@ -1,0 +1,56 @@
+"""The table of errors: what scripts rely on."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from anyseek import errors
+from anyseek.errors import AnyseekError, MediaError
+
+
+def family(parent: type[AnyseekError] = AnyseekError) -> Iterator[type[AnyseekError]]:
+    for child in parent.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield child
+            yield from family(child)
+
+
+CLASSES = sorted(family(), key=lambda cls: cls.__name__)
+
+
+def test_the_table_in_the_docstring_equals_the_classes() -> None:
+    rows = re.findall(r"^      (\w+) +(\d+|-)  ", errors.__doc__ or "", re.M)
+    table = {name: None if code == "-" else int(code) for name, code in rows}
+    actual: dict[str, int | None] = {cls.__name__: cls.exit_code for cls in CLASSES}
+    actual["MediaError"] = None  # becomes a Problem or a QueryFileError, and ends no program
+    assert table == actual
+
+
+def test_codes_and_exit_codes_are_unique() -> None:
+    codes = [cls.code for cls in CLASSES]
+    exits = [cls.exit_code for cls in CLASSES if cls is not MediaError]
+    assert len(set(codes)) == len(codes)
+    assert len(set(exits)) == len(exits)
+    of_no_class = {errors.EXIT_OK, errors.EXIT_BUG, errors.EXIT_NEW_PROBLEMS, 130, 143}
+    assert not of_no_class & set(exits)
+
+
+@pytest.mark.parametrize("cls", [AnyseekError, *CLASSES])
+def test_every_error_has_its_words_and_survives_a_process_boundary(cls: type[AnyseekError]) -> None:
+    assert cls.__doc__
+    error = pickle.loads(pickle.dumps(cls("What went wrong.", hint="What to do.")))
+    assert (type(error), str(error), error.message, error.hint) == (
+        cls,
+        "What went wrong.",
+        "What went wrong.",
+        "What to do.",
+    )
+
+
+def test_a_media_error_keeps_its_reason() -> None:
+    error = pickle.loads(pickle.dumps(MediaError("It is cut short.", "truncated", "Copy it again.")))
+    assert (error.reason, error.hint) == ("truncated", "Copy it again.")

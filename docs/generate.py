@@ -1,0 +1,155 @@
+"""Write the parts of the pages that follow from the code: `python docs/generate.py [--demo]`.
+
+Between `<!-- generated: NAME -->` and `<!-- end -->` stand tables and help texts; in ```console blocks what
+the commands print (see snippets.py). With --demo the demo is run, and its transcript and its contact sheet
+are taken over. A test compares the pages with what this would write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+sys.path[:0] = [str(DOCS), str(ROOT / "sample_data"), str(ROOT / "tests" / "support")]
+
+from demo_files import demo_files  # noqa: E402
+from snippets import Session, refreshed  # noqa: E402
+
+from anyseek import errors  # noqa: E402
+
+PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
+COMMANDS = ("", "index", "search", "similar", "status", "doctor", "models")
+PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+NOT_ERRORS = (
+    (errors.EXIT_OK, "done"),
+    (errors.EXIT_BUG, "a bug of Anyseek; with `--exit-code`, a search without hits"),
+    (errors.EXIT_NEW_PROBLEMS, "done, but this run met files that cannot be read"),
+    (errors.EXIT_INTERRUPTED, "stopped by Ctrl-C; what was committed stays"),
+    (errors.EXIT_TERMINATED, "terminated; what was committed stays"),
+)
+
+
+def error_classes(root: type[errors.AnyseekError] = errors.AnyseekError) -> list[type[errors.AnyseekError]]:
+    """All classes below the root, by exit code."""
+    found = [one for child in root.__subclasses__() for one in (child, *error_classes(child))]
+    return sorted(set(found), key=lambda one: (one.exit_code, one.code))
+
+
+def errors_table() -> str:
+    """Exit codes, with the classes that end with them and what these mean."""
+    rows = [(code, "", "", meaning) for code, meaning in NOT_ERRORS]
+    for one in error_classes():
+        meaning = (one.__doc__ or "").split("\n")[0].rstrip(".")
+        rows.append((one.exit_code, f"`{one.code}`", f"`{one.__name__}`", meaning))
+    lines = [f"| {code} | {word} | {name} | {meaning} |" for code, word, name, meaning in sorted(rows)]
+    return "\n".join(["| exit code | code | class | meaning |", "| --- | --- | --- | --- |", *lines]) + "\n"
+
+
+def help_texts() -> str:
+    """`--help` of the program and of each command."""
+    parts = []
+    for command in COMMANDS:
+        line = " ".join(["anyseek", *([command] if command else []), "--help"])
+        environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+        done = subprocess.run(
+            [sys.executable, "-m", *line.split()],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+            cwd=DOCS,
+        )
+        shown = re.sub(r"(?m) +$", "", done.stdout).replace("python -m anyseek", "anyseek").strip()
+        parts.append(f"## anyseek {command}".rstrip() + f"\n\n```text\n$ {line}\n{shown}\n```\n")
+    return "\n".join(parts)
+
+
+def formats_table() -> str:
+    """Every format that is recognised, by modality, with the suffixes that claim it."""
+    from anyseek.media.formats import FORMATS
+
+    lines = ["| modality | format | suffixes |", "| --- | --- | --- |"]
+    for modality in dict.fromkeys(row.modality for row in FORMATS):
+        rows = [row for row in FORMATS if row.modality is modality]
+        lines += [
+            f"| {modality} | {row.name} | {' '.join(f'`{one}`' for one in row.suffixes)} |" for row in rows
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def credits() -> str:
+    """Whose photographs the demo copies."""
+    from photos import credits_table
+
+    return credits_table()
+
+
+GENERATORS: dict[str, Callable[[], str]] = {
+    "errors": errors_table,
+    "help": help_texts,
+    "formats": formats_table,
+    "credits": credits,
+}
+
+
+def with_parts(page: str) -> str:
+    """The page with its generated tables and help texts as they should be."""
+
+    def written(found: re.Match[str]) -> str:
+        maker = GENERATORS.get(found[2])
+        return f"{found[1]}{maker()}{found[3]}" if maker else found[0]
+
+    return PART.sub(written, page)
+
+
+def workplace(home: Path, cache: Path) -> Session:
+    """A terminal in a folder as it is after `make demo`: the samples in demo/samples, indexed."""
+    samples = home / "demo" / "samples"
+    shutil.copytree(demo_files(cache), samples)
+    command = [sys.executable, "-m", "anyseek", "index", str(samples), "--quiet"]
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
+    if done.returncode != errors.EXIT_NEW_PROBLEMS:  # the samples hold damaged files
+        raise RuntimeError(f"anyseek index ended with {done.returncode}: {done.stderr}")
+    return Session(home, home)
+
+
+def take_demo() -> None:
+    """Run the demo; keep its transcript in demo.md and its contact sheet in images/."""
+    with tempfile.TemporaryDirectory() as place:
+        command = [sys.executable, str(ROOT / "sample_data/demo.py"), "--folder", "demo"]
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True)
+        transcript = done.stdout.replace(f"{Path(place).resolve()}/", "").strip()
+        shutil.copyfile(Path(place) / "demo/contact-sheet.png", DOCS / "images/contact-sheet.png")
+    page = (DOCS / "demo.md").read_text(encoding="utf-8")
+    part = re.compile(r"(<!-- generated: transcript -->\n).*?(<!-- end -->)", re.DOTALL)
+    page = part.sub(lambda found: f"{found[1]}```text\n$ make demo\n{transcript}\n```\n{found[2]}", page)
+    (DOCS / "demo.md").write_text(page, encoding="utf-8")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Write the generated parts of the pages.")
+    parser.add_argument("--demo", action="store_true", help="run the demo too, and take over what it shows")
+    arguments = parser.parse_args()
+    if arguments.demo:
+        take_demo()
+    for path in PAGES:
+        page = with_parts(path.read_text(encoding="utf-8"))
+        if "```console" in page:
+            with tempfile.TemporaryDirectory() as home:
+                page = refreshed(page, workplace(Path(home).resolve(), ROOT / "build" / "samples"))
+        path.write_text(page, encoding="utf-8")
+        sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What the demo asks, and what a person would call a right answer.
+
+The answers were written down before any model had seen the samples. A question that a model fails stays here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Question:
+    """query: words, or the path of a sample. source, target: modalities. right: paths of right answers."""
+
+    source: str
+    target: str
+    query: str
+    right: frozenset[str]
+
+    @property
+    def direction(self) -> str:
+        """For titles: `text -> image`."""
+        return f"{self.source} -> {self.target}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """What follows `anyseek search`."""
+        asked = [self.query] if self.source == "text" else [f"--{self.source}", self.query]
+        return [*asked, "--to", self.target, "-k", "3"]
+
+
+def question(source: str, target: str, query: str, *right: str) -> Question:
+    """A question with its acceptable answers."""
+    return Question(source, target, query, frozenset(right))
+
+
+QUESTIONS = (
+    question("text", "image", "a cat with green eyes", "pictures/pets/chelsea.png"),
+    question("text", "image", "the sun goes down over the sea", "pictures/sea/evening.webp"),
+    question("text", "audio", "a dog is barking", "recordings/animals/dog.wav"),
+    question(
+        "text",
+        "audio",
+        "church bells ringing",
+        "recordings/street/church-bells.mp3",
+        "recordings/a-walk-on-sunday.flac",
+    ),
+    question("text", "depth", "a bedroom with a double bed", "scans/bedroom_depth.png"),
+    question("text", "text", "what to take along for climbing in the snow", "notes/travel/alps.md"),
+    question("image", "audio", "pictures/sea/beach.jpg", "recordings/outdoors/waves.wav"),
+    question("image", "text", "pictures/street/garage.png", "notes/work/motorcycle-service.txt"),
+    question("image", "depth", "pictures/home/corridor.jpg", "scans/corridor_depth.npy"),
+    question("audio", "image", "recordings/street/helicopter.flac", "pictures/far/rescue.bmp"),
+    question("audio", "text", "recordings/weather/thunder.ogg", "notes/weather/storm.srt"),
+    question("depth", "image", "scans/desk_depth.png", "pictures/home/desk.jpg"),
+)

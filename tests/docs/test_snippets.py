@@ -1,0 +1,69 @@
+"""What README and docs show is what happens: every session and every Python block is run.
+
+Which files are found, and scores, times and sizes, are not compared: they depend on the model's weights and
+in near ties on the processor. All else is: the commands work, and print what the page shows in this form.
+When a page is out of date: `python docs/generate.py`, then look at what changed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from snippets import Session
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def pages_with(kind: str) -> list[Path]:
+    return [path for path in PAGES if f"```{kind}\n" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", pages_with("console"), ids=lambda path: path.name)
+def test_sessions_print_what_the_page_shows(path: Path, session: Session) -> None:
+    from snippets import blocks, comparable, refreshed
+
+    page = path.read_text(encoding="utf-8")
+    printed = refreshed(page, session)
+    for shown, now in zip(blocks(page, "console"), blocks(printed, "console"), strict=True):
+        assert comparable(shown) == comparable(now), "run python docs/generate.py"
+
+
+@pytest.mark.parametrize("path", pages_with("python"), ids=lambda path: path.name)
+def test_python_blocks_run(path: Path, session: Session) -> None:
+    from snippets import python_script
+
+    session.run_script(python_script(path.read_text(encoding="utf-8")))
+
+
+def test_the_pages_that_teach_have_snippets() -> None:
+    assert {"README.md", "cli.md"} <= {path.name for path in pages_with("console")}
+    assert {"README.md", "python.md"} <= {path.name for path in pages_with("python")}
+
+
+def test_a_page_that_lies_is_found_out(tmp_path: Path) -> None:
+    from snippets import Session, SnippetError, refreshed
+
+    session = Session(tmp_path, tmp_path)
+    mended = refreshed("```console\n$ echo 1 two\nthree\n```", session)
+    assert mended == "```console\n$ echo 1 two\n1 two\n```"
+    with pytest.raises(SnippetError):
+        refreshed("```console\n$ false\n```", session)
+    with pytest.raises(SnippetError):
+        session.run_script("raise SystemExit(3)")
+    refreshed("```console\n$ (exit 4) # exits with 4\n```", session)
+
+
+def test_other_hits_compare_equal_and_other_words_do_not() -> None:
+    from snippets import comparable
+
+    shown = "Searching for “x”\n\n  1   0.191  text   notes/a.txt  characters 0-9\n          some words\n"
+    now = "Searching for “x”\n\n  1  -0.201  text   notes/other.txt  characters 0-119\n          of its own\n"
+    assert comparable(shown) == comparable(now)
+    assert comparable(shown) != comparable(now.replace("Searching", "Looking"))
+    assert comparable(shown) != comparable(now.replace("text ", "image"))
+    assert comparable("pictures/a b.png\n") == comparable("notes/c.txt\n")

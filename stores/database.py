@@ -147,6 +147,7 @@ def _connect_reader(path: Path) -> sqlite3.Connection:
     connection = _open(path, "mode=rw" if can_write else "mode=ro")
     try:
         connection.execute("PRAGMA query_only = 1")
+        connection.execute("PRAGMA cache_size = -32768")  # KiB: listing in order of path jumps about
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()

@@ -36,7 +36,10 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much an index holds. The modality counts tell what a search can find: missing files are in."""
+    """How much an index holds. The modality counts tell what a search can find: missing files are in.
+
+    Files that are no media, which the catalog remembers only so that no run opens them again, do not count.
+    """
 
     files_by_state: dict[FileState, int]
     files_by_modality: dict[Modality, int]

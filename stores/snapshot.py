@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from anyseek.contracts import Filter, Segment
+from anyseek.contracts import Filter, Modality, Segment
 from anyseek.errors import IndexDamaged, UsageError
 from anyseek.stores import codec
 from anyseek.stores.codec import SEGMENT_COLUMNS
@@ -83,6 +83,14 @@ class Snapshot(FileReader):
         rows = self.database.rows("SELECT name, value FROM index_info WHERE name LIKE 'setting:%'")
         return {name.removeprefix("setting:"): codec.from_json(value) for name, value in rows}
 
+    def counts_in(self, space_id: int) -> dict[Modality, int]:
+        """Searchable segments of one space by modality: what a search can find. One scan of a table index."""
+        rows = self.database.rows(
+            "SELECT modality, count(*) FROM embeddings WHERE space_id = ? AND visible = 1 GROUP BY modality",
+            [space_id],
+        )
+        return {codec.modality(name): n for name, n in rows}
+
     def last_run(self) -> RunRecord | None:
         """The indexing run that started last, finished or not."""
         row = self.database.first(
@@ -96,7 +104,8 @@ class Snapshot(FileReader):
     def counts(self) -> Counts:
         """Files by state, searchable files and segments by modality, problems by code."""
         by_state = self.database.rows(
-            "SELECT state, count(*) FROM files WHERE state != 'partial' GROUP BY state"
+            "SELECT state, count(*) FROM files WHERE state != 'partial'"
+            " AND (modality IS NOT NULL OR problem_code IS NOT NULL) GROUP BY state"
         )
         by_modality = self.database.rows(
             "SELECT modality, count(*) FROM files WHERE problem_code IS NULL AND state != 'partial'"

@@ -38,10 +38,11 @@ class Writer(SegmentWriter):
     # ------------------------------------------------------------ files
 
     def put_file(
-        self, seen: SeenFile, content_hash: bytes, modality: Modality, *, complete: bool = True
+        self, seen: SeenFile, content_hash: bytes, modality: Modality | None, *, complete: bool = True
     ) -> int:
         """Its number. What was known at that place, segments and problem, is replaced; the number stays.
 
+        modality None: a file that is no media, remembered so that the next run need not open it.
         complete=False: the file comes over several transactions and nobody sees it, neither as a record nor
         as a hit, before `complete_file`. What is never completed is forgotten by the next `start_run`, and
         a scan meets a new file.

@@ -200,6 +200,7 @@ def test_counts_runs_and_settings(tmp_path: Path) -> None:
             put(writer, space, "sound", unit_rows(4), Modality.AUDIO)
             writer.put_failed(seen("bad"), b"h", Modality.IMAGE, Problem("broken", "decode", "why"))
             writer.put_failed(seen("odd"), b"i", None, Problem("empty", "sniff", "why"))
+            writer.put_file(seen("notes.zip"), b"", None)
             writer.mark_missing([1])
             writer.finish_run(run, report)
             writer.set_setting("gone", None)
@@ -210,10 +211,14 @@ def test_counts_runs_and_settings(tmp_path: Path) -> None:
             assert last.ended is not None
             assert last.started <= last.ended <= time.time()
             assert snapshot.settings() == {"exclude": ["*.tmp"]}
+            zipped = snapshot.file_at(0, "notes.zip")
+            assert zipped is not None
+            assert (zipped.modality, zipped.state) == (None, FileState.OK)
             counts = snapshot.counts()
             assert counts.files_by_state == {FileState.OK: 3, FileState.FAILED: 2, FileState.MISSING: 1}
             assert counts.files_by_modality == {Modality.IMAGE: 3, Modality.AUDIO: 1}
             assert counts.segments_by_modality == {Modality.IMAGE: 6, Modality.AUDIO: 4}
+            assert snapshot.counts_in(space) == counts.segments_by_modality
             assert counts.problems_by_code == {"broken": 1, "empty": 1}
             assert catalog.size_bytes() >= 10 * 32
 

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+DEMO_STAMP := $(VENV)/installed-for-demo
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-all check lint format types clean
@@ -10,15 +12,21 @@ STAMP := $(VENV)/installed
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-$(STAMP): pyproject.toml constraints.txt
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "setuptools>=77" wheel
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	touch $(STAMP)
+	$(PIP) "setuptools>=77" wheel
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --no-build-isolation -e ".[dev]"
+	touch $(STAMP) $(DEMO_STAMP)
+
+$(DEMO_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --no-build-isolation -e ".[demo]"
+	touch $(DEMO_STAMP)
 
 install: $(STAMP) ## make the virtual environment .venv with everything that the targets need
 
-demo: $(STAMP) ## index sample pictures, sounds, texts and depth maps, and ask in every direction
+demo: $(DEMO_STAMP) ## index sample pictures, sounds, texts and depth maps, and ask in every direction
 	$(BIN)/python sample_data/demo.py
 
 test: $(STAMP) check ## all quick checks and tests (under 10 minutes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -49,6 +50,12 @@ class Index:
         with self._catalog.read() as snapshot:
             return self._space(snapshot).card
 
+    @property
+    def n_segments(self) -> int:
+        """How many segments a search can find: 0 for an empty index."""
+        with self._catalog.read() as snapshot:
+            return sum(space.live for space in snapshot.spaces()[:1])
+
     # ------------------------------------------------------------ filling
 
     def add(
@@ -72,25 +79,22 @@ class Index:
         """
         from anyseek import indexer
 
+        if workers is not None and workers < 1:
+            raise UsageError(f"{workers} decoding processes can do nothing.", "For example: --workers 2")
+        if depth_unit is not None and not 0 < depth_unit < math.inf:
+            raise UsageError(
+                f"A depth unit of {depth_unit:g} metres is none.", "For millimetres: --depth-unit 0.001"
+            )
         with self._catalog.read() as snapshot:
             known = set(snapshot.roots().values())
         # An indexed folder that is gone is for the indexer to tell of: nothing is deleted because of it.
         absolute = [Path(os.path.abspath(folder)) for folder in folders]
         roots = [path if path in known else existing_folder(path) for path in absolute]
         options = indexer.IndexOptions(
-            exclude=tuple(exclude),
-            retry_failed=retry_failed,
-            depth_unit=depth_unit,
-            dry_run=dry_run,
-            workers=workers,
+            tuple(exclude), retry_failed, depth_unit, dry_run=dry_run, workers=workers
         )
         return indexer.update(
-            self._catalog,
-            self._embedder(),
-            roots=roots,
-            options=options,
-            progress=progress,
-            stop=stop,
+            self._catalog, self._embedder(), roots=roots, options=options, progress=progress, stop=stop
         )
 
     # ------------------------------------------------------------ asking

@@ -133,7 +133,7 @@ def index(
             progress=screen.show,
             stop=stop.is_asked,
         )
-        is_empty = not dry_run and not opened.status(look=False).files
+        is_empty = not dry_run and not opened.n_segments
         screen.finish(report, opened.folder, is_trial=dry_run, is_empty=is_empty)
     if report.interrupted and stop.is_asked():
         return stop.exit_code

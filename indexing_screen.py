@@ -132,7 +132,7 @@ class _Bar:
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, emoji=False)
         self._rich = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),

@@ -111,7 +111,7 @@ def nearest_index(folder: AnyPath = ".") -> Path:
 
 
 def models() -> list[ModelCard]:
-    """The models that this installation knows, the built-in one first."""
+    """The models that this installation knows, by name."""
     from anyseek.embedders import registry
 
     return list(registry.cards())

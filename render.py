@@ -185,10 +185,12 @@ def nothing_indexed(found: Results, folder: str | None, as_json: bool) -> None:
     """Says which of the modalities asked for have nothing to choose from, and which are there."""
     if not found.missing:
         return
-    where = f" below {folder}" if folder else ""
-    what = " or ".join(found.missing) if len(found.missing) < len(found.targets) or found.available else ""
-    there = f"There is: {', '.join(found.available)}." if found.available else "The index is empty."
-    remark(f"{f'No {what}' if what else 'Nothing'} is indexed{where}. {there}", as_json)
+    if not found.available:
+        remark("Nothing is indexed yet. To bring the index up to date: anyseek index", as_json)
+        return
+    where, there = (f" below {folder}", "In all there is") if folder else ("", "There is")
+    names = " or ".join(found.missing)
+    remark(f"No {names} is indexed{where}. {there}: {', '.join(found.available)}.", as_json)
 
 
 # ---------------------------------------------------------------- indexing

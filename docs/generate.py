@@ -124,11 +124,12 @@ def workplace(home: Path, cache: Path) -> Session:
 
 def take_demo() -> None:
     """Run the demo; keep its transcript in demo.md and its contact sheet in images/."""
-    with tempfile.TemporaryDirectory() as place:
-        command = [sys.executable, str(ROOT / "sample_data/demo.py"), "--folder", "demo"]
-        done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True)
-        transcript = done.stdout.replace(f"{Path(place).resolve()}/", "").strip()
-        shutil.copyfile(Path(place) / "demo/contact-sheet.png", DOCS / "images/contact-sheet.png")
+    command = [sys.executable, str(ROOT / "sample_data/demo.py"), "--folder", str(ROOT / "demo")]
+    done = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+    )
+    transcript = done.stdout.replace(f"{ROOT}/", "").strip()
+    shutil.copyfile(ROOT / "demo/contact-sheet.png", DOCS / "images/contact-sheet.png")
     page = (DOCS / "demo.md").read_text(encoding="utf-8")
     part = re.compile(r"(<!-- generated: transcript -->\n).*?(<!-- end -->)", re.DOTALL)
     page = part.sub(lambda found: f"{found[1]}```text\n$ make demo\n{transcript}\n```\n{found[2]}", page)

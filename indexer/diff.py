@@ -37,6 +37,10 @@ class Change:
     record: FileRecord | None
 
 
+# Problems of the moment, not of the content: chmod and a remount change none of the facts.
+PASSING = frozenset({"unreadable", "changed-while-read"})
+
+
 @dataclass(frozen=True, slots=True)
 class Trust:
     """When the recorded facts are believed.
@@ -44,16 +48,13 @@ class Trust:
     before_ns, by root: a file whose recorded time of change is not older than this may have been written to
     after it was read, within one tick of the file system's clock: its hash is looked at once more. (The rule
     of borg and git.) retry_failed: try every known problem again. again: modalities to be read anew whatever
-    the facts say.
+    the facts say. passing: problems of the moment, or that this run may not have.
     """
 
     before_ns: Mapping[int, int]
     retry_failed: bool = False
     again: Set[Modality] = frozenset()
-
-
-# Problems of the moment, not of the content: chmod and a remount change none of the facts.
-PASSING = frozenset({"unreadable", "changed-while-read", "vanished"})
+    passing: Set[str] = PASSING
 
 
 def compare(
@@ -93,7 +94,7 @@ def _kind(record: FileRecord, seen: SeenFile, trust: Trust) -> Kind:
         return Kind.RETRY
     if (record.size, record.mtime_ns, record.inode) != (seen.size, seen.mtime_ns, seen.inode):
         return Kind.UNSURE if record.size == seen.size and record.content_hash else Kind.CHANGED
-    if record.problem is not None and (trust.retry_failed or record.problem.code in PASSING):
+    if record.problem is not None and (trust.retry_failed or record.problem.code in trust.passing):
         return Kind.RETRY
     if record.mtime_ns >= trust.before_ns.get(record.root, 0) and record.content_hash:
         return Kind.UNSURE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Embedder, Modality
 from anyseek.errors import OtherModel
-from anyseek.indexer.diff import Trust
+from anyseek.indexer.diff import PASSING, Trust
 from anyseek.indexer.options import IndexOptions
 from anyseek.indexer.scan import Unread
 from anyseek.indexer.survey import Plan
@@ -72,8 +72,10 @@ class Known:
         """What the comparison may take for granted."""
         kept = self.settings.get(_UNIT)
         has_new_unit = options.depth_unit is not None and options.depth_unit != kept
-        again = frozenset({Modality.DEPTH}) if has_new_unit else frozenset()
-        return Trust(dict(self._trusted()), options.retry_failed, again)
+        if not has_new_unit:
+            return Trust(self._trusted(), options.retry_failed)
+        again = frozenset({Modality.DEPTH})
+        return Trust(self._trusted(), options.retry_failed, again, PASSING | {"no-unit"})
 
     def depth_unit(self, options: IndexOptions) -> float | None:
         """As asked now, else as asked before."""

@@ -11,12 +11,12 @@ from PIL import Image, ImageDraw
 from questions import Question
 
 Colour = tuple[int, int, int]
-CARD = (154, 116)
+CARD = (150, 113)
 GAP = 10
 ROW = CARD[1] + 62
-BLOCK = 4 * (CARD[0] + GAP) + 10
+BLOCK = 4 * CARD[0] + 3 * GAP + 18
 MARGIN = 22
-WIDTH = 2 * MARGIN + 2 * BLOCK + 24
+WIDTH = 1400
 HEADER = 92
 PAPER, INK, FAINT = (246, 246, 243), (34, 38, 46), (112, 116, 126)
 GREEN, GREY = (38, 150, 84), (196, 198, 202)
@@ -100,7 +100,7 @@ def draw_sheet(answers: Sequence[Answer], samples: Path, headline: str) -> Image
     pen.text((MARGIN, 58), headline, FAINT, font(16))
     for number, answer in enumerate(answers):
         column, row = number % 2, number // 2
-        draw_answer(sheet, answer, samples, (MARGIN + column * (BLOCK + 16), HEADER + row * ROW))
+        draw_answer(sheet, answer, samples, ((MARGIN, WIDTH - MARGIN - BLOCK)[column], HEADER + row * ROW))
     return sheet
 
 

@@ -196,12 +196,13 @@ def _bare_file(argument: str) -> Term | None:
     """
     for path, weight in ((argument, 1.0), weighed(argument)):
         is_path_like = os.sep in path or os.path.splitext(path)[1]
-        if is_path_like and os.path.isfile(path):
+        if is_path_like and os.path.exists(path) and not os.path.isdir(path):
             return Term("file", path, None, weight)
         if os.sep in path and os.path.isdir(path):
             raise UsageError(f"{path} is a folder.", f"To search below it: anyseek search WORDS --in {path}")
     path, _ = weighed(argument)
-    if _NAME_WITH_SUFFIX.fullmatch(path) and _is_media_name(path):
+    is_media_name = _NAME_WITH_SUFFIX.fullmatch(path) and _is_media_name(path)
+    if is_media_name or path.startswith(("./", "../", "/")):
         raise QueryFileError(
             f"There is no file {path}.", f'To search for these words: anyseek search --words "{path}"'
         )

@@ -23,7 +23,8 @@ Run = Callable[..., Ran]
 def test_index_then_search_through_real_processes(tmp_path: Path, shell: Run) -> None:
     folder = sample_files.fill(tmp_path / "media")
     first = shell("index", folder, "--model", "words", "--workers", "1")
-    assert (first.code, first.err) == (0, "")
+    assert first.code == 0
+    assert all("files" in line for line in first.err.splitlines())  # progress, on a slow machine
     assert "13 new" in first.out
     assert str(Path("media/.anyseek")) in first.out
     again = shell("index", folder)
@@ -101,7 +102,7 @@ def test_an_empty_folder_and_one_without_media(tmp_path: Path, here: Run) -> Non
     assert "No text, image, audio or depth files were found" in ran.err
     found = here("search", "red", cwd=tmp_path)
     assert found.code == 0
-    assert "empty" in found.err
+    assert "Nothing is indexed yet" in found.err
 
 
 # ---------------------------------------------------------------- search

@@ -27,6 +27,8 @@ FORBIDDEN_IN_A_SEARCH = (
     "charset_normalizer", "anyseek.indexer", "anyseek.media.decoding", "anyseek.media.worker",
 )  # fmt: skip
 
+ALLOWED_IN_A_SEARCH = {"anyseek", "typer", "annotated_doc", "shellingham", "click", "numpy", "onnxruntime"}
+
 
 def loaded_after(code: str, environment: dict[str, str], cwd: Path) -> set[str]:
     """The modules that a fresh interpreter has after `code`, which must not fail."""
@@ -74,6 +76,20 @@ def test_a_cold_search_with_words_loads_only_what_it_needs(environment: dict[str
     code = "from anyseek.cli import main\nassert main(['search', 'red']) == 0"
     loaded = loaded_after(code, environment, made)
     assert "numpy" in loaded
+    assert not loaded & {*FORBIDDEN_IN_A_SEARCH}
+
+
+def test_a_cold_search_by_the_built_in_model_loads_only_what_it_needs(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    sample_files.text(tmp_path / "dog.txt", "a dog runs along the beach")
+    sample_files.text(tmp_path / "car.txt", "the engine of a racing car")
+    indexed = f"from anyseek.cli import main\nassert main(['index', '-q', {str(tmp_path)!r}]) == 0"
+    loaded_after(indexed, environment, tmp_path)
+    code = "from anyseek.cli import main\nassert main(['search', 'a puppy by the sea', '--paths', '-k', '1']) == 0"
+    loaded = loaded_after(code, environment, tmp_path)
+    libraries = {name.partition(".")[0] for name in loaded if not name.startswith("_")}
+    assert libraries - sys.stdlib_module_names <= ALLOWED_IN_A_SEARCH
     assert not loaded & {*FORBIDDEN_IN_A_SEARCH}
 
 

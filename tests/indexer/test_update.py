@@ -12,12 +12,14 @@ import pytest
 import sample_files
 from fakes import WordEmbedder
 from folders import Indexed
+from PIL import Image
 
 from anyseek import indexer
 from anyseek.contracts import Modality
-from anyseek.errors import IndexLocked, OtherModel, ReadOnlyIndex
+from anyseek.errors import DiskFull, IndexLocked, OtherModel, ReadOnlyIndex
 from anyseek.stores.catalog import Catalog
 from anyseek.stores.check import examine
+from anyseek.stores.vectors import VectorAppender
 
 
 def counted(report: object, *names: str) -> tuple[int, ...]:
@@ -269,6 +271,28 @@ def test_what_the_model_raises_leaves_and_the_batches_before_stay(made: Indexed)
     assert counted(made.run(plain=True), "new", "unchanged") == (3, 7)
 
 
+def test_a_full_disk_leaves_what_was_committed(made: Indexed, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(10):
+        sample_files.text(made.folder / f"{i}.txt", f"word{i}")
+    n_appended = 0
+
+    def append(appender: VectorAppender, halves: object) -> int:
+        nonlocal n_appended
+        n_appended += 1
+        if n_appended > 6:
+            raise DiskFull("There is no space left.")
+        return original(appender, halves)  # type: ignore[arg-type]
+
+    original = VectorAppender.append
+    with monkeypatch.context() as patch:
+        patch.setattr(VectorAppender, "append", append)
+        with pytest.raises(DiskFull):
+            made.run(plain=True, batch=1, commit_s=0.0)
+    assert len(made.searchable) == 6
+    assert made.run(plain=True).new == 4
+    assert examine(made.catalog.folder) == []
+
+
 def test_modalities_that_the_model_lacks_are_counted_and_named(made: Indexed) -> None:
     made.embedder.modalities = (Modality.TEXT, Modality.IMAGE)
     sample_files.fill(made.folder)
@@ -310,17 +334,15 @@ def test_a_read_only_index(made: Indexed, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_another_depth_unit_reads_depth_anew_and_is_kept(made: Indexed) -> None:
     sample_files.fill(made.folder)
-    from PIL import Image
-
     Image.fromarray(np.full((8, 8), 1000, np.uint16)).save(made.folder / "wall.png")
-    made.run()
+    Image.fromarray(np.full((8, 8), 100, np.uint8)).save(made.folder / "eight_bits_depth.png")
+    assert made.run().skipped == {"no-unit": 1}
     near = made.searchable["wall.png"]
     report = made.run(depth_unit=0.01)
-    assert report.embedded == 4
+    assert report.embedded == 5, "what failed for want of a unit too"
     assert made.searchable["wall.png"] != near
     far = made.searchable["wall.png"]
     assert made.run().embedded == 0
-    os.utime(made.folder / "wall.png")
     Image.fromarray(np.full((8, 8), 1001, np.uint16)).save(made.folder / "wall.png")
     made.run()
     assert made.searchable["wall.png"] == far

@@ -403,6 +403,7 @@ def test_a_cold_reader_imports_little() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_hundred_thousand_files(tmp_path: Path) -> None:
     catalog, space = new_index(tmp_path)
     n = 100_000

@@ -244,7 +244,10 @@ class VectorStore(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryPart:
-    """One weighted part of a query: words, or decoded media. A negative weight subtracts."""
+    """One weighted part of a query. data: its segments, prepared for the model. A negative weight subtracts.
+
+    label: what it is, for people.
+    """
 
     modality: Modality
     data: Any

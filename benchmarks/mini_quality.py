@@ -31,8 +31,8 @@ Encoder = Callable[[Sequence[str]], Floats]
 SIX = ("buildings", "forest", "glacier", "mountains", "sea", "street")
 ROOMS = (
     "bathroom", "bedroom", "bookstore", "cafe", "classroom", "computer lab", "conference room", "corridor",
-    "dining room", "furniture store", "home office", "kitchen", "library", "living room", "lecture theatre", "office",
-    "shop interior",
+    "dining room", "furniture store", "home office", "kitchen", "library", "living room", "lecture theatre",
+    "office", "shop interior",
 )  # fmt: skip
 # What pictures, sounds and depth maps have in common, so that every pair of modalities can be asked about.
 CONCEPTS = {

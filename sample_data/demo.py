@@ -20,7 +20,7 @@ from typing import Any
 
 from make import make
 from photos import credits_table
-from questions import QUESTIONS, Question
+from questions import BLIND, CHOSEN, QUESTIONS, Question
 from sheet import Answer, Found, draw_sheet, save_sheet
 
 HERE = Path(__file__).resolve().parent
@@ -72,6 +72,7 @@ def anyseek(arguments: Sequence[str], folder: Path, capture: bool) -> subprocess
 
 def index(samples: Path) -> None:
     """Index the samples; unreadable files are expected, and end with the exit code that says so."""
+    shutil.rmtree(samples / ".anyseek", ignore_errors=True)  # perhaps made by an older model
     print("\n$ anyseek index .", flush=True)
     done = anyseek(["index", "."], samples, capture=False)
     if done.returncode not in (EXIT_OK, EXIT_NEW_PROBLEMS):
@@ -113,15 +114,15 @@ def report(answer: Answer) -> None:
 
 
 def summary(answers: Sequence[Answer]) -> str:
-    """How many were right, and in how many directions."""
-    first = [answer for answer in answers if answer.rank == 1]
-    three = [answer for answer in answers if answer.rank]
-    directions = {answer.question.direction for answer in first}
+    """How many were right, blind questions and chosen ones apart, and in how many directions."""
+    parts = []
+    for when, questions in (("written beforehand", BLIND), ("chosen afterwards", CHOSEN)):
+        ranks = [answer.rank for answer in answers if answer.question in questions]
+        within = sum(rank is not None for rank in ranks)
+        parts.append(f"{when}: {ranks.count(1)} of {len(ranks)} right at rank 1, {within} in the first three")
+    right = {answer.question.direction for answer in answers if answer.rank == 1}
     asked = {answer.question.direction for answer in answers}
-    return (
-        f"{len(first)} of {len(answers)} right at rank 1, {len(three)} among the first three; "
-        f"{len(directions)} of {len(asked)} directions with a right answer at rank 1"
-    )
+    return f"Questions {'; '.join(parts)}; right answers at rank 1 in {len(right)} of {len(asked)} directions"
 
 
 def run(folder: Path, height: int) -> None:

@@ -57,7 +57,7 @@ class ImageConfig:
     beliefs: float = 0.5
     embedding: float = 4.0
     names: float = 0.5
-    captions: tuple[float, float] = (0.25, 1.0)
+    captions: tuple[float, float] = (0.25, 1.5)
     seed: int = 0
     hold_out: tuple[str, ...] = field(default=())
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anyseek.embedders.mini.prepare_sound import FLOOR
+from anyseek.embedders.mini.train import device
 from anyseek.embedders.mini.train.measure import Floats
 from anyseek.embedders.mini.train.nets import NetShape, Trunk
 from anyseek.embedders.mini.train.sounds import Views
@@ -132,9 +133,10 @@ def train(config: AudioConfig, views: Views, lessons: Lessons, saved: Path) -> S
     """
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
-    net = SoundTower(lessons.wanted.shape[1])
+    where = device.best()
+    net = SoundTower(lessons.wanted.shape[1]).to(where)
     if saved.exists():
-        net.load_state_dict(torch.load(saved, weights_only=True))
+        net.load_state_dict(torch.load(saved, weights_only=True, map_location=where))
     optimiser = torch.optim.AdamW(net.parameters(), config.rate, (0.9, 0.98), weight_decay=config.decay)
     average = {name: value.detach().clone() for name, value in net.state_dict().items()}
     began, step, sums = time.monotonic(), 0, dict[str, float]()
@@ -144,8 +146,9 @@ def train(config: AudioConfig, views: Views, lessons: Lessons, saved: Path) -> S
             group["lr"] = config.rate * min(1.0, share / 0.03) * 0.5 * (1 + math.cos(math.pi * share))
         rows = rng.integers(0, len(views.mels), config.batch)
         mel = batch_of(views, rows.tolist(), int(rng.choice(FRAMES)), rng)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            out = net(mel)
+        with torch.autocast(where.type, dtype=torch.bfloat16):
+            features, tags, raw = net(mel.to(where))
+        out = features.cpu(), tags.cpu(), raw.cpu()  # the targets lie there
         losses = lessons.grade(torch.from_numpy(rows), out, config.scale)
         total = 2 * losses["direction"] + 0.5 * losses["names"] + losses["labels"]
         total = total + 0.5 * losses["features"] + losses["tags"]
@@ -166,7 +169,7 @@ def train(config: AudioConfig, views: Views, lessons: Lessons, saved: Path) -> S
             sums = {}
     torch.save(average, saved)
     net.load_state_dict(average)
-    return net.eval()
+    return net.cpu().eval()
 
 
 @torch.no_grad()

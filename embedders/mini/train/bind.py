@@ -9,6 +9,7 @@ P in.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 from collections.abc import Sequence
@@ -106,6 +107,12 @@ class Head(nn.Module):
     knows people and places.
     """
 
+    scale: Tensor
+    weight: Tensor
+    bias: Tensor
+    names: Tensor
+    share: Tensor
+
     def __init__(self, dims: int, dim: int, hidden: int, dropout: float, classes: int = 1000) -> None:
         super().__init__()
         self.register_buffer("scale", torch.ones(dims))
@@ -122,8 +129,8 @@ class Head(nn.Module):
             nn.Linear(hidden, dim),
         )
         for layer in (self.skip, self.deep[4]):  # start from the opinion alone
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def opinion(self, x: Tensor, project: Tensor) -> Tensor:
         """Unit mean of the ten likeliest names, through P: (n, dims) -> (n, dim)."""
@@ -187,6 +194,11 @@ class Space:
     scale: float
     names_scale: float
 
+    def to(self, device: torch.device) -> Space:
+        """A copy there."""
+        head = copy.deepcopy(self.head).to(device)
+        return Space(self.project.to(device), head, self.scale, self.names_scale)
+
     def texts(self, vectors: Floats) -> Floats:
         """MiniLM vectors (n, 384) -> unit rows (n, dim)."""
         out: Floats = functional.normalize(torch.from_numpy(vectors) @ self.project.T, dim=1).numpy()
@@ -225,7 +237,7 @@ def fit(pictures: Pictures, texts: Texts, names: Sequence[str], config: BindConf
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
-        [g["lr"] for g in groups],
+        [g["lr"] for g in groups],  # type: ignore[misc]
         total_steps=config.steps + 1,
         pct_start=0.1,  # type: ignore[misc]
     )

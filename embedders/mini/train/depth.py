@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from anyseek.embedders.mini.prepare_visual import DEPTH_SIDE, planes
-from anyseek.embedders.mini.train import bind, data, render, rooms, views
+from anyseek.embedders.mini.train import bind, data, device, render, rooms, views
 from anyseek.embedders.mini.train.export import export
 from anyseek.embedders.mini.train.measure import Floats
 from anyseek.embedders.mini.train.nets import Average, NetShape, Served, Tower
@@ -188,7 +188,8 @@ def train(config: DepthConfig, rendered: Rendered, pairs: Pairs, targets: Target
     """Train until the clock runs out; the averaged network, in evaluation mode."""
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
-    net = Tower(config.shape, targets.bank.shape[1]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    where = device.best()
+    net = Tower(config.shape, targets.bank.shape[1]).to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(net.parameters(), lr=config.rate, weight_decay=config.decay, fused=True)
     average = Average(net, config.average)
     began, step, some = time.monotonic(), 0, int(config.real * config.batch)
@@ -200,9 +201,9 @@ def train(config: DepthConfig, rendered: Rendered, pairs: Pairs, targets: Target
         x = torch.cat(
             [augment(rendered.depth[rows].astype(np.float32), rng), augment(pairs.depth[chosen], rng)]
         )
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            out = net(x.contiguous(memory_format=torch.channels_last))[1]
-        unit = functional.normalize(out.float(), dim=1)
+        with torch.autocast(where.type, dtype=torch.bfloat16):
+            out = net(x.to(where).contiguous(memory_format=torch.channels_last))[1]
+        unit = functional.normalize(out.float(), dim=1).cpu()  # the targets lie there
         loss = targets.loss(unit[: len(rows)], rendered, rows, config.scale)
         if some:
             loss = loss + pair_loss(unit[len(rows) :], pairs.targets[chosen], config.scale)

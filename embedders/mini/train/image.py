@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anyseek.embedders.mini.prepare_visual import IMAGE_SIDE
-from anyseek.embedders.mini.train import bind, data, measure, views
+from anyseek.embedders.mini.train import bind, data, device, measure, views
 from anyseek.embedders.mini.train.export import export
 from anyseek.embedders.mini.train.measure import Floats
 from anyseek.embedders.mini.train.nets import Average, NetShape, Served, Tower
@@ -65,15 +65,19 @@ class ImageConfig:
 class Lessons:
     """What a student is graded on: teacher, bound head and texts, frozen."""
 
-    def __init__(self, pictures: bind.Pictures, texts: bind.Texts, space: bind.Space) -> None:
-        self.maps = torch.from_numpy(np.array(pictures.maps))
-        self.weight, self.bias = torch.from_numpy(pictures.weight), torch.from_numpy(pictures.bias)
+    def __init__(
+        self, pictures: bind.Pictures, texts: bind.Texts, space: bind.Space, where: torch.device | None = None
+    ) -> None:
+        self.device = where or device.best()
+        self.maps = torch.from_numpy(np.array(pictures.maps)).to(self.device)
+        self.weight = torch.from_numpy(pictures.weight).to(self.device)
+        self.bias = torch.from_numpy(pictures.bias).to(self.device)
         spread = np.sqrt(pictures.variance)
-        self.scale = torch.from_numpy(1.0 / (spread + 0.3 * spread.mean()))
-        self.space = space
-        self.raw = torch.from_numpy(texts.vectors)
-        self.words = functional.normalize(self.raw @ space.project.T, dim=1)
-        self.names = functional.normalize(space.head.names @ space.project.T, dim=1)
+        self.scale = torch.from_numpy(1.0 / (spread + 0.3 * spread.mean())).to(self.device)
+        self.space = space.to(self.device)
+        self.raw = torch.from_numpy(texts.vectors).to(self.device)
+        self.words = functional.normalize(self.raw @ self.space.project.T, dim=1)
+        self.names = functional.normalize(self.space.head.names @ self.space.project.T, dim=1)
         self.text_rows = pictures.text_rows
 
     def grade(
@@ -95,7 +99,7 @@ class Lessons:
         if int(shown.sum()) > 8:
             rows = said[shown]
             right = bind.targets(rows, self.raw[rows])
-            scale = torch.tensor(self.space.scale)
+            scale = torch.tensor(self.space.scale, device=self.device)
             losses["captions"] = bind.contrast(unit[shown], self.words[rows], right, scale)
         return losses
 
@@ -123,13 +127,14 @@ def make_batch(
     """
     side = [pixels for start, pixels in config.sides if share >= start][-1]
     calm = share >= config.calm[0]
-    boxes = views.random_boxes(len(rows), config.calm[1] if calm else config.least, rng)
-    seen = views.cut(torch.from_numpy(images[rows]).float() / 255.0, boxes, side)
+    least = config.calm[1] if calm else config.least
+    boxes = views.random_boxes(len(rows), least, rng).to(lessons.device)
+    seen = views.cut(torch.from_numpy(images[rows]).to(lessons.device).float() / 255.0, boxes, side)
     cells = views.cut_cells(lessons.maps[rows].float(), boxes, side // views.CELL)
     composed = config.calm[2] if calm else config.composed
     seen, cells, whole = views.compose(views.jitter(seen, rng), cells, rng, composed)
     said = torch.tensor([rng.choice(lessons.text_rows[row]) for row in rows])
-    return as_input(seen), cells, said, whole & (boxes.area > 0.4)
+    return as_input(seen), cells, said.to(lessons.device), whole & (boxes.area > 0.4)
 
 
 class Student:
@@ -140,7 +145,7 @@ class Student:
     def __init__(self, config: ImageConfig, lessons: Lessons, path: Path) -> None:
         self.config, self.lessons, self.path = config, lessons, path
         torch.manual_seed(config.seed)
-        self.net = new_tower(config, lessons)
+        self.net = new_tower(config, lessons).to(lessons.device)
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         others = [p for p in self.net.parameters() if p.ndim <= 1]
         self.optimiser = torch.optim.AdamW(
@@ -152,7 +157,7 @@ class Student:
         self.average = Average(self.net, config.average)
         self.step, self.spent, self.seen = 0, 0.0, 0
         if path.exists():
-            state = torch.load(path, weights_only=True)
+            state = torch.load(path, weights_only=True, map_location=lessons.device)
             self.net.load_state_dict(state["net"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.average.state, self.average.steps = state["average"], state["step"]
@@ -165,7 +170,7 @@ class Student:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         x, cells, said, shown = batch
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
             guess, out = self.net(x)
         losses = self.lessons.grade(guess, out, cells, said, shown)
         low, high = config.captions

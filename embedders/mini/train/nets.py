@@ -40,7 +40,7 @@ class Block(nn.Module):
         super().__init__()
         self.first = conv_norm(width, width, 3)
         self.second = conv_norm(width, width, 3)
-        nn.init.zeros_(self.second[1].weight)
+        nn.init.zeros_(self.second[1].weight)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, width, h, w) -> the same shape."""
@@ -91,7 +91,7 @@ class Served(nn.Module):
 
     def __init__(self, tower: Tower, pixels: bool = False, mean: float = 0.0, std: float = 1.0) -> None:
         super().__init__()
-        tower = copy.deepcopy(tower).eval().to(memory_format=torch.contiguous_format)
+        tower = copy.deepcopy(tower).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         for module in list(tower.modules()):
             pairs = [name for name, child in module.named_children() if isinstance(child, nn.Sequential)]
             for name in pairs:

@@ -96,9 +96,9 @@ def reduce_maps(raw: Any, head: tuple[Any, Any], work: Path, dims: int) -> None:
     maps = np.lib.format.open_memmap(work / "lite2_maps.npy", "w+", np.float16, (*raw.shape[:3], dims))
     pooled = np.zeros((len(raw), CHANNELS), np.float32)
     for start in range(0, len(raw), 512):
-        cells = np.asarray(raw[start : start + 512], np.float32)
-        maps[start : start + 512] = ((cells - mean.astype(np.float32)) @ basis).astype(np.float16)
-        pooled[start : start + 512] = cells.mean((1, 2))
+        part = np.asarray(raw[start : start + 512], np.float32)
+        maps[start : start + 512] = ((part - mean.astype(np.float32)) @ basis).astype(np.float16)
+        pooled[start : start + 512] = part.mean((1, 2))
     maps.flush()
     weight, bias = head
     np.savez(

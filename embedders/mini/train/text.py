@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from anyseek.embedders.mini.train import device
 from anyseek.embedders.mini.train.measure import Floats
 from anyseek.embedders.mini.wordpiece import PAD, WordPiece
 
@@ -77,8 +78,8 @@ class TextTower(nn.Module):
         self.layers = nn.ModuleList(Layer(*shape) for _ in range(config.layers))
         self.norm, self.say = nn.LayerNorm(config.width), nn.Linear(config.width, 1)
         for end in (self.say, *(end for layer in self.layers for end in (layer.out, layer.down))):
-            nn.init.zeros_(end.weight)  # type: ignore[arg-type]
-            nn.init.zeros_(end.bias)  # type: ignore[arg-type]
+            nn.init.zeros_(end.weight)  # type: ignore[arg-type, union-attr]
+            nn.init.zeros_(end.bias)  # type: ignore[arg-type, union-attr]
 
     def forward(self, rows: Tensor) -> Tensor:
         """See the class."""
@@ -148,7 +149,9 @@ def train(
     """
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
-    target = torch.from_numpy(wanted)
+    where = device.best()
+    net.to(where)
+    target = torch.from_numpy(wanted).to(where)
     lengths = np.array([len(row) for row in rows])
     tables = [p for name, p in net.named_parameters() if name.startswith(("tokens", "weigh.weight"))]
     known = {id(p) for p in tables}
@@ -164,7 +167,7 @@ def train(
     average = {name: value.detach().clone() for name, value in net.state_dict().items()}
     spent, step, seen = 0.0, 0, 0
     if saved.exists():
-        state = torch.load(saved, weights_only=True)
+        state = torch.load(saved, weights_only=True, map_location=where)
         net.load_state_dict(state["net"])
         optimiser.load_state_dict(state["optimiser"])
         average, spent, step, seen = state["average"], state["spent"], state["step"], state["seen"]
@@ -175,8 +178,8 @@ def train(
             share = min(1.0, spent / config.seconds)
             for group in optimiser.param_groups:
                 group["lr"] = group["most"] * min(1.0, share / 0.02) * 0.5 * (1 + math.cos(math.pi * share))
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                guess = net(padded([rows[i] for i in part]))
+            with torch.autocast(where.type, dtype=torch.bfloat16):
+                guess = net(padded([rows[i] for i in part]).to(where))
             loss = distance(guess, target[part])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -196,7 +199,7 @@ def train(
                 state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average}
                 torch.save({**state, "spent": spent, "step": step, "seen": seen}, saved)
     net.load_state_dict(average)
-    return net.eval()
+    return net.cpu().eval()
 
 
 @torch.no_grad()

@@ -28,6 +28,11 @@ class Boxes:
     width: Tensor
     mirror: Tensor
 
+    def to(self, device: torch.device) -> Boxes:
+        """The same boxes there."""
+        sides = (self.top, self.left, self.height, self.width, self.mirror)
+        return Boxes(*(side.to(device) for side in sides))
+
     @property
     def area(self) -> Tensor:
         """Share of the picture that is kept, (n,)."""
@@ -53,10 +58,10 @@ def resampler(start: Tensor, length: Tensor, mirror: Tensor | None, outside: int
     A triangle as wide as the coarser of the two grids: linear when enlarging, antialiased when reducing.
     """
     step = length * inside / outside
-    centre = start[:, None] * inside + (torch.arange(outside) + 0.5) * step[:, None]
+    centre = start[:, None] * inside + (torch.arange(outside, device=start.device) + 0.5) * step[:, None]
     if mirror is not None:
         centre = torch.where(mirror[:, None], centre.flip(1), centre)
-    distance = (centre[..., None] - (torch.arange(inside) + 0.5)).abs()
+    distance = (centre[..., None] - (torch.arange(inside, device=start.device) + 0.5)).abs()
     weight = (1 - distance / step.clamp(min=1.0)[:, None, None]).clamp(min=0)
     return weight / weight.sum(2, keepdim=True).clamp(min=1e-6)
 
@@ -84,7 +89,8 @@ def jitter(images: Tensor, rng: np.random.Generator, strength: float = 0.4) -> T
     count = len(images)
 
     def factor(shape: tuple[int, ...], size: float) -> Tensor:
-        return torch.from_numpy(rng.uniform(1 - size, 1 + size, shape).astype(np.float32))
+        drawn = rng.uniform(1 - size, 1 + size, shape).astype(np.float32)
+        return torch.from_numpy(drawn).to(images.device)
 
     colour = factor((count, 1, 1, 1), strength)
     colour[torch.from_numpy(rng.random(count) < 1 / 12)] = 0.0
@@ -121,13 +127,13 @@ def compose(
         y, x, tall, wide = y * CELL, x * CELL, tall * CELL, wide * CELL
         out[row, :, y : y + tall, x : x + wide] = images[other, :, y : y + tall, x : x + wide]
     if some:
-        part = torch.from_numpy(rng.uniform(0.5, 0.9, (some, 1, 1, 1)).astype(np.float32))
+        part = torch.from_numpy(rng.uniform(0.5, 0.9, (some, 1, 1, 1)).astype(np.float32)).to(images.device)
         other_rows = torch.from_numpy(rng.integers(0, count, some))
         out[mix] = part * images[mix] + (1 - part) * images[other_rows]
         answer[mix] = part * cells[mix] + (1 - part) * cells[other_rows]
     whole = torch.ones(count, dtype=torch.bool)
     whole[torch.from_numpy(order[: 3 * some])] = False
-    return out, answer, whole
+    return out, answer, whole.to(images.device)
 
 
 def _tile(four: list[Tensor], axis: int) -> Tensor:

@@ -63,7 +63,7 @@ class ExactStore:
         finite.
         """
         vectors = self._open_vectors()
-        queries = _checked(queries, k, vectors.shape[1])
+        queries = checked(queries, k, vectors.shape[1])
         wanted = self._searchable(allow, len(vectors))
         scores = np.full((len(queries), k), -np.inf, np.float32)
         rows = np.full((len(queries), k), -1, np.int64)
@@ -104,7 +104,8 @@ class ExactStore:
         return np.intersect1d(allow, self._live, assume_unique=True)
 
 
-def _checked(queries: Floats, k: int, dim: int) -> Floats:
+def checked(queries: Floats, k: int, dim: int) -> Floats:
+    """The queries as contiguous float32 (n, dim). Raises UsageError for what no store can answer."""
     queries = np.ascontiguousarray(queries, np.float32)
     if queries.ndim != 2 or queries.shape[1] != dim:
         raise UsageError(f"Expected queries of shape (n, {dim}), got {queries.shape}.")

@@ -67,6 +67,8 @@ class DecodeHint:
 
     min_side: shorter side in pixels that is still enough (JPEG draft mode), 0 for full size.
     rate_hz: sample rate of the audio handed out. window_s, hop_s: how recordings are cut.
+    clips, frames, clip_s: of a video segment, `clips` pieces of `clip_s` seconds (0: all of it) with their starts
+    evenly spread, and of each `frames` frames, the first, the last, and evenly between. imu_hz: sample rate of motion.
     passage_chars: the most characters of one text segment. depth_unit: metres a raw depth unit stands
     for, None to follow the format's convention (millimetres in 16-bit PNG, metres in floating point).
     """
@@ -76,6 +78,10 @@ class DecodeHint:
     window_s: float = 10.0
     hop_s: float = 10.0
     passage_chars: int = 600
+    clips: int = 1
+    frames: int = 8
+    clip_s: float = 0.0
+    imu_hz: int = 400
     depth_unit: float | None = None
     limits: Limits = Limits()
 

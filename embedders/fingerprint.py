@@ -19,3 +19,17 @@ def fingerprint(name: str, facts: Iterable[object], files: Iterable[Path] = ()) 
     for path in files:
         digest.update(b"\0" + path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return f"{name}-{digest.hexdigest()[:12]}"
+
+
+def digest(path: Path) -> str:
+    """Sixteen hexadecimal digits for a large file: its size, and 256 pieces of 4 KiB spread evenly over it.
+
+    Reading all of 4.8 GB to name a model would take longer than a search.
+    """
+    size = path.stat().st_size
+    found = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for piece in range(256):
+            file.seek(max(0, (size - 4096) * piece // 255))
+            found.update(file.read(4096))
+    return found.hexdigest()[:16]

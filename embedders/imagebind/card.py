@@ -1,0 +1,75 @@
+"""What ImageBind is and what may be done with it, without torch."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anyseek.contracts import Embedder, Modality, ModelCard
+from anyseek.embedders.fingerprint import digest, fingerprint
+
+if TYPE_CHECKING:
+    from anyseek.embedders.registry import Entry
+
+NAME = "imagebind"
+REVISION = 1  # of our preparation and forward pass: a change that moves vectors raises it
+DIM = 1024
+SIZE_BYTES = 4_803_659_507
+LICENCE = "CC-BY-NC-SA-4.0"
+SOURCE = "https://github.com/facebookresearch/ImageBind"
+MODALITIES = (
+    Modality.TEXT,
+    Modality.IMAGE,
+    Modality.AUDIO,
+    Modality.DEPTH,
+    Modality.VIDEO,
+    Modality.THERMAL,
+    Modality.IMU,
+)
+
+
+def card(digest: str = "", dim: int = DIM, size_bytes: int = SIZE_BYTES) -> ModelCard:
+    """The card of the model whose checkpoint has this digest ("" for none at hand)."""
+    return ModelCard(
+        name=NAME,
+        fingerprint=fingerprint(NAME, [REVISION, digest, dim]),
+        dim=dim,
+        modalities=MODALITIES,
+        licence=LICENCE,
+        commercial_use="no",
+        size_bytes=size_bytes,
+        source=SOURCE,
+    )
+
+
+def entry() -> Entry:
+    """For the registry. Its `load` raises WeightsMissing, with the command that fetches them, unless they are here."""
+    from anyseek.embedders import hub
+    from anyseek.embedders.registry import Entry
+
+    here = hub.on_disk(NAME)
+    known = card(_digest(here), size_bytes=here.stat().st_size) if here else card()
+
+    def load() -> Embedder:
+        path = hub.find(NAME)
+        from anyseek.embedders.imagebind.checkpoint import Checkpoint
+        from anyseek.embedders.imagebind.model import ImageBindEmbedder
+
+        return ImageBindEmbedder(Checkpoint(path), known)
+
+    return Entry(known, load)
+
+
+def _digest(path: Path) -> str:
+    """The file's digest, kept beside it so that listing models reads nothing large."""
+    beside, stat = path.with_name(path.name + ".digest"), path.stat()
+    facts = f"{stat.st_size} {stat.st_mtime_ns}"
+    with suppress(OSError, ValueError):
+        known, found = beside.read_text(encoding="utf-8").split(" = ")
+        if known == facts:
+            return found
+    found = digest(path)
+    with suppress(OSError):  # a read-only place: it is computed again next time
+        beside.write_text(f"{facts} = {found}", encoding="utf-8")
+    return found

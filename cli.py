@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anyseek.commands import models
 from anyseek.commands.options import (
     Count,
     Debug,
@@ -248,13 +249,7 @@ def doctor(
     return IndexDamaged.exit_code if left else EXIT_OK
 
 
-@app.command(epilog="Example: anyseek models --json")
-def models(as_json: Json = False, debug: Debug = False) -> int:
-    """List the models there are, and what may be done with them."""
-    from anyseek import opening, render
-
-    render.models(opening.models(), as_json)
-    return EXIT_OK
+models.register(app)
 
 
 def _show(

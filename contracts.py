@@ -106,7 +106,10 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What a model is and what may be done with it. Two vectors compare only under one `fingerprint`."""
+    """What a model is and what may be done with it. Two vectors compare only under one `fingerprint`.
+
+    base: what the weights stand on, with its licence; "" for nothing.
+    """
 
     name: str
     fingerprint: str
@@ -116,6 +119,7 @@ class ModelCard:
     commercial_use: Literal["yes", "no", "check"]
     size_bytes: int
     source: str
+    base: str = ""
 
 
 class Preparer(Protocol):

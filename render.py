@@ -9,11 +9,11 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from anyseek.contracts import Hit, Modality, ModelCard, Report, Span, Unit
+from anyseek.contracts import Hit, Modality, Report, Span, Unit
 from anyseek.errors import AnyseekError
 from anyseek.media.source import printable
 
@@ -210,7 +210,7 @@ def report_text(report: Report) -> str:
     return f"{told}, {report.unchanged:,} unchanged{skipped}; {report.seconds:.1f} s{stopped}"
 
 
-# ---------------------------------------------------------------- status, doctor, models
+# ---------------------------------------------------------------- status, doctor
 
 
 def status(found: Status, show_all: bool) -> None:
@@ -274,18 +274,3 @@ def findings(found: Sequence[Finding], mended: Sequence[Finding], as_json: bool)
             )
     if not found and not as_json:
         sys.stdout.write("The index is healthy.\n" if not mended else "All else is healthy.\n")
-
-
-def models(cards: Iterable[ModelCard], as_json: bool) -> None:
-    """A table, or an object a line."""
-    rows = [("NAME", "MODALITIES", "NUMBERS", "SIZE", "LICENCE", "COMMERCIAL USE")]
-    for card in cards:
-        if as_json:
-            sys.stdout.write(json_line({"type": "model", **asdict(card)}) + "\n")
-        size, dim = size_text(card.size_bytes), str(card.dim)
-        rows.append((card.name, ",".join(card.modalities), dim, size, card.licence, card.commercial_use))
-    if not as_json:
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        for row in rows:
-            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            sys.stdout.write(line.rstrip() + "\n")

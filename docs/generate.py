@@ -27,7 +27,18 @@ from snippets import Session, refreshed  # noqa: E402
 from anyseek import errors  # noqa: E402
 
 PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
-COMMANDS = ("", "index", "search", "similar", "status", "doctor", "models")
+COMMANDS = (
+    "",
+    "index",
+    "search",
+    "similar",
+    "status",
+    "doctor",
+    "models",
+    "models show",
+    "models pull",
+    "models path",
+)
 PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOT_ERRORS = (
     (errors.EXIT_OK, "done"),

@@ -11,42 +11,56 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from anyseek.contracts import Embedder, ModelCard
 from anyseek.errors import AnyseekError, ModelNotFound
 
+if TYPE_CHECKING:
+    from anyseek.embedders.hub import Weights
+
 LOG = logging.getLogger(__name__)
 
 GROUP = "anyseek.embedders"
-BUILT_IN = {"mini": "anyseek.embedders.mini.card:entry"}
+BUILT_IN = {
+    "imagebind": "anyseek.embedders.imagebind.card:entry",
+    "mini": "anyseek.embedders.mini.card:entry",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model: its card, cheap to have, and the function that loads it."""
+    """One model: its card, cheap to have, the function that loads it, and its weights if they are fetched."""
 
     card: ModelCard
     load: Callable[[], Embedder]
+    weights: Weights | None = None
 
 
 def load(name: str) -> Embedder:
     """The model called `name`. Raises ModelNotFound, naming those that exist."""
-    return _entry(name).load()
+    return entry(name).load()
 
 
 def cards() -> Iterator[ModelCard]:
-    """The cards of all models that are whole, by name; no weights are read.
+    """The cards of all models that are whole, by name; no weights are read."""
+    return (found.card for found in entries())
+
+
+def entries() -> Iterator[Entry]:
+    """All models that are whole, by name.
 
     A family whose package is broken is logged and left out, so that one bad plugin does not hide the others.
     """
     for name in sorted(_declared()):
         try:
-            yield _entry(name).card
+            yield entry(name)
         except (ImportError, AttributeError, AnyseekError) as error:
             LOG.warning("The model %s cannot be used: %s", name, error)
 
 
-def _entry(name: str) -> Entry:
+def entry(name: str) -> Entry:
+    """The model called `name`, not loaded. Raises ModelNotFound, naming those that exist."""
     place = BUILT_IN.get(name) or _declared().get(name)
     if place is None:
         known = ", ".join(sorted(_declared()))

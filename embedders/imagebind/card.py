@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import Embedder, Modality, ModelCard
+from anyseek.embedders import hub
 from anyseek.embedders.fingerprint import digest, fingerprint
+from anyseek.embedders.hub import Weights
 
 if TYPE_CHECKING:
     from anyseek.embedders.registry import Entry
@@ -29,6 +31,11 @@ MODALITIES = (
 )
 
 
+WEIGHTS = Weights(
+    "https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth", "imagebind_huge.pth", SIZE_BYTES
+)
+
+
 def card(digest: str = "", dim: int = DIM, size_bytes: int = SIZE_BYTES) -> ModelCard:
     """The card of the model whose checkpoint has this digest ("" for none at hand)."""
     return ModelCard(
@@ -40,25 +47,25 @@ def card(digest: str = "", dim: int = DIM, size_bytes: int = SIZE_BYTES) -> Mode
         commercial_use="no",
         size_bytes=size_bytes,
         source=SOURCE,
+        base="OpenCLIP ViT-H/14 (MIT)",
     )
 
 
 def entry() -> Entry:
-    """For the registry. Its `load` raises WeightsMissing, with the command that fetches them, unless they are here."""
-    from anyseek.embedders import hub
+    """For the registry. Its `load` raises ModelNotFound, naming the command that fetches the weights."""
     from anyseek.embedders.registry import Entry
 
-    here = hub.on_disk(NAME)
+    here = hub.on_disk(NAME, WEIGHTS)
     known = card(_digest(here), size_bytes=here.stat().st_size) if here else card()
 
     def load() -> Embedder:
-        path = hub.find(NAME)
+        path = hub.find(NAME, WEIGHTS)
         from anyseek.embedders.imagebind.checkpoint import Checkpoint
         from anyseek.embedders.imagebind.model import ImageBindEmbedder
 
         return ImageBindEmbedder(Checkpoint(path), known)
 
-    return Entry(known, load)
+    return Entry(known, load, WEIGHTS)
 
 
 def _digest(path: Path) -> str:

@@ -266,7 +266,8 @@ def test_doctor_finds_mends_and_then_is_content(media: Path, here: Run) -> None:
 
 def test_models_lists_the_registered_ones(here: Run) -> None:
     records = {record["name"]: record for record in lines(here("models", "--json").out)}
-    assert set(records["words"]) == {"type", *ModelCard.__slots__}
+    assert set(records["words"]) == {"type", *ModelCard.__slots__, "on_disk", "path"}
+    assert (records["words"]["on_disk"], records["imagebind"]["on_disk"]) == (True, False)
     table = here("models").out.splitlines()
     assert table[0].split()[0] == "NAME"
     assert any(line.startswith("words ") for line in table)

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from anyseek import errors
 
@@ -26,7 +27,8 @@ def test_every_command_has_its_help_in_the_docs() -> None:
 
     from anyseek.cli import app
 
-    named = {one.name or one.callback.__name__ for one in app.registered_commands if one.callback}
+    top = typer.main.get_command(app).commands
+    named = {*top, *(f"{name} {sub}" for name, one in top.items() for sub in getattr(one, "commands", ()))}
     assert named == set(generate.COMMANDS) - {""}
 
 

@@ -34,7 +34,7 @@ def test_a_card_is_the_same_before_and_after_loading() -> None:
 
 
 def test_asking_for_a_card_loads_no_library() -> None:
-    code = "import sys; from anyseek.embedders import registry; registry._entry('mini'); print(*sys.modules)"
+    code = "import sys; from anyseek.embedders import registry; registry.entry('mini'); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"numpy", "onnxruntime", "PIL"} & set(run.stdout.split())
 
@@ -59,7 +59,7 @@ def test_a_third_partys_package_brings_a_model(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path}
     )
-    assert run.stdout.strip() == "['mini', 'words'] 0"
+    assert run.stdout.strip() == "['imagebind', 'mini', 'words'] 0"
     assert "broken" in run.stderr
 
 

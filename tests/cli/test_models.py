@@ -1,0 +1,112 @@
+"""`anyseek models ...` in processes of its own, against a server of its own."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from ran import Ran
+
+Shell = Callable[..., Ran]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """Of a server with the file w.pth, which is no checkpoint."""
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "w.pth").write_bytes(b"no checkpoint" * 1000)
+    handler = partial(Quiet, directory=str(tmp_path / "served"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        thread = threading.Thread(target=http.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_port}/w.pth"
+        http.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def mine(shell: Shell, tmp_path: Path) -> Shell:
+    """The command, with its folders below tmp_path."""
+    places = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "ANYSEEK_MODELS": str(tmp_path / "models")}
+    return lambda *arguments: shell(*arguments, **places, NO_PROXY="127.0.0.1", HF_HUB_OFFLINE="0")
+
+
+def test_a_licence_is_shown_accepted_once_and_the_weights_fetched(
+    mine: Shell, address: str, tmp_path: Path
+) -> None:
+    refused = mine("models", "pull", "imagebind", "--from", address)
+    assert refused.code == 21
+    assert "CC-BY-NC-SA-4.0" in refused.err
+    assert "--accept-licence imagebind" in refused.err
+    pulled = mine("models", "pull", "imagebind", "--from", address, "--accept-licence", "imagebind")
+    file = tmp_path / "models/imagebind/imagebind_huge.pth"
+    assert (pulled.code, pulled.out, pulled.err) == (0, f"{file}\n", "")
+    assert file.read_bytes() == (tmp_path / "served/w.pth").read_bytes()
+    file.unlink()
+    assert mine("models", "pull", "imagebind", "--from", address).code == 0
+    shown = json.loads(mine("models", "show", "imagebind", "--json").out)
+    assert (shown["on_disk"], shown["path"], shown["commercial_use"]) == (True, str(file), "no")
+
+
+def test_weights_that_are_not_here_or_no_checkpoint_are_told_in_a_sentence(
+    mine: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("a dog")
+    absent = mine("index", tmp_path / "notes", "--model", "imagebind")
+    assert absent.code == 20
+    assert "anyseek models pull imagebind" in absent.err
+    own = tmp_path / "own.pth"
+    own.write_bytes(b"no checkpoint")
+    assert mine("models", "path", "imagebind", own).code == 0
+    broken = mine("index", tmp_path / "notes", "--model", "imagebind")
+    assert broken.code == 20
+    assert str(own) in broken.err
+    assert "damaged or no checkpoint" in broken.err
+    assert "Traceback" not in broken.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["models", "show", "imagebnd"], 20, "imagebnd"),
+        (["models", "path", "imagebind", "nowhere.pth"], 2, "nowhere.pth"),
+        (["models", "path", "mini", "nowhere.pth"], 2, "built in"),
+        (["models", "pull", "imagebind", "--accept-licence", "mini"], 2, "'mini'"),
+        (["models", "pull", "imagebind", "--accept-licence", "imagebind", "--from", "x"], 2, "no address"),
+        (
+            [
+                "models",
+                "pull",
+                "imagebind",
+                "--accept-licence",
+                "imagebind",
+                "--from",
+                "http://127.0.0.1:9/x",
+            ],
+            22,
+            "127.0.0.1:9",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_said(arguments: list[str], code: int, said: str, mine: Shell) -> None:
+    ran = mine(*arguments)
+    assert (ran.code, ran.out) == (code, "")
+    assert said in ran.err
+
+
+def test_what_is_built_in_needs_no_fetching(mine: Shell) -> None:
+    assert mine("models", "pull", "mini").out == "mini is built in: there is nothing to fetch.\n"
+    shown = mine("models", "show", "mini").out
+    assert "on disk:        yes" in shown
+    assert "text, image, audio, depth" in shown

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anyseek.commands import models
+from anyseek.commands import classify, models
 from anyseek.commands.options import (
     Count,
     Debug,
@@ -249,6 +249,7 @@ def doctor(
     return IndexDamaged.exit_code if left else EXIT_OK
 
 
+classify.register(app)
 models.register(app)
 
 

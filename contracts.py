@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,6 +153,14 @@ class Embedder(Protocol):
     ) -> Floats:
         """Unit-length rows, (len(prepared), card.dim) float32, in order. `target`: what the query looks for,
         for models with a head per target. Raises ModalityNotSupported."""
+
+
+@runtime_checkable
+class HasLogitScale(Protocol):
+    """An embedder that knows how sure it is: what it was trained with, or what was measured."""
+
+    def logit_scale(self, modality: Modality) -> float:
+        """What cosines of `modality` with texts are multiplied by before a softmax makes them probabilities."""
 
 
 # ---------------------------------------------------------------- files and segments

@@ -34,6 +34,7 @@ COMMANDS = (
     "similar",
     "status",
     "doctor",
+    "classify",
     "models",
     "models show",
     "models pull",

@@ -99,6 +99,11 @@ class ImageBindEmbedder:
             rows[part] = functional.normalize(out, dim=1).cpu().numpy()
         return rows
 
+    def logit_scale(self, modality: Modality) -> float:
+        """The product of both towers' own scales (Girdhar et al. 2023: a learned one for texts, fixed ones else)."""
+        self.preparer(modality)
+        return self._tower(TOWERS[modality]).scale * self._tower("text").scale
+
     def _tower(self, name: str) -> Tower:
         if name not in self._towers:
             precision = self._precision or choose.fastest(self._checkpoint.config.towers[name].width)

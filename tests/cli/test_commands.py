@@ -276,7 +276,7 @@ def test_models_lists_the_registered_ones(here: Run) -> None:
 # ---------------------------------------------------------------- help
 
 
-COMMANDS = ["index", "search", "similar", "status", "doctor", "models"]
+COMMANDS = ["index", "search", "similar", "status", "doctor", "classify", "models"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

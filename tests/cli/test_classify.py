@@ -1,0 +1,49 @@
+"""`anyseek classify` as people run it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sample_files
+from ran import Ran
+
+Run = Callable[..., Ran]
+WORDS = ("--model", "words")
+
+
+def test_each_file_gets_a_line_and_a_bad_one_stops_nothing(here: Run, tmp_path: Path) -> None:
+    red = sample_files.picture(tmp_path / "red.png", "red")
+    blue = sample_files.sound(tmp_path / "blue.wav", "blue")
+    (tmp_path / "labels.txt").write_text("red\n\ngreen\nblue\n")
+    ran = here(
+        "classify", red, "nowhere.png", blue, "--labels-file", tmp_path / "labels.txt", "-k", 1, *WORDS
+    )
+    assert ran.code == 40
+    first, second = ran.out.splitlines()
+    assert first == f"{red}: red 100%"
+    assert second.startswith(f"{blue}: blue ")
+    assert "nowhere.png" in ran.err
+    told = here("classify", red, "--labels", "red, green,blue", "--json", *WORDS)
+    record = json.loads(told.out)
+    assert (told.code, record["path"], record["modality"]) == (0, str(red), "image")
+    assert record["labels"][0]["label"] == "red"
+    assert abs(sum(one["probability"] for one in record["labels"]) - 1) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "labels are needed"),
+        (("--labels", "a,b", "--labels-file", "x"), "from one place"),
+        (("--labels", "a"), "Fewer than two"),
+        (("--labels-file", "nowhere.txt"), "nowhere.txt"),
+        (("--labels", "a,b", "--template", "x"), "'x'"),
+    ],
+)
+def test_what_is_wrong_with_the_options_is_said(options: tuple[str, ...], said: str, here: Run) -> None:
+    ran = here("classify", "a.png", *options, *WORDS)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err

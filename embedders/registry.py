@@ -27,6 +27,9 @@ BUILT_IN = {
     "mini": "anyseek.embedders.mini.card:entry",
 }
 
+# Families whose members are too many to list: `prefix:name`, and the function that takes the whole name.
+FAMILIES = {"st": "anyseek.embedders.sentence_tf.card:entry"}
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -61,6 +64,11 @@ def entries() -> Iterator[Entry]:
 
 def entry(name: str) -> Entry:
     """The model called `name`, not loaded. Raises ModelNotFound, naming those that exist."""
+    prefix, colon, _ = name.partition(":")
+    if colon and prefix in FAMILIES:
+        module, _, function = FAMILIES[prefix].partition(":")
+        family: Callable[[str], Entry] = getattr(import_module(module), function)
+        return family(name)
     place = BUILT_IN.get(name) or _declared().get(name)
     if place is None:
         known = ", ".join(sorted(_declared()))

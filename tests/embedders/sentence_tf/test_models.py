@@ -216,4 +216,4 @@ def test_a_folder_is_indexed_and_searched_with_it(clip: Path, tmp_path: Path) ->
     indexed = anyseek("index", ".", "--model", f"st:{clip}", "--workers", "1")
     assert "no-tower 1" in indexed
     hits = [json.loads(line) for line in anyseek("search", "--image", "red.png", "--json").splitlines()]
-    assert next(hit for hit in hits if hit["type"] == "hit")["path"] == "red.png"
+    assert next(hit for hit in hits if hit["type"] == "hit")["path"].endswith("red.png")

@@ -27,6 +27,10 @@ from transformers import (
     CLIPModel,
     CLIPProcessor,
     PreTrainedTokenizerFast,
+    SiglipConfig,
+    SiglipImageProcessor,
+    SiglipModel,
+    SiglipProcessor,
 )
 
 from anyseek.contracts import Modality
@@ -45,7 +49,7 @@ TEXTS = [
 SHAPE = {"vocab_size": 300, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
 
 
-def words(longest: int) -> PreTrainedTokenizerFast:
+def words(longest: int, **more: Any) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     special = ["<pad>", "<s>", "</s>", "<unk>"]
@@ -57,6 +61,7 @@ def words(longest: int) -> PreTrainedTokenizerFast:
         eos_token="</s>",
         unk_token="<unk>",
         model_max_length=longest,
+        **more,
     )
 
 
@@ -100,6 +105,22 @@ def clap(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def siglip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("siglip")
+    torch.manual_seed(0)
+    text = {**SHAPE, "num_attention_heads": 2, "max_position_embeddings": 64, "projection_size": 32}
+    text |= {"eos_token_id": 2, "bos_token_id": 1, "pad_token_id": 0}
+    vision = {**SHAPE, "num_attention_heads": 2, "image_size": 32, "patch_size": 8}
+    del vision["vocab_size"]
+    SiglipModel(SiglipConfig(text_config=text, vision_config=vision)).save_pretrained(folder)
+    image = SiglipImageProcessor(size={"height": 32, "width": 32})
+    # As published, SigLIP's tokenizer gives no mask: what a text is filled up with was part of the training.
+    tokenizer = words(64, model_input_names=["input_ids"])
+    SiglipProcessor(image_processor=image, tokenizer=tokenizer).save_pretrained(folder)
+    return folder
+
+
 def rows(name: str, modality: Modality, *data: Any, **how: Any) -> Any:
     model = registry.load(name)
     prepare = model.preparer(modality)
@@ -126,6 +147,22 @@ def test_a_batch_changes_no_vector(clip: Path) -> None:
     together = rows(f"st:{clip}", Modality.TEXT, *TEXTS)
     for text, row in zip(TEXTS, together, strict=True):
         assert float(rows(f"st:{clip}", Modality.TEXT, text)[0] @ row) > 0.99999
+
+
+def test_siglips_texts_are_filled_up_as_in_its_training(siglip: Path) -> None:
+    """It reads its last position: filled up to the longest of a batch, each text's vector would be another."""
+    together = rows(f"st:{siglip}", Modality.TEXT, *TEXTS)
+    filled = words(64)(TEXTS, padding="max_length", max_length=64, return_tensors="pt")
+    with torch.no_grad():
+        said = (
+            SiglipModel.from_pretrained(siglip)
+            .eval()
+            .get_text_features(input_ids=filled["input_ids"])
+            .pooler_output
+        )
+    theirs = torch.nn.functional.normalize(said, dim=1).numpy()
+    assert (together * theirs).sum(1).min() > 0.99999
+    assert abs(rows(f"st:{siglip}", Modality.TEXT, TEXTS[0])[0] - together[0]).max() < 1e-5
 
 
 def test_words_that_are_a_path_or_an_address_are_words(

@@ -25,7 +25,10 @@ LICENCES = {
 
 
 def entry(name: str) -> Entry:
-    """The model `st:NAME`, which is opened at once: only the model itself tells what it is.
+    """The model `st:NAME`, or `st:NAME@DIM` for the first DIM numbers of its vectors (Kusupati et al. 2022:
+    Matryoshka).
+
+    It is opened at once: only the model itself tells what it is.
 
     Raises MissingExtra without the library, ModelNotFound for no such model or one that cannot be used,
     DownloadFailed when it is not on this disk and cannot be fetched, LicenceNotAccepted.
@@ -33,13 +36,14 @@ def entry(name: str) -> Entry:
     from anyseek.embedders import hub
     from anyseek.embedders.registry import Entry
 
-    place = name.removeprefix(PREFIX)
+    place, dim = _split(name.removeprefix(PREFIX))
     if not place:
         raise ModelNotFound("st: names no model.", "As in: st:google/embeddinggemma-2, or st:./folder")
     licence, commercial = LICENCES.get(place, ("see its page", "check"))
     is_folder = Path(place).expanduser().is_dir()
     if is_folder:  # an index remembers the name, and is asked from anywhere
-        name = PREFIX + str(Path(place).expanduser().resolve())
+        place = str(Path(place).expanduser().resolve())
+        name = PREFIX + place + (f"@{dim}" if dim else "")
     if commercial == "no" and not is_folder:
         hub.demand_licence(name, licence, commercial)
     try:
@@ -49,7 +53,7 @@ def entry(name: str) -> Entry:
             "sentence-transformers is not installed.", "pip install 'anyseek[models]'"
         ) from error
     try:
-        model = SentenceEmbedder(name, licence, commercial)
+        model = SentenceEmbedder(name, place, licence, commercial, dim)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).split("\n")[0][:200]
         if is_folder:
@@ -61,3 +65,11 @@ def entry(name: str) -> Entry:
             "Look at the name, the network, HF_ENDPOINT and HF_HUB_OFFLINE.",
         ) from error
     return Entry(model.card, lambda: model)
+
+
+def _split(place: str) -> tuple[str, int | None]:
+    """NAME@DIM into its parts; a folder whose own name ends so is itself."""
+    front, at, back = place.rpartition("@")
+    if at and back.isdecimal() and int(back) and not Path(place).expanduser().is_dir():
+        return front, int(back)
+    return place, None

@@ -37,11 +37,12 @@ class SentenceEmbedder:
     """The Embedder of `st:NAME`. Raises OSError where the model cannot be had, ModelNotFound where it cannot be
     used."""
 
-    def __init__(self, name: str, licence: str, commercial_use: str, device: str | None = None) -> None:
-        place = name.removeprefix("st:")
-        path = Path(place).expanduser()
+    def __init__(
+        self, name: str, place: str, licence: str, commercial_use: str, dim: int | None = None
+    ) -> None:
+        path = Path(place)
         with _no_bars():
-            self._model = SentenceTransformer(str(path) if path.is_dir() else place, device=device)
+            self._model = SentenceTransformer(str(path) if path.is_dir() else place, truncate_dim=dim)
         modalities = tuple(one for one in KNOWN if one.value in self._model.modalities)
         if not modalities:
             raise ModelNotFound(
@@ -51,6 +52,11 @@ class SentenceEmbedder:
         self._kind = str(getattr(config, "model_type", ""))
         self._preparers = self._made_preparers(modalities)
         probe = self._encoded(modalities[0], [self._probe(modalities[0])], "document")
+        if dim and probe.shape[1] != dim:
+            raise ModelNotFound(
+                f"{place} gives {probe.shape[1]} numbers a vector, not {dim}.",
+                "Ask for fewer, or leave @DIM out.",
+            )
         size = sum(one.numel() * one.element_size() for one in self._model.parameters())
         self._card = ModelCard(
             name=name,

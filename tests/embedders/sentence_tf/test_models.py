@@ -143,6 +143,17 @@ def test_clip_maps_pictures_and_words_as_transformers_does(clip: Path) -> None:
     assert float(rows(name, Modality.TEXT, "two cats")[0] @ (said[0] / said[0].norm()).numpy()) > 0.99999
 
 
+def test_vectors_can_be_cut_to_their_first_numbers(clip: Path) -> None:
+    whole, cut = rows(f"st:{clip}", Modality.TEXT, *TEXTS), rows(f"st:{clip}@8", Modality.TEXT, *TEXTS)
+    first = whole[:, :8] / np.linalg.norm(whole[:, :8], axis=1, keepdims=True)
+    assert abs(first - cut).max() < 1e-6
+    card = registry.entry(f"st:{clip}@8").card
+    assert (card.dim, card.name) == (8, f"st:{clip}@8")
+    assert card.fingerprint != registry.entry(f"st:{clip}").card.fingerprint
+    with pytest.raises(ModelNotFound, match="24 numbers"):
+        registry.entry(f"st:{clip}@25")
+
+
 def test_a_batch_changes_no_vector(clip: Path) -> None:
     together = rows(f"st:{clip}", Modality.TEXT, *TEXTS)
     for text, row in zip(TEXTS, together, strict=True):

@@ -14,6 +14,7 @@ from anyseek.commands.options import Debug, Json
 from anyseek.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
+    from anyseek.embedders.hub import Progress
     from anyseek.embedders.registry import Entry
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A model; see `anyseek models`.")]
@@ -83,19 +84,18 @@ def pull(
 
     from anyseek.embedders import hub, registry
 
-    entry = registry.entry(name)
-    if entry.weights is None:
-        typer.echo(f"{name} is built in: there is nothing to fetch.")
-        return EXIT_OK
-    card = entry.card
-    if accept_licence == name:
-        hub.accept(name)
-    elif accept_licence is not None:
+    if accept_licence not in {None, name}:
         raise UsageError(
             f"--accept-licence names {accept_licence!r}, not {name!r}.",
             f"anyseek models pull {name} --accept-licence {name}",
         )
-    hub.demand_licence(name, card.licence, card.commercial_use)
+    if accept_licence == name:
+        hub.accept(name)  # before the model is asked: some families need the weights to tell what they are
+    entry = registry.entry(name)
+    if entry.weights is None:
+        typer.echo(f"{name} is on this disk: there is nothing more to fetch.")
+        return EXIT_OK
+    hub.demand_licence(name, entry.card.licence, entry.card.commercial_use)
     weights = replace(entry.weights, sha256=sha256.lower()) if sha256 else entry.weights
     if address is not None:
         if not address.startswith(("http://", "https://")):
@@ -111,7 +111,9 @@ def path(name: Name, file: Annotated[Path, typer.Argument(metavar="FILE")], debu
     from anyseek.embedders import hub, registry
 
     if registry.entry(name).weights is None:
-        raise UsageError(f"{name} has its weights built in.", "Only fetched models take a file.")
+        raise UsageError(
+            f"{name} takes no file of weights.", "Only models that `anyseek models pull` fetches from one do."
+        )
     hub.name_file(name, file)
     return EXIT_OK
 
@@ -149,7 +151,7 @@ def _table(entries: list[Entry]) -> None:
         typer.echo(line.rstrip())
 
 
-def _progress(name: str) -> Any:
+def _progress(name: str) -> Progress:
     """A line on standard error that is written over, where that is a terminal; nothing elsewhere."""
     if not sys.stderr.isatty():
         return lambda done, total: None

@@ -179,7 +179,7 @@ def _continued(name: str, weights: Weights, half: Path, tell: Progress) -> bool:
                 tag.write_text(validator, encoding="utf-8")
             else:
                 tag.unlink(missing_ok=True)
-            got = start
+            got, is_cut = start, False
             try:
                 while chunk := response.read(CHUNK):
                     file.write(chunk)
@@ -187,10 +187,10 @@ def _continued(name: str, weights: Weights, half: Path, tell: Progress) -> bool:
                     tell(got, total)
             except http.client.IncompleteRead as error:
                 file.write(error.partial)
-                got += len(error.partial)
+                got, is_cut = got + len(error.partial), True
             file.flush()
             os.fsync(file.fileno())
-    return got == total if total else True
+    return got == total if total else not is_cut
 
 
 def _want_room(name: str, half: Path, size: int) -> None:

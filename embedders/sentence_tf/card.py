@@ -16,8 +16,6 @@ LICENCES = {
     "google/embeddinggemma-2": ("Apache-2.0", "yes"),
     "google/siglip2-base-patch16-224": ("Apache-2.0", "yes"),
     "google/siglip2-so400m-patch14-384": ("Apache-2.0", "yes"),
-    "laion/clap-htsat-unfused": ("see its page", "check"),
-    "openai/clip-vit-base-patch32": ("see its page", "check"),
     "Qwen/Qwen3-VL-Embedding-2B": ("Apache-2.0", "yes"),
     "Qwen/Qwen3-VL-Embedding-8B": ("Apache-2.0", "yes"),
     "jinaai/jina-clip-v2": ("CC-BY-NC-4.0", "no"),
@@ -45,7 +43,7 @@ def entry(name: str) -> Entry:
         place = str(Path(place).expanduser().resolve())
         name = PREFIX + place + (f"@{dim}" if dim else "")
     if commercial == "no" and not is_folder:
-        hub.demand_licence(name, licence, commercial)
+        hub.demand_licence(PREFIX + place, licence, commercial)
     try:
         from anyseek.embedders.sentence_tf.model import SentenceEmbedder
     except ImportError as error:

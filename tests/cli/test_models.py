@@ -81,7 +81,7 @@ def test_weights_that_are_not_here_or_no_checkpoint_are_told_in_a_sentence(
     [
         (["models", "show", "imagebnd"], 20, "imagebnd"),
         (["models", "path", "imagebind", "nowhere.pth"], 2, "nowhere.pth"),
-        (["models", "path", "mini", "nowhere.pth"], 2, "built in"),
+        (["models", "path", "mini", "nowhere.pth"], 2, "mini takes no file"),
         (["models", "pull", "imagebind", "--accept-licence", "mini"], 2, "'mini'"),
         (["models", "pull", "imagebind", "--accept-licence", "imagebind", "--from", "x"], 2, "no address"),
         (
@@ -105,8 +105,22 @@ def test_what_cannot_be_done_is_said(arguments: list[str], code: int, said: str,
     assert said in ran.err
 
 
+def test_a_familys_licence_is_accepted_by_the_command_that_its_refusal_names(
+    shell: Shell, tmp_path: Path
+) -> None:
+    """Offline: what is reached after the licence is the fetching, and that is where it ends."""
+    places = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "HF_HUB_OFFLINE": "1"}
+    name = "st:jinaai/jina-clip-v2"
+    refused = shell("models", "pull", f"{name}@256", **places)
+    assert refused.code == 21
+    command = refused.err.partition("anyseek models pull ")[2].split()
+    assert command == [name, "--accept-licence", name]
+    assert shell("models", "pull", *command, **places).code == 22
+    assert shell("models", "show", f"{name}@256", **places).code == 22
+
+
 def test_what_is_built_in_needs_no_fetching(mine: Shell) -> None:
-    assert mine("models", "pull", "mini").out == "mini is built in: there is nothing to fetch.\n"
+    assert mine("models", "pull", "mini").out == "mini is on this disk: there is nothing more to fetch.\n"
     shown = mine("models", "show", "mini").out
     assert "on disk:        yes" in shown
     assert "text, image, audio, depth" in shown

@@ -28,6 +28,7 @@ class Server:
     tag: str = '"one"'
     drop_after: int = 0  # bytes a connection carries before it is cut; 0 for all
     status: int = 200
+    is_chunked: bool = False  # sent in pieces, so that nobody knows the length beforehand
     asked: list[str] = field(default_factory=list)
 
 
@@ -51,10 +52,17 @@ def server() -> Iterator[Server]:
                 return
             rest = told.body[start:]
             self.send_response(206 if is_part else 200)
-            self.send_header("Content-Length", str(len(rest)))
             self.send_header("ETag", told.tag)
+            carried = rest[: told.drop_after] if told.drop_after else rest
+            if told.is_chunked:
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(rest), carried))
+                self.wfile.write(b"0\r\n\r\n" if carried == rest else b"")
+                return
+            self.send_header("Content-Length", str(len(rest)))
             self.end_headers()
-            self.wfile.write(rest[: told.drop_after] if told.drop_after else rest)
+            self.wfile.write(carried)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -99,6 +107,16 @@ def test_a_dropped_connection_is_taken_up_where_it_stopped(
     server.drop_after = 1_500_000
     assert hub.pull("m", weights()).read_bytes() == BODY
     assert server.asked == ["", "bytes=1500000-", "bytes=3000000-", "bytes=4500000-"]
+
+
+def test_a_connection_that_drops_is_noticed_where_no_length_was_said(
+    server: Server, weights: Callable[..., Weights]
+) -> None:
+    server.is_chunked, server.drop_after = True, 3_000_000
+    assert hub.pull("m", weights()).read_bytes() == BODY
+    first, second = server.asked
+    assert (first, second[:6]) == ("", "bytes=")
+    assert 0 < int(second[6:-1]) <= 3_000_000
 
 
 def test_a_second_run_goes_on_from_the_first(server: Server, weights: Callable[..., Weights]) -> None:

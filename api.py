@@ -107,6 +107,9 @@ class Index:
         image: Any = None,
         audio: Any = None,
         depth: Any = None,
+        video: Any = None,
+        thermal: Any = None,
+        imu: Any = None,
         not_: Any = None,
         to: Wanted = None,
         k: int = 10,
@@ -115,16 +118,16 @@ class Index:
     ) -> Results:
         """The best k of each modality for a query of one or several parts.
 
-        words, not_: words to look for, and to subtract. text, image, audio, depth: the path of a file; the
-        last three also take data (a Pillow picture, an array, (samples, rate_hz): see search/given.py). Each
-        takes one value, a pair (value, weight), or a list of these. to: "image,audio", None for all.
+        words, not_: words to look for, and to subtract. text ... imu: the path of a file; all but text also take
+        data (a Pillow picture, an array: see search/given.py). Each takes one value, a pair (value, weight), or
+        a list of these. to: "image,audio", None for all.
         in_: only what lies below that folder. segments: let several segments of one file answer.
         Raises UsageError, QueryFileError, ModalityNotSupported, OtherModel.
         """
         from anyseek.search.query import from_values
 
-        files = _files(text, image, audio, depth)
-        return self.ask(from_values(words, files, not_), to=to, k=k, in_=in_, segments=segments)
+        terms = from_values(words, _files(text, image, audio, depth, video, thermal, imu), not_)
+        return self.ask(terms, to=to, k=k, in_=in_, segments=segments)
 
     def ask(
         self,
@@ -177,13 +180,16 @@ class Index:
         image: Any = None,
         audio: Any = None,
         depth: Any = None,
+        video: Any = None,
+        thermal: Any = None,
+        imu: Any = None,
         not_: Any = None,
     ) -> Floats:
         """The vector of a query, of length 1: (dim,) float32. Parts and errors as in `search`."""
         from anyseek.search.embed import query_vector
         from anyseek.search.query import from_values
 
-        terms = from_values(words, _files(text, image, audio, depth), not_)
+        terms = from_values(words, _files(text, image, audio, depth, video, thermal, imu), not_)
         with self._catalog.read() as snapshot:
             parts = self._query_reader(snapshot).read(terms)
         return query_vector(parts, self._embedder())
@@ -258,8 +264,8 @@ class Index:
         return space
 
 
-def _files(text: Any, image: Any, audio: Any, depth: Any) -> dict[Modality, Any]:
-    return {Modality.TEXT: text, Modality.IMAGE: image, Modality.AUDIO: audio, Modality.DEPTH: depth}
+def _files(*values: Any) -> dict[Modality, Any]:
+    return dict(zip(Modality, values, strict=True))
 
 
 def examined(index: Path, *, mend: bool) -> list[Finding]:

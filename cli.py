@@ -146,6 +146,11 @@ def search(
     image: Annotated[Many, typer.Option("--image", metavar="FILE", help="A picture; repeatable.")] = None,
     audio: Annotated[Many, typer.Option("--audio", metavar="FILE", help="A sound; repeatable.")] = None,
     depth: Annotated[Many, typer.Option("--depth", metavar="FILE", help="A depth map; repeatable.")] = None,
+    video: Annotated[Many, typer.Option("--video", metavar="FILE", help="A film; repeatable.")] = None,
+    thermal: Annotated[
+        Many, typer.Option("--thermal", metavar="FILE", help="A thermal picture; repeatable.")
+    ] = None,
+    imu: Annotated[Many, typer.Option("--imu", metavar="FILE", help="A table of motion; repeatable.")] = None,
     minus: Annotated[
         Many, typer.Option("--not", metavar="WORDS", help="Words to subtract; repeatable.")
     ] = None,
@@ -169,9 +174,8 @@ def search(
     from anyseek.search.query import QueryOptions, count, from_options, modalities
 
     count(k), modalities(to)  # what is wrong with the options is said before the index is looked for
-    options = QueryOptions(
-        query or [], words or [], text or [], image or [], audio or [], depth or [], minus or []
-    )
+    asked = (query, words, text, image, audio, depth, video, thermal, imu, minus)
+    options = QueryOptions(*(values or [] for values in asked))
     terms = from_options(options)
     with opening.open(index=index_dir) as opened:
         found = opened.ask(terms, to=to, k=k, in_=in_, segments=segments)

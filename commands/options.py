@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-_TO = "Show only these: text, image, audio, depth, or several with commas. Default: all."
+_TO = "Show only these: text, image, audio, depth, video, thermal, imu; several with commas."
 
 IndexDir: TypeAlias = Annotated[
     str | None,

@@ -38,7 +38,7 @@ class Work:
     modality: Modality | None = None
     next_part: int | None = None
     n_waiting: int = 0
-    ready: list[tuple[Span, str, Floats]] = field(default_factory=list)
+    ready: list[tuple[Modality, Span, str, Floats]] = field(default_factory=list)
     n_segments: int = 0
     file_id: int | None = None
     problem: Problem | None = None
@@ -164,10 +164,11 @@ class Batch:
         has_parts = work.file_id is not None
         if work.file_id is None:
             work.file_id = writer.put_file(work.seen, work.content_hash, work.modality, complete=complete)
-        if work.ready:
-            parts = [(span, excerpt) for span, excerpt, _ in work.ready]
-            vectors = np.stack([vector for _, _, vector in work.ready])
-            writer.add_segments(work.file_id, self.space_id, work.modality, parts, vectors)
+        for modality in dict.fromkeys(kind for kind, _, _, _ in work.ready):
+            own = [part for part in work.ready if part[0] is modality]
+            parts = [(span, excerpt) for _, span, excerpt, _ in own]
+            vectors = np.stack([vector for _, _, _, vector in own])
+            writer.add_segments(work.file_id, self.space_id, modality, parts, vectors)
         if complete and has_parts:
             writer.complete_file(work.file_id)
         work.n_segments += len(work.ready)

@@ -22,6 +22,7 @@ from anyseek.indexer.feed import Feed
 from anyseek.indexer.options import IndexOptions, StopCall
 from anyseek.indexer.reporter import Reporter
 from anyseek.indexer.survey import Plan, unavailable
+from anyseek.media.formats import serves
 from anyseek.media.limits import stage_of
 from anyseek.media.source import printable
 
@@ -111,7 +112,7 @@ class Pipeline:
         work.content_hash = outcome.content_hash
         if work.modality is None:
             self._finish(work)
-        elif work.modality not in self.embedder.card.modalities:
+        elif not serves(work.modality, self.embedder.card.modalities):
             model = self.embedder.card.name
             self._skip(work, Problem("no-tower", "embed", f"The model {model} knows no {work.modality}."))
         elif not self._is_known(work):
@@ -138,8 +139,9 @@ class Pipeline:
 
     def _take_segments(self, work: Work, outcome: PreparedFile) -> None:
         assert work.modality is not None, "the first part said what it is"
-        bucket = self._waiting.setdefault(work.modality, deque())
-        bucket.extend((work, part.span, part.excerpt, part.item) for part in outcome.segments)
+        for part in outcome.segments:
+            bucket = self._waiting.setdefault(part.modality, deque())
+            bucket.append((work, part.span, part.excerpt, part.item))
         n_parts = len(outcome.segments)
         work.n_waiting += n_parts
         if outcome.has_more and n_parts:
@@ -192,7 +194,7 @@ class Pipeline:
                 for (work, span, excerpt, _), vector in zip(batch, vectors, strict=True):
                     work.n_waiting -= 1
                     if work.problem is None:
-                        work.ready.append((span, excerpt, vector))
+                        work.ready.append((modality, span, excerpt, vector))
                         self._n_ready += 1
                         if work.is_complete:
                             self._finish(work)

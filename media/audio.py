@@ -47,6 +47,18 @@ def decode(
 
     Raises MediaError; empty when there is not one sample.
     """
+    some = False
+    for window in windows(source, found, hint, first, count):
+        some = True
+        yield window
+    if not some and first == 0 and count != 0:
+        raise MediaError(f"{source.name} has no sound in it.", "empty", "Replace or delete the file.")
+
+
+def windows(
+    source: Source, found: Found, hint: DecodeHint, first: int = 0, count: int | None = None
+) -> Iterator[Decoded]:
+    """As `decode`, of a recording that may have no samples: a film whose track of sound is empty."""
     opened = _opened_by_av if found.format.library else _opened_by_soundfile
     with opened(source, found) as recording:
         if not LOWEST_HZ <= recording.rate_hz <= HIGHEST_HZ:
@@ -56,12 +68,7 @@ def decode(
                 "unsupported",
                 "Resample the recording.",
             )
-        some = False
-        for window in _windows(recording, hint, first, count):
-            some = True
-            yield window
-        if not some and first == 0 and count != 0:
-            raise MediaError(f"{source.name} has no sound in it.", "empty", "Replace or delete the file.")
+        yield from _windows(recording, hint, first, count)
 
 
 def windows_of(samples: npt.NDArray[Any], rate_hz: int, hint: DecodeHint) -> Iterator[Decoded]:

@@ -17,17 +17,20 @@ from typing import Any
 
 from anyseek.contracts import DecodeHint, Limits, Modality, Preparer, Span
 from anyseek.errors import AnyseekError, MediaError
-from anyseek.media.decoding import decode_source
-from anyseek.media.formats import READERS, Found
+from anyseek.media.decoding import decode_parts
+from anyseek.media.formats import READERS, WITHIN, Found, serves
 from anyseek.media.limits import check_bytes, one_line
 from anyseek.media.sniffing import identify
 from anyseek.media.source import FileFacts, Source, printable
+
+FILMS_PER_TASK = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedSegment:
     """One segment, ready for the model: `item` is what the modality's preparer made of it."""
 
+    modality: Modality
     span: Span
     excerpt: str
     item: Any
@@ -37,11 +40,12 @@ class PreparedSegment:
 class PreparedFile:
     """What a task found in a file.
 
-    modality: None for what is not searched. segments: empty then, and when there is no preparer for the
-    modality. first: the number of the first segment. has_more: there are segments after these; submit again
-    with first + len(segments). content_hash: 16 bytes, of the whole file; empty when nothing was decoded and
-    no hash asked for, and in continuations (first > 0). seen: the file's facts when it was read; where those
-    of a continuation differ from the first part's, the file is another one by now.
+    modality: of the file; None for what is not searched. segments: empty then, and when there is no preparer
+    for anything in it; those of a film have modalities of their own. first: the number of the first segment.
+    has_more: there are segments after these; submit again with first + len(segments). content_hash: 16 bytes, of the
+    whole file; empty when nothing was decoded and no hash asked for, and in continuations (first > 0). seen: the
+    file's facts when it was read; where those of a continuation differ from the first part's, the file is another one
+    by now.
     """
 
     modality: Modality | None
@@ -72,11 +76,20 @@ class Setting:
     segments_per_task: int
     depth_unit: float | None
 
-    def hint(self, modality: Modality) -> DecodeHint:
-        """The preparer's request under the caller's limits and unit."""
-        hint = self.preparers[modality].hint
-        unit = hint.depth_unit if self.depth_unit is None else self.depth_unit
-        return replace(hint, limits=self.limits, depth_unit=unit)
+    def hints(self, modality: Modality) -> dict[Modality, DecodeHint]:
+        """What the preparers ask of a file of this modality, under the caller's limits and unit."""
+        hints = {}
+        for kind in WITHIN.get(modality, (modality,)):
+            if kind in self.preparers:
+                hint = self.preparers[kind].hint
+                unit = hint.depth_unit if self.depth_unit is None else self.depth_unit
+                hints[kind] = replace(hint, limits=self.limits, depth_unit=unit)
+        return hints
+
+    def most(self, modality: Modality) -> int:
+        """How many segments one task may hand out: decoding all frames of a window takes long."""
+        is_film = modality is Modality.VIDEO and modality in self.preparers
+        return min(self.segments_per_task, FILMS_PER_TASK) if is_film else self.segments_per_task
 
 
 def serve(pipe: Connection) -> None:
@@ -149,7 +162,7 @@ def _work(source: Source, task: Task, setting: Setting) -> PreparedFile:
         return PreparedFile(task.modality, source.digest(), (), 0, False, source.facts)
     found = identify(source, task.modality)
     modality = task.modality or (found.modality if found else None)
-    if modality is None or modality not in setting.preparers:
+    if modality is None or not serves(modality, setting.preparers):
         return PreparedFile(modality, b"", (), task.first, False, source.facts)
     check_bytes(source.name, source.facts.size, setting.limits)
     source.load()
@@ -162,12 +175,12 @@ def _segments(
     source: Source, found: Found | None, modality: Modality, task: Task, setting: Setting
 ) -> tuple[tuple[PreparedSegment, ...], bool]:
     """At most segments_per_task of them, and whether there is one more."""
-    preparer, most = setting.preparers[modality], setting.segments_per_task
-    decoded = decode_source(source, modality, setting.hint(modality), task.first, most + 1, found)
+    most = setting.most(modality)
+    decoded = decode_parts(source, modality, setting.hints(modality), task.first, most + 1, found)
     segments = []
     for segment in islice(decoded, most):
         try:
-            item = preparer(segment.data)
+            item = setting.preparers[segment.modality](segment.data)
         except (MediaError, MemoryError):
             raise
         except Exception as error:
@@ -177,7 +190,7 @@ def _segments(
                 "prepare-failed",
                 "Please report this with the file.",
             ) from error
-        segments.append(PreparedSegment(segment.span, segment.excerpt, item))
+        segments.append(PreparedSegment(segment.modality, segment.span, segment.excerpt, item))
     return tuple(segments), next(decoded, None) is not None
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
+from itertools import permutations
 
 from anyseek.contracts import Decoded, DecodeHint, Modality
 from anyseek.errors import MediaError
@@ -13,7 +14,8 @@ from anyseek.media.sniffing import identify
 from anyseek.media.source import Source
 
 # Formats that can be read as another modality than their content suggests, when the caller says so.
-_ALSO = {(Modality.DEPTH, Modality.IMAGE), (Modality.IMAGE, Modality.DEPTH)}
+_PICTURES = (Modality.IMAGE, Modality.DEPTH, Modality.THERMAL)
+_ALSO = {*permutations(_PICTURES, 2), (Modality.VIDEO, Modality.IMAGE), (Modality.VIDEO, Modality.AUDIO)}
 
 
 def decode_source(
@@ -24,7 +26,23 @@ def decode_source(
     count: int | None = None,
     found: Found | None = None,
 ) -> Iterator[Decoded]:
-    """Segments `first` to `first + count`, in order. Raises MediaError."""
+    """Segments `first` to `first + count` of one modality, in order. Raises MediaError."""
+    return decode_parts(source, modality, {modality: hint}, first, count, found)
+
+
+def decode_parts(
+    source: Source,
+    modality: Modality,
+    hints: Mapping[Modality, DecodeHint],
+    first: int = 0,
+    count: int | None = None,
+    found: Found | None = None,
+) -> Iterator[Decoded]:
+    """Segments of a file taken as `modality`, of those modalities that `hints` has: a film has several.
+
+    Raises MediaError.
+    """
+    hint = hints.get(modality) or next(iter(hints.values()))
     check_bytes(source.name, source.facts.size, hint.limits)
     found = found or identify(source, modality)
     if found is None:
@@ -36,6 +54,12 @@ def decode_source(
                 "wrong-modality",
                 "Choose another file.",
             )
-        found = Found(found.format, modality)
+        if found.modality is not Modality.VIDEO:
+            found = Found(found.format, modality)
     source.load()
-    yield from import_module(READERS[modality]).decode(source, found, hint, first, count)
+    if found.modality is Modality.VIDEO:
+        from anyseek.media import video
+
+        yield from video.parts(source, found, hints, first, count)
+    else:
+        yield from import_module(READERS[modality]).decode(source, found, hint, first, count)

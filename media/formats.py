@@ -7,7 +7,7 @@ each of its formats here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,8 +20,21 @@ READERS: dict[Modality, str] = {
     Modality.IMAGE: "anyseek.media.images",
     Modality.AUDIO: "anyseek.media.audio",
     Modality.DEPTH: "anyseek.media.depth",
+    Modality.VIDEO: "anyseek.media.video",
+    Modality.THERMAL: "anyseek.media.thermal",
+    Modality.IMU: "anyseek.media.motion",
 }
 """The module that decodes each modality."""
+
+WITHIN: dict[Modality, tuple[Modality, ...]] = {
+    Modality.VIDEO: (Modality.VIDEO, Modality.IMAGE, Modality.AUDIO),
+}
+"""As what the segments of a file of a modality can be searched, where not as that alone."""
+
+
+def serves(modality: Modality, known: Collection[Modality]) -> bool:
+    """Whether a model that knows these modalities can take something of a file of that one."""
+    return any(kind in known for kind in WITHIN.get(modality, (modality,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,30 +105,42 @@ def _never(head: bytes) -> bool:
 # ---------------------------------------------------------------- told by a closer look
 
 
-def is_named_depth(source: Source) -> bool:
-    """A name that ends in `_depth` or `.depth`, before the suffix of its format."""
+def is_named(source: Source, kind: str) -> bool:
+    """A name that ends in `_depth` or `.depth` (so for any kind), before the suffix of its format."""
     name = os.path.basename(source.path).lower()
-    return name.endswith(".depth") or os.path.splitext(name)[0].endswith(("_depth", ".depth"))
+    return name.endswith(f".{kind}") or os.path.splitext(name)[0].endswith((f"_{kind}", f".{kind}"))
+
+
+def _photo(source: Source) -> Modality:
+    return Modality.THERMAL if is_named(source, "thermal") else Modality.IMAGE
 
 
 def _png(source: Source) -> Modality:
+    if is_named(source, "thermal"):
+        return Modality.THERMAL
     layout = peek.png_layout(source.head())
     is_grey = layout is not None and layout.channels == 1
     is_deep = layout is not None and layout.bits == 16
-    return Modality.DEPTH if is_grey and (is_deep or is_named_depth(source)) else Modality.IMAGE
+    return Modality.DEPTH if is_grey and (is_deep or is_named(source, "depth")) else Modality.IMAGE
 
 
 def _tiff(source: Source) -> Modality:
+    if is_named(source, "thermal"):
+        return Modality.THERMAL
     layout = peek.tiff_layout(source.stream)
     is_grey = layout is not None and layout.channels == 1
     is_float = layout is not None and layout.is_float
-    return Modality.DEPTH if is_grey and (is_float or is_named_depth(source)) else Modality.IMAGE
+    return Modality.DEPTH if is_grey and (is_float or is_named(source, "depth")) else Modality.IMAGE
 
 
 def _npy(source: Source) -> Modality | None:
     from anyseek.media import arrays
 
-    return Modality.DEPTH if arrays.is_depth_npy(source) else None
+    if is_named(source, "imu"):
+        return Modality.IMU
+    if not arrays.is_depth_npy(source):
+        return None
+    return Modality.THERMAL if is_named(source, "thermal") else Modality.DEPTH
 
 
 def _npz(source: Source) -> Modality | None:
@@ -124,20 +149,35 @@ def _npz(source: Source) -> Modality | None:
     return Modality.DEPTH if arrays.depth_member(source) else None
 
 
+def _parquet(source: Source) -> Modality | None:
+    return Modality.IMU if is_named(source, "imu") else None
+
+
 def _ogg(source: Source) -> Modality | None:
     return None if b"\x80theora" in source.head() else Modality.AUDIO
 
 
 def _sound_if_named(source: Source, suffixes: tuple[str, ...], brands: frozenset[bytes]) -> Modality | None:
-    """Containers of sound or film: film is not read yet, so only what is surely sound is taken."""
+    """Containers of sound or film: sound where the name or the brand says so; else the row of films follows."""
     is_sound = source.suffix in suffixes or bool(brands & _brands(source.head()))
     return Modality.AUDIO if is_sound else None
+
+
+def _is_quicktime(head: bytes) -> bool:
+    return _is_mp4(head) or head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip")
+
+
+def _is_transport(head: bytes) -> bool:
+    """MPEG transport stream: packets of 188 bytes, each with its mark."""
+    return len(head) > 5 * 188 and all(head[at] == 0x47 for at in range(0, 5 * 188, 188))
 
 
 _MP4_SOUND = frozenset({b"M4A ", b"M4B "})
 
 FORMATS: tuple[Format, ...] = (
-    Format("JPEG", Modality.IMAGE, (".jpg", ".jpeg", ".jpe", ".jfif"), _begins(b"\xff\xd8\xff"), "JPEG"),
+    Format(
+        "JPEG", Modality.IMAGE, (".jpg", ".jpeg", ".jpe", ".jfif"), _begins(b"\xff\xd8\xff"), "JPEG", _photo
+    ),
     Format("PNG", Modality.IMAGE, (".png", ".apng"), _begins(b"\x89PNG\r\n\x1a\n"), "PNG", _png),
     Format("GIF", Modality.IMAGE, (".gif",), _begins(b"GIF87a", b"GIF89a"), "GIF"),
     Format("WebP", Modality.IMAGE, (".webp",), _riff(b"WEBP"), "WEBP"),
@@ -149,6 +189,7 @@ FORMATS: tuple[Format, ...] = (
         (".bmp", ".dib"),
         lambda head: head[:2] == b"BM" and head[6:10] == bytes(4),
         "BMP",
+        _photo,
     ),
     Format(
         "TIFF",
@@ -194,11 +235,21 @@ FORMATS: tuple[Format, ...] = (
         "asf",
         partial(_sound_if_named, suffixes=(".wma",), brands=frozenset()),
     ),
+    Format("MPEG-4", Modality.VIDEO, (".mp4", ".m4v", ".mov", ".qt", ".3gp"), _is_quicktime, "mov"),
+    Format("Matroska", Modality.VIDEO, (".mkv", ".webm"), _begins(b"\x1aE\xdf\xa3"), "matroska"),
+    Format("Windows Media", Modality.VIDEO, (".wmv", ".asf"), _begins(b"0&\xb2u\x8ef\xcf\x11"), "asf"),
+    Format("Ogg video", Modality.VIDEO, (".ogv",), _begins(b"OggS"), "ogg"),
+    Format("AVI", Modality.VIDEO, (".avi",), _riff(b"AVI "), "avi"),
+    Format("Flash Video", Modality.VIDEO, (".flv",), _begins(b"FLV\x01"), "flv"),
+    Format("MPEG", Modality.VIDEO, (".mpg", ".mpeg", ".vob"), _begins(b"\0\0\x01\xba"), "mpeg"),
+    Format("MPEG transport stream", Modality.VIDEO, (".ts", ".mts", ".m2ts"), _is_transport, "mpegts"),
     Format("AC-3", Modality.AUDIO, (".ac3",), _begins(b"\x0bw"), "ac3"),
     Format("AAC", Modality.AUDIO, (".aac",), peek.is_adts, "aac"),
     Format("OpenEXR", Modality.DEPTH, (".exr",), _begins(b"v/1\x01"), "EXR"),
     Format("NumPy array", Modality.DEPTH, (".npy",), _begins(b"\x93NUMPY"), "npy", _npy),
     Format("NumPy archive", Modality.DEPTH, (".npz",), _is_npz, "npz", _npz),
+    Format("motion table", Modality.IMU, (), peek.is_motion_table, "csv"),
+    Format("Parquet", Modality.IMU, (".parquet",), _begins(b"PAR1"), "parquet", _parquet),
     Format("plain text", Modality.TEXT, (".txt", ".text"), _never),
     Format("Markdown", Modality.TEXT, (".md", ".markdown"), _never),
     Format("reStructuredText", Modality.TEXT, (".rst",), _never),

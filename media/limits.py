@@ -27,6 +27,7 @@ STAGES: dict[str, Stage] = {
     "too-many-pixels": "decode",
     "missing-reader": "decode",
     "no-unit": "decode",
+    "no-rate": "decode",
     "out-of-memory": "decode",
     "timeout": "decode",
     "killed": "decode",

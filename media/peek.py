@@ -59,6 +59,24 @@ def _few_controls(data: bytes) -> bool:
     return b"\0" not in data and controls * 100 <= len(data)
 
 
+MOTION = re.compile(
+    r"(?P<sensor>a(?:cc(?:el(?:eration|erometer)?)?)?|g(?:yr(?:o(?:scope)?)?)?|w|omega)(?P<axis>[xyz])"
+)
+"""A column of an accelerometer or a gyroscope, as `column_key` writes it."""
+
+
+def column_key(name: str) -> str:
+    """A column's name without what people write in many ways: `Acc. X (m/s2)` -> `accx`."""
+    return re.sub(r"[^a-z]", "", re.sub(r"[\[(].*", "", name.lower()))
+
+
+def is_motion_table(head: bytes) -> bool:
+    """A text whose first line names the six columns of an inertial sensor."""
+    line = head[:2000].split(b"\n", 1)[0].decode("utf-8", "replace")
+    found = {column_key(name) for name in re.split(r"[,;\t]", line)}
+    return sum(bool(MOTION.fullmatch(name)) for name in found) >= 6
+
+
 def is_mp3(head: bytes, is_named: bool = False) -> bool:
     """An ID3 tag, or two MPEG audio frames in a row; one frame is enough when the name says so."""
     if head.startswith(b"ID3"):

@@ -45,7 +45,8 @@ def _by_content(source: Source, head: bytes, claimed: Format | None) -> Found | 
     for row in FORMATS:
         if row.matches(head) and not (is_text and row.name == "MP3"):
             modality = row.holds(source) if row.holds else row.modality
-            return Found(row, modality) if modality else None
+            if modality:
+                return Found(row, modality)
     if is_text:
         kind = _kind_of_text(source, head, claimed)
         return Found(kind, Modality.TEXT) if kind else None

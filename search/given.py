@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from anyseek.contracts import DecodeHint, Modality
-from anyseek.errors import UsageError
+from anyseek.errors import MediaError, UsageError
 
 _MOST_CHANNELS = 64
 """More than these, and the two dimensions are probably the wrong way round."""
@@ -22,6 +22,8 @@ def decoded(modality: Modality, value: Any, hint: DecodeHint) -> Iterator[Any]:
     image: a Pillow picture; uint8 (H, W), (H, W, 3) or (H, W, 4); floating point 0 to 1 of the same shapes.
     audio: (samples, rate_hz), samples floating point -1 to 1 or integer, (N,) or (N, C).
     depth: floating point (H, W) in metres, 0 and NaN where nothing was measured.
+    video: uint8 (frames, H, W, 3), spread evenly over the film. thermal: as image, or any numbers (H, W).
+    imu: (array (N, 6), rate_hz): acceleration in m/s2, then rotation in rad/s.
     """
     maker = _MAKERS.get(modality)
     if maker is None:
@@ -46,6 +48,54 @@ def _image(value: Any, hint: DecodeHint) -> Iterator[Any]:
             )
         value = Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels)
     yield upright_rgb(value)
+
+
+def _video(value: Any, hint: DecodeHint) -> Iterator[Any]:
+    from fractions import Fraction
+
+    from anyseek.media.video import picks
+
+    frames = np.asarray(value)
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not frames.size:
+        raise UsageError(
+            f"An array of {frames.dtype} {frames.shape} is no film.",
+            "A film is uint8 (frames, height, width, 3).",
+        )
+    yield frames[picks(len(frames), len(frames) / Fraction(hint.window_s), hint)]
+
+
+def _thermal(value: Any, hint: DecodeHint) -> Iterator[Any]:
+    from anyseek.media.thermal import stretched
+
+    grey = np.asarray(value.convert("L") if _is_pillow(value) else value)
+    if grey.ndim != 2 or grey.dtype.kind not in "fiu" or not grey.size:
+        raise UsageError(
+            f"An array of {grey.dtype} {grey.shape} is no thermal picture.",
+            "A thermal picture is an array (height, width) of temperatures, or of bytes.",
+        )
+    try:
+        yield grey.astype(np.float32) / 255 if grey.dtype == np.uint8 else stretched(grey, "The array")
+    except MediaError as error:
+        raise UsageError(error.message, error.hint) from error
+
+
+def _imu(value: Any, hint: DecodeHint) -> Iterator[Any]:
+    from anyseek.media.motion import resampled
+
+    rows, rate_hz = value if isinstance(value, tuple) and len(value) == 2 else (value, 0)
+    rows = np.asarray(rows)
+    if rows.ndim != 2 or rows.shape[1] != 6 or rows.dtype.kind not in "fiu" or not 0 < rate_hz < 1e6:
+        raise UsageError(
+            f"An array of {rows.dtype} {rows.shape} is no motion.",
+            "Give a pair: imu=(array (N, 6), rate_hz), acceleration first, then rotation.",
+        )
+    try:
+        even = resampled(np.arange(len(rows)) / rate_hz, rows.astype(np.float64), hint.imu_hz, "The array")
+    except MediaError as error:
+        raise UsageError(error.message, error.hint) from error
+    step = max(1, round(hint.window_s * hint.imu_hz))
+    for start in range(0, even.shape[1], step):
+        yield even[:, start : start + step]
 
 
 def _audio(value: Any, hint: DecodeHint) -> Iterator[Any]:
@@ -93,4 +143,7 @@ _MAKERS: dict[Modality, Callable[[Any, DecodeHint], Iterator[Any]]] = {
     Modality.IMAGE: _image,
     Modality.AUDIO: _audio,
     Modality.DEPTH: _depth,
+    Modality.VIDEO: _video,
+    Modality.THERMAL: _thermal,
+    Modality.IMU: _imu,
 }

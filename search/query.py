@@ -48,6 +48,9 @@ class QueryOptions:
     images: Sequence[str] = ()
     audios: Sequence[str] = ()
     depths: Sequence[str] = ()
+    videos: Sequence[str] = ()
+    thermals: Sequence[str] = ()
+    imus: Sequence[str] = ()
     minus: Sequence[str] = ()
 
 
@@ -70,6 +73,9 @@ def from_options(options: QueryOptions) -> tuple[Term, ...]:
         (Modality.IMAGE, options.images),
         (Modality.AUDIO, options.audios),
         (Modality.DEPTH, options.depths),
+        (Modality.VIDEO, options.videos),
+        (Modality.THERMAL, options.thermals),
+        (Modality.IMU, options.imus),
     ):
         terms += [_file(path, modality) for path in paths]
     terms += [_minus(value) for value in options.minus]
@@ -104,7 +110,7 @@ def _each(values: Any, modality: Modality | None = None) -> Iterator[tuple[Any, 
     for value in values if isinstance(values, list) else [values]:
         is_pair = isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], (int, float))
         is_samples = is_pair and not isinstance(value[0], (str, bytes, os.PathLike, tuple))
-        if is_pair and not (modality is Modality.AUDIO and is_samples):
+        if is_pair and not (modality in (Modality.AUDIO, Modality.IMU) and is_samples):
             yield value[0], float(value[1])
         else:
             yield value, 1.0

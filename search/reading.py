@@ -10,6 +10,7 @@ from typing import Any
 
 from anyseek.contracts import Embedder, Modality, QueryPart
 from anyseek.errors import MediaError, ModalityNotSupported, QueryFileError
+from anyseek.media.formats import WITHIN
 from anyseek.media.source import printable
 from anyseek.search.query import Term
 
@@ -73,8 +74,8 @@ class QueryReader:
         if os.path.isdir(path):
             raise QueryFileError(f"{shown} is a folder, not a file.", "Name one file to search with.")
         try:
-            modality = term.modality or self._recognised(path, shown)
-            self._known(modality)
+            kind = term.modality or self._recognised(path, shown)
+            modality = self._known(self._taken_as(kind))
             if modality in _IN_THIS_PROCESS:
                 items = self._text_items(path, modality)
             else:
@@ -85,7 +86,12 @@ class QueryReader:
             raise QueryFileError(error.message, hint) from error
         if not items:
             raise QueryFileError(f"{shown} has nothing in it to search with.", "Choose another file.")
-        return QueryPart(modality, items, term.weight, f"{modality} {shown}")
+        return QueryPart(modality, items, term.weight, f"{kind} {shown}")
+
+    def _taken_as(self, kind: Modality) -> Modality:
+        """A film stands for its pictures, or else its sound, where the model has no tower for films."""
+        known = self._embedder.card.modalities
+        return next((one for one in WITHIN.get(kind, ()) if one in known), kind)
 
     def _recognised(self, path: str, shown: str) -> Modality:
         from anyseek.media import sniff
@@ -94,7 +100,7 @@ class QueryReader:
         if modality is None:
             known = ", ".join(self._embedder.card.modalities)
             raise QueryFileError(
-                f"{shown} is neither text, a picture, a sound nor a depth map.",
+                f"{shown} is neither text, a picture, a sound, a film nor a depth map.",
                 f"This model can be asked with: {known}.",
             )
         return modality
@@ -121,8 +127,9 @@ class QueryReader:
         has_more = True
         while has_more and len(items) < MOST_SEGMENTS:
             part = pool.submit(path, first=len(items), modality=modality).result()
-            items += [segment.item for segment in part.segments]
-            has_more = part.has_more and bool(part.segments)
+            own = [segment.item for segment in part.segments if segment.modality is modality]
+            items += own
+            has_more = part.has_more and bool(own)
         return items[:MOST_SEGMENTS]
 
     def _started_pool(self) -> Any:

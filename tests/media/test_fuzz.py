@@ -59,7 +59,7 @@ def mutants(files: dict[str, Path], folder: Path, n: int, seed: int) -> list[Pat
 def check_all_accounted_for(files: dict[str, Path], folder: Path, n: int, seed: int) -> Counter[str]:
     paths = mutants(files, folder, n, seed)
     outcomes: Counter[str] = Counter()
-    preparers = {modality: Keep(DecodeHint(min_side=32)) for modality in list(Modality)[:4]}
+    preparers = {modality: Keep(DecodeHint(min_side=32)) for modality in Modality}
     with DecodePool(preparers, 2, Limits(max_seconds=20, max_pixels=20_000_000), 1 << 30) as pool:
         for path, future in [(path, pool.submit(str(path))) for path in paths]:
             error = future.exception(300)

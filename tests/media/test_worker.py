@@ -31,6 +31,9 @@ KEEP = {
     Modality.IMAGE: Keep(DecodeHint(min_side=8)),
     Modality.AUDIO: Keep(DecodeHint(rate_hz=8_000, window_s=1, hop_s=1)),
     Modality.DEPTH: Keep(),
+    Modality.VIDEO: Keep(),
+    Modality.THERMAL: Keep(),
+    Modality.IMU: Keep(),
 }
 
 

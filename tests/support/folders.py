@@ -105,7 +105,7 @@ class PlainPool:
         try:
             with Source.open(path) as source:
                 data = source.rewound().read()
-                segment = PreparedSegment(Span(), "", data.decode("utf-8", "replace"))
+                segment = PreparedSegment(Modality.TEXT, Span(), "", data.decode("utf-8", "replace"))
                 digest = hashlib.sha256(data).digest()[:HASH_BYTES]
                 future.set_result(PreparedFile(Modality.TEXT, digest, (segment,), 0, False, source.facts))
         except MediaError as error:

@@ -33,6 +33,26 @@ def sound(path: Path, *colours: str, below: str = "", seconds: float = 10.0, rat
     return path
 
 
+def film(path: Path, *colours: str, seconds: int = 10) -> Path:
+    """One colour after the other with its tone, `seconds` each."""
+    import av
+
+    tone = sound(path.with_suffix(".wav"), *colours, seconds=seconds)
+    with av.open(str(tone)) as spoken, av.open(str(path), "w") as container:
+        shown, heard = container.add_stream("mpeg4", rate=5), container.add_stream("aac", rate=8000)
+        shown.width, shown.height, shown.pix_fmt = 64, 48, "yuv420p"
+        for colour in colours:
+            for _ in range(5 * seconds):
+                frame = av.VideoFrame.from_image(Image.new("RGB", (64, 48), COLOURS[colour]))
+                container.mux(shown.encode(frame))
+        container.mux(shown.encode(None))
+        for samples in spoken.decode(audio=0):
+            container.mux(heard.encode(samples))
+        container.mux(heard.encode(None))
+    tone.unlink()
+    return path
+
+
 def depth(path: Path, colour: str) -> Path:
     np.save(path, np.full((12, 16), DISTANCES_M[colour], np.float32))
     return path

@@ -74,6 +74,39 @@ def write_av(path: Path, samples: npt.NDArray[np.float32], codec: str, rate_hz: 
             container.mux(packet)
 
 
+def write_film(
+    path: Path,
+    levels: npt.NDArray[np.int64],
+    fps: int = 10,
+    codec: str = "mpeg4",
+    sound: npt.NDArray[np.float32] | None = None,
+    size: tuple[int, int] = (64, 48),
+) -> None:
+    """A film whose frame i is plain grey of `levels[i]`, its left half black. sound: (N,) at RATE_HZ."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        film = container.add_stream(codec, rate=fps)
+        film.width, film.height, film.pix_fmt, film.gop_size = *size, "yuv420p", fps  # type: ignore[union-attr]
+        film.bit_rate = 4_000_000  # type: ignore[union-attr]
+        track = container.add_stream("aac", rate=RATE_HZ) if sound is not None else None
+        if track is not None:
+            track.layout = "mono"  # type: ignore[union-attr]
+        for number, level in enumerate(levels):
+            pixels = np.full((size[1], size[0], 3), level, np.uint8)
+            pixels[:, : size[0] // 2] = 0
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, fps)
+            container.mux(film.encode(frame))  # type: ignore[union-attr]
+        container.mux(film.encode(None))  # type: ignore[union-attr]
+        if track is not None and sound is not None:
+            heard = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(sound[None]), format="fltp", layout="mono"
+            )
+            heard.sample_rate, heard.pts, heard.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
+            container.mux([*track.encode(heard), *track.encode(None)])  # type: ignore[union-attr]
+
+
 def write_all(folder: Path) -> dict[str, Path]:
     """A file of each format, by its name."""
     paths: dict[str, Path] = {}
@@ -86,6 +119,7 @@ def write_all(folder: Path) -> dict[str, Path]:
     _write_sounds(at)
     _write_texts(at)
     _write_depths(at)
+    _write_others(at)
     return paths
 
 
@@ -142,10 +176,26 @@ MODALITY_OF = {
     **dict.fromkeys(("jpg", "webp", "avif", "gif", "bmp", "tif", "png", "heic"), "image"),
     **dict.fromkeys(("wav", "flac", "ogg", "opus", "mp3", "aiff", "au", "caf", "w64"), "audio"),
     **dict.fromkeys(("m4a", "aac", "ac3", "mka"), "audio"),
+    **dict.fromkeys(("mp4", "mov", "mkv", "avi", "mpg", "ts"), "video"),
     **dict.fromkeys(("txt", "md", "rst", "csv", "html", "srt", "vtt"), "text"),
 }
 
 
 def modality_of(name: str) -> str:
     """What `write_all`'s file of this name holds."""
+    if name in ("a_thermal.png", "m.csv"):
+        return "thermal" if name == "a_thermal.png" else "imu"
     return "depth" if name.startswith("d.") else MODALITY_OF[name.partition(".")[2]]
+
+
+def motion(n: int = 500, rate_hz: float = 100.0) -> npt.NDArray[np.float64]:
+    """(n, 7): seconds, then six slow waves, each of its own speed."""
+    seconds = np.arange(n) / rate_hz
+    return np.column_stack([seconds, *(np.sin(seconds * speed) for speed in range(1, 7))])
+
+
+def _write_others(at: Any) -> None:
+    for name in ("a.mp4", "a.mov", "a.mkv", "a.avi", "a.mpg", "a.ts"):
+        write_film(at(name), np.arange(25) * 10, 25, "mpeg2video" if name in ("a.mpg", "a.ts") else "mpeg4")
+    Image.fromarray(quadrants()).save(at("a_thermal.png"))
+    np.savetxt(at("m.csv"), motion(), delimiter=",", header="t,ax,ay,az,gx,gy,gz", comments="")

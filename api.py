@@ -299,5 +299,5 @@ def other_model(folder: Path, made_by: ModelCard, here: ModelCard) -> OtherModel
     return OtherModel(
         f"The index in {folder} was made by the model {made_by.name} ({made_by.fingerprint}), "
         f"and this is {here.name} ({here.fingerprint}).",
-        "Use that model, or make a new index: anyseek index FOLDER --index NEW_FOLDER",
+        f"To move it to this model: anyseek reindex --model {here.name}",
     )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anyseek.commands import classify, models
+from anyseek.commands import classify, models, reindex
 from anyseek.commands.options import (
     Count,
     Debug,
@@ -255,6 +255,7 @@ def doctor(
 
 classify.register(app)
 models.register(app)
+reindex.register(app)
 
 
 def _show(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from anyseek.errors import IndexNotFound
 from anyseek.stores.catalog import Catalog
 
 if TYPE_CHECKING:
+    from anyseek.indexer import Progress, Reindexed
     from anyseek.search.ask import AnyPath
     from anyseek.stores.check import Finding
 
@@ -94,6 +95,28 @@ def open_or_create(
     else:
         with create(*folders, index=place, model=model or DEFAULT_MODEL) as opened:
             yield opened
+
+
+def reindex(
+    folder: AnyPath = ".",
+    *,
+    model: str | Embedder,
+    index: AnyPath | None = None,
+    keep: bool = False,
+    workers: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Reindexed:
+    """Make an index one of another model; the old vectors answer until all new ones are there.
+
+    An interrupted run is gone on with by the same call. keep: the old index stays, beside the new one.
+    Raises UsageError (it is that model's already), ModelNotFound, RootUnavailable and what `Index.add` raises.
+    """
+    from anyseek import indexer
+
+    place = Path(index) if index is not None else nearest_index(folder)
+    options = indexer.IndexOptions(workers=workers)
+    return indexer.reindex(place, _loaded(model), keep=keep, options=options, progress=progress, stop=stop)
 
 
 def nearest_index(folder: AnyPath = ".") -> Path:

@@ -35,6 +35,7 @@ COMMANDS = (
     "status",
     "doctor",
     "classify",
+    "reindex",
     "models",
     "models show",
     "models pull",

@@ -1,6 +1,7 @@
 """Makes folders and their index agree: scan, compare, decode, embed, commit."""
 
 from anyseek.indexer.options import IndexOptions, Progress
+from anyseek.indexer.reindex import Reindexed, reindex
 from anyseek.indexer.run import update
 
-__all__ = ["IndexOptions", "Progress", "update"]
+__all__ = ["IndexOptions", "Progress", "Reindexed", "reindex", "update"]

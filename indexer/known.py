@@ -45,7 +45,7 @@ class Known:
                 raise OtherModel(
                     f"The index in {catalog.folder} was made by the model {cards[0].name} "
                     f"({cards[0].fingerprint}), not by {embedder.card.name} ({embedder.card.fingerprint}).",
-                    "Use that model, or make a new index in another folder with --index.",
+                    f"To move it to this model: anyseek reindex --model {embedder.card.name}",
                 )
             return Known(snapshot.roots(), snapshot.settings())
 

@@ -276,7 +276,7 @@ def test_models_lists_the_registered_ones(here: Run) -> None:
 # ---------------------------------------------------------------- help
 
 
-COMMANDS = ["index", "search", "similar", "status", "doctor", "classify", "models"]
+COMMANDS = ["index", "search", "similar", "status", "doctor", "classify", "reindex", "models"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -300,3 +300,19 @@ def test_version(here: Run) -> None:
     import anyseek
 
     assert here("--version").out == f"anyseek {anyseek.__version__}\n"
+
+
+# ---------------------------------------------------------------- reindex
+
+
+def test_an_index_is_moved_to_another_version_of_its_model(media: Path, shell: Run) -> None:
+    newer = {"WORDS_VERSION": "2"}
+    refused = shell("search", "green", cwd=media, **newer)
+    assert refused.code == 12
+    assert "anyseek reindex --model words" in refused.err
+    (media / "pictures/red.png").unlink()
+    moved = shell("reindex", "--model", "words", "--keep", "--workers", "1", cwd=media, **newer)
+    assert moved.code == 0
+    assert "The old one: .anyseek.words" in moved.out
+    assert "pictures/red.png" in moved.err
+    assert shell("search", "green", "--paths", cwd=media, **newer).code == 0

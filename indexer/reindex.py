@@ -1,0 +1,153 @@
+"""Another model for an index: its vectors are made beside the old ones, which answer until all are there.
+
+The new index grows in a folder beside the old one (`.anyseek.next`), by ordinary runs: what is committed stays,
+whatever happens, and the next run goes on from there. Models cut recordings and films differently, so files are
+read again rather than segments copied. At the end the two folders change names in one step.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anyseek.contracts import Embedder, Report
+from anyseek.errors import AnyseekError, UsageError
+from anyseek.indexer.options import IndexOptions, ProgressCall, StopCall
+from anyseek.indexer.run import update
+from anyseek.stores.catalog import Catalog, WriterLock
+from anyseek.stores.database import translated
+
+if TYPE_CHECKING:
+    from anyseek.stores.catalog import Snapshot
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """What a run did.
+
+    is_done: the new vectors answer now; else the old ones still do. vanished: absolute paths of files that the
+    old vectors could find and the new cannot: they are gone, or cannot be read any more. kept: where the old index
+    lies now, None when it was deleted.
+    """
+
+    report: Report
+    is_done: bool
+    vanished: tuple[str, ...] = ()
+    kept: Path | None = None
+
+
+def reindex(
+    folder: Path,
+    embedder: Embedder,
+    *,
+    keep: bool = False,
+    options: IndexOptions,
+    progress: ProgressCall | None = None,
+    stop: StopCall | None = None,
+) -> Reindexed:
+    """Make the index in `folder` one of this model. Searches go on meanwhile; writers wait.
+
+    keep: the old index stays, in a folder beside it that is named after its model.
+
+    Raises UsageError when the index has that very model; RootUnavailable when a folder is gone (the old index
+    stays, and so does what was made of the new one); IndexLocked, ReadOnlyIndex, DiskFull.
+    """
+    folder = Path(os.path.realpath(folder))
+    beside = folder.with_name(f"{folder.name}.next")
+    with WriterLock(folder, "anyseek reindex"), Catalog.open(folder) as old:
+        with old.read() as snapshot:
+            model = _model_of(snapshot, embedder, folder)
+            settings, roots = snapshot.settings(), snapshot.roots()
+        if options.depth_unit is None:
+            options = replace(options, depth_unit=settings.get("depth_unit"))
+        with _next(beside, embedder, [roots[number] for number in sorted(roots)]) as new:
+            report = update(new, embedder, options=options, progress=progress, stop=stop)
+            if report.interrupted:
+                return Reindexed(report, is_done=False)
+            vanished = tuple(_vanished(old, new))
+        old.close()
+        kept = folder.with_name(_free_name(folder, model)) if keep else None
+        with translated(folder):
+            exchange(folder, beside)
+            if kept is not None:
+                beside.rename(kept)
+    if kept is None:
+        shutil.rmtree(beside, ignore_errors=True)  # what cannot be deleted is in nobody's way
+    return Reindexed(report, is_done=True, vanished=vanished, kept=kept)
+
+
+def _model_of(snapshot: Snapshot, embedder: Embedder, folder: Path) -> str:
+    cards = [space.card for space in snapshot.spaces()]
+    if cards and cards[0].fingerprint == embedder.card.fingerprint:
+        raise UsageError(
+            f"The index in {folder} is one of {embedder.card.name} already.",
+            "To bring it up to date: anyseek index",
+        )
+    return cards[0].name if cards else "empty"
+
+
+def _next(folder: Path, embedder: Embedder, roots: list[Path]) -> Catalog:
+    """The new index as an earlier run left it; made anew when it is another model's or damaged."""
+    if folder.exists():
+        with suppress(AnyseekError):
+            catalog = Catalog.open(folder)
+            with catalog.read() as snapshot:
+                prints = [space.card.fingerprint for space in snapshot.spaces()]
+                is_ours = prints in ([], [embedder.card.fingerprint])
+                is_ours = is_ours and sorted(snapshot.roots().values()) == sorted(roots)
+            if is_ours:
+                return catalog
+            catalog.close()
+        with translated(folder):
+            shutil.rmtree(folder)
+    return Catalog.create(folder, roots)
+
+
+def _vanished(old: Catalog, new: Catalog) -> list[str]:
+    """Files with vectors there and none here."""
+    with old.read() as before, new.read() as after:
+        found = {(record.root, record.path) for record in after.files() if record.problem is None}
+        roots = {str(path): number for number, path in after.roots().items()}
+        numbers = {number: roots[str(path)] for number, path in before.roots().items()}
+        return [
+            before.absolute_path(record)
+            for record in before.files()
+            if record.problem is None
+            and record.modality is not None
+            and (numbers[record.root], record.path) not in found
+        ]
+
+
+def _free_name(folder: Path, model: str) -> str:
+    plain = "".join(c if c.isalnum() or c in "-_." else "-" for c in model)
+    name, number = f"{folder.name}.{plain}", 2
+    while folder.with_name(name).exists():
+        name, number = f"{folder.name}.{plain}-{number}", number + 1
+    return name
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two folders change names, in one step where the system can (Linux 3.15 and most file systems); else by
+    three renames. Raises OSError."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        rename = None
+    names = os.fsencode(one), os.fsencode(other)
+    if rename is None or rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE):
+        aside = one.with_name(f"{one.name}.aside")
+        one.rename(aside)
+        other.rename(one)
+        aside.rename(other)
+    parent = os.open(one.parent, os.O_RDONLY)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)

@@ -1,0 +1,164 @@
+"""Another model: the old vectors answer until the new ones are there, whatever happens in between."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sample_files
+from fakes import WordEmbedder
+from folders import Indexed
+from indexes import contents
+
+import anyseek
+from anyseek.errors import IndexLocked, RootUnavailable, UsageError
+from anyseek.indexer import IndexOptions, Reindexed, reindex
+from anyseek.indexer import reindex as reindexing
+from anyseek.stores.catalog import Catalog
+from anyseek.stores.check import examine
+
+SCRIPT = Path(__file__).parents[1] / "support" / "reindexing_process.py"
+PLAIN = IndexOptions(workers=1)
+SECOND = WordEmbedder(version="2")
+
+
+def state(index: Path) -> tuple[str, dict[str, list[bytes]]]:
+    with Catalog.open(index) as catalog, catalog.read() as snapshot:
+        return snapshot.spaces()[0].card.fingerprint, {
+            path: rows for path, rows in contents(snapshot).items() if rows
+        }
+
+
+@pytest.fixture
+def filled(made: Indexed) -> Indexed:
+    sample_files.fill(made.folder)
+    made.run()
+    return made
+
+
+def move(made: Indexed, embedder: WordEmbedder = SECOND, *, keep: bool = False) -> Reindexed:
+    return reindex(made.catalog.folder, embedder, keep=keep, options=PLAIN)
+
+
+def test_the_index_is_the_other_models_afterwards_and_nothing_else_is_left(filled: Indexed) -> None:
+    before = state(filled.catalog.folder)
+    done = move(filled)
+    after = state(filled.catalog.folder)
+    assert (done.is_done, done.vanished, done.kept) == (True, (), None)
+    assert (before[0], after[0]) == ("words-1", "words-2")
+    assert before[1] == after[1]  # the two versions compute the same
+    assert sorted(path.name for path in filled.folder.parent.iterdir()) == ["index", "media"]
+    assert examine(filled.catalog.folder) == []
+
+
+def test_keep_leaves_the_old_index_beside_the_new_one_and_it_still_answers(filled: Indexed) -> None:
+    done = move(filled, keep=True)
+    assert done.kept == filled.catalog.folder.with_name("index.words")
+    with anyseek.open(index=done.kept, model=WordEmbedder()) as old:
+        assert old.search("green", to="image", k=1)[0].path.endswith("green.png")
+    again = move(filled, WordEmbedder(version="3"), keep=True)
+    assert again.kept == filled.catalog.folder.with_name("index.words-2")
+
+
+def test_files_that_are_gone_are_named(filled: Indexed) -> None:
+    (filled.folder / "pictures/green.png").unlink()
+    (filled.folder / "notes/red.txt").write_bytes(b"")
+    done = move(filled)
+    assert set(done.vanished) == {
+        str(filled.folder / "pictures/green.png"),
+        str(filled.folder / "notes/red.txt"),
+    }
+
+
+def test_a_folder_that_is_unplugged_leaves_the_old_index_as_it_was(filled: Indexed) -> None:
+    before = state(filled.catalog.folder)
+    filled.folder.rename(filled.folder.with_name("away"))
+    with pytest.raises(RootUnavailable):
+        move(filled)
+    assert state(filled.catalog.folder) == before
+    filled.folder.with_name("away").rename(filled.folder)
+    assert move(filled).is_done
+
+
+def test_an_interrupted_run_is_gone_on_with(filled: Indexed) -> None:
+    asked = iter([False] * 25)
+    few = IndexOptions(workers=1, batch=2, commit_s=0)
+    first = reindex(filled.catalog.folder, SECOND, options=few, stop=lambda: next(asked, True))
+    assert (first.is_done, first.report.interrupted) == (False, True)
+    assert state(filled.catalog.folder)[0] == "words-1"
+    second = move(filled)
+    assert second.is_done
+    assert first.report.embedded + second.report.embedded == 13
+    assert 0 < second.report.embedded < 13
+
+
+def test_what_another_model_left_half_done_is_made_anew(filled: Indexed) -> None:
+    beside = filled.catalog.folder.with_name("index.next")
+    Catalog.create(beside, [filled.folder]).close()
+    with Catalog.open(beside) as half, half.begin() as writer:
+        writer.ensure_space(WordEmbedder(version="9").card)
+    assert move(filled).report.embedded == 13
+
+
+def test_the_settings_that_the_index_was_made_with_hold(made: Indexed) -> None:
+    from PIL import Image
+
+    Image.new("L", (8, 8), 100).save(made.folder / "a_depth.png")
+    made.run(depth_unit=0.04)
+    assert move(made).report.skipped == {}
+    assert len(state(made.catalog.folder)[1]) == 1
+
+
+def test_the_same_model_and_a_second_writer_are_refused(filled: Indexed) -> None:
+    with pytest.raises(UsageError, match="already"):
+        move(filled, WordEmbedder())
+    with filled.catalog.lock("anyseek index"), pytest.raises(IndexLocked):
+        move(filled)
+
+
+def test_where_two_names_cannot_be_exchanged_three_renames_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "said").write_text(name)
+    exchange = sys.modules["anyseek.indexer.reindex"].exchange
+    exchange(tmp_path / "one", tmp_path / "other")
+    assert (tmp_path / "one/said").read_text() == "other"
+    monkeypatch.setattr(sys.modules["anyseek.indexer.reindex"].ctypes, "CDLL", lambda *_, **__: object())
+    exchange(tmp_path / "one", tmp_path / "other")
+    assert (tmp_path / "one/said").read_text() == "one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other"]
+
+
+def test_killed_at_any_moment_one_of_the_two_indexes_answers_whole(made: Indexed) -> None:
+    sample_files.fill(made.folder)
+    for i in range(30):
+        sample_files.text(made.folder / f"{i:02}.txt", f"red green {i}")
+    made.run()
+    index = made.catalog.folder
+    expected = state(index)[1]
+    rng = random.Random(5)
+    seen = set()
+    for _ in range(8):
+        version = "2" if state(index)[0] == "words-1" else "1"
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", str(SCRIPT), str(index), version],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        time.sleep(rng.uniform(0.05, 1.5))
+        process.kill()
+        process.communicate()
+        seen.add(state(index)[0])
+        assert state(index)[1] == expected
+    last = reindexing(index, WordEmbedder(version="end"), options=PLAIN)
+    assert last.is_done
+    assert state(index) == ("words-end", expected)
+    assert examine(index) == []

@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Embedder, Modality, ModelCard, Report
-from anyseek.errors import OtherModel, UsageError
-from anyseek.media.source import printable
+from anyseek.errors import UsageError
 from anyseek.search.results import Results
 from anyseek.stores.catalog import Catalog
+from anyseek.stores.records import other_model
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -78,6 +78,7 @@ class Index:
         Raises UsageError, IndexLocked, RootUnavailable, DiskFull, ReadOnlyIndex, OtherModel.
         """
         from anyseek import indexer
+        from anyseek.indexer.scan import existing_folder
 
         if workers is not None and workers < 1:
             raise UsageError(f"{workers} decoding processes can do nothing.", "For example: --workers 2")
@@ -114,6 +115,7 @@ class Index:
         to: Wanted = None,
         k: int = 10,
         in_: AnyPath | None = None,
+        where: str = "",
         segments: bool = False,
     ) -> Results:
         """The best k of each modality for a query of one or several parts.
@@ -121,13 +123,14 @@ class Index:
         words, not_: words to look for, and to subtract. text ... imu: the path of a file; all but text also take
         data (a Pillow picture, an array: see search/given.py). Each takes one value, a pair (value, weight), or
         a list of these. to: "image,audio", None for all.
-        in_: only what lies below that folder. segments: let several segments of one file answer.
+        in_: only what lies below that folder. where: a filter (stores/where.py). segments: let several segments of
+        one file answer.
         Raises UsageError, QueryFileError, ModalityNotSupported, OtherModel.
         """
         from anyseek.search.query import from_values
 
         terms = from_values(words, _files(text, image, audio, depth, video, thermal, imu), not_)
-        return self.ask(terms, to=to, k=k, in_=in_, segments=segments)
+        return self.ask(terms, to=to, k=k, in_=in_, where=where, segments=segments)
 
     def ask(
         self,
@@ -136,6 +139,7 @@ class Index:
         to: Wanted = None,
         k: int = 10,
         in_: AnyPath | None = None,
+        where: str = "",
         segments: bool = False,
     ) -> Results:
         """`search` for terms that were understood already, as the command line does."""
@@ -143,7 +147,7 @@ class Index:
         from anyseek.search.embed import query_vector
         from anyseek.search.query import described
 
-        wanted = scope(to, k, in_, segments)
+        wanted = scope(to, k, in_, segments, where)
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
             known_targets(wanted.targets, space.card)  # before a file is read or the model loaded
@@ -158,6 +162,7 @@ class Index:
         to: Wanted = None,
         k: int = 10,
         in_: AnyPath | None = None,
+        where: str = "",
         segments: bool = False,
     ) -> Results:
         """What resembles a file of the index, by its stored vectors: no model runs, the file is not read.
@@ -166,7 +171,7 @@ class Index:
         """
         from anyseek.search.ask import answer, scope, stored_vector
 
-        wanted = scope(to, k, in_, segments)
+        wanted = scope(to, k, in_, segments, where)
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
             file_id, vector = stored_vector(snapshot, space, path)
@@ -200,13 +205,31 @@ class Index:
 
         return overview(self._catalog, look=look)
 
+    def tag(self, name: str, *paths: AnyPath, remove: bool = False) -> int:
+        """Give a tag to indexed files and folders of them, or take it away; how many files that changed.
+
+        Raises UsageError, QueryFileError for what is not in the index, ReadOnlyIndex.
+        """
+        from anyseek.stores.tags import tag
+
+        return tag(self._catalog, paths, name, remove=remove)
+
+    def tags(self) -> dict[str, int]:
+        """How many files have each tag."""
+        from anyseek.stores.tags import counts
+
+        with self._catalog.read() as snapshot:
+            return counts(snapshot)
+
     def doctor(self, *, mend: bool = False) -> list[Finding]:
         """What is wrong with the index, worst first; [] when it is healthy. mend: put right what safely can
         be, and return what is wrong still. `anyseek.check` takes an index that cannot be opened as well.
 
         Raises with `mend`: IndexLocked, ReadOnlyIndex, DiskFull.
         """
-        return examined(self.folder, mend=mend)
+        from anyseek.stores.mend import examined
+
+        return examined(self.folder, mend_it=mend)
 
     # ------------------------------------------------------------ life
 
@@ -266,38 +289,3 @@ class Index:
 
 def _files(*values: Any) -> dict[Modality, Any]:
     return dict(zip(Modality, values, strict=True))
-
-
-def examined(index: Path, *, mend: bool) -> list[Finding]:
-    """`Index.doctor` for an index folder, whatever its state."""
-    from anyseek.stores.check import examine
-
-    findings = examine(index)
-    if mend and findings:
-        from anyseek.stores.mend import mend as put_right
-
-        put_right(index, findings)
-        return examine(index)
-    return findings
-
-
-def existing_folder(folder: AnyPath) -> Path:
-    """The absolute path. Raises UsageError unless it is a folder."""
-    path = Path(os.path.abspath(folder))
-    if not path.exists():
-        raise UsageError(f"There is no folder {printable(os.fspath(folder))}.", "Check the path.")
-    if not path.is_dir():
-        raise UsageError(
-            f"{printable(os.fspath(folder))} is a file, not a folder.",
-            f"Index the folder that it is in: {printable(str(path.parent))}",
-        )
-    return path
-
-
-def other_model(folder: Path, made_by: ModelCard, here: ModelCard) -> OtherModel:
-    """The refusal to compare vectors of two models."""
-    return OtherModel(
-        f"The index in {folder} was made by the model {made_by.name} ({made_by.fingerprint}), "
-        f"and this is {here.name} ({here.fingerprint}).",
-        f"To move it to this model: anyseek reindex --model {here.name}",
-    )

@@ -15,28 +15,13 @@ if __name__ == "__main__":
     sys.exit(anyseek.cli.main())
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from anyseek.commands import classify, models, reindex
-from anyseek.commands.options import (
-    Count,
-    Debug,
-    ExitCode,
-    In,
-    IndexDir,
-    Json,
-    Many,
-    Nul,
-    Paths,
-    Segments,
-    To,
-)
+from anyseek.commands import classify, models, reindex, search, tag
+from anyseek.commands.options import Debug, IndexDir, Json, Many
 from anyseek.errors import EXIT_NEW_PROBLEMS, EXIT_OK, ModalityNotSupported
-
-if TYPE_CHECKING:
-    from anyseek.search.results import Results
 
 app = typer.Typer(
     help="Find pictures, sounds, texts and depth maps by what they show or say.",
@@ -45,8 +30,6 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-EXIT_NO_HITS = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,82 +114,7 @@ def index(
     return EXIT_NEW_PROBLEMS if set(report.skipped) - {ModalityNotSupported.code} else EXIT_OK
 
 
-@app.command(
-    epilog="Examples: anyseek search a red car --to image | anyseek search dog.jpg --to audio | "
-    'anyseek search --image beach.jpg "at night" --not people@0.5'
-)
-def search(
-    query: Annotated[
-        Many, typer.Argument(metavar="[WORDS]...", help="Words, or the path of a file of any modality.")
-    ] = None,
-    words: Annotated[
-        Many, typer.Option("--words", metavar="WORDS", help="Words, never taken for a path; repeatable.")
-    ] = None,
-    text: Annotated[Many, typer.Option("--text", metavar="FILE", help="A text file; repeatable.")] = None,
-    image: Annotated[Many, typer.Option("--image", metavar="FILE", help="A picture; repeatable.")] = None,
-    audio: Annotated[Many, typer.Option("--audio", metavar="FILE", help="A sound; repeatable.")] = None,
-    depth: Annotated[Many, typer.Option("--depth", metavar="FILE", help="A depth map; repeatable.")] = None,
-    video: Annotated[Many, typer.Option("--video", metavar="FILE", help="A film; repeatable.")] = None,
-    thermal: Annotated[
-        Many, typer.Option("--thermal", metavar="FILE", help="A thermal picture; repeatable.")
-    ] = None,
-    imu: Annotated[Many, typer.Option("--imu", metavar="FILE", help="A table of motion; repeatable.")] = None,
-    minus: Annotated[
-        Many, typer.Option("--not", metavar="WORDS", help="Words to subtract; repeatable.")
-    ] = None,
-    to: To = None,
-    k: Count = 10,
-    in_: In = None,
-    index_dir: IndexDir = None,
-    segments: Segments = False,
-    as_json: Json = False,
-    paths: Paths = False,
-    nul: Nul = False,
-    exit_code: ExitCode = False,
-    debug: Debug = False,
-) -> int:
-    """Find files by words, pictures, sounds, depth maps.
-
-    Several parts make one query: their directions are added up. Any part may end in @WEIGHT, as in
-    dog.jpg@0.5 or "snow@2"; without one its weight is 1. A negative weight subtracts.
-    """
-    from anyseek import opening
-    from anyseek.search.query import QueryOptions, count, from_options, modalities
-
-    count(k), modalities(to)  # what is wrong with the options is said before the index is looked for
-    asked = (query, words, text, image, audio, depth, video, thermal, imu, minus)
-    options = QueryOptions(*(values or [] for values in asked))
-    terms = from_options(options)
-    with opening.open(index=index_dir) as opened:
-        found = opened.ask(terms, to=to, k=k, in_=in_, segments=segments)
-    return _show(found, in_, as_json=as_json, paths=paths, nul=nul, exit_code=exit_code)
-
-
-@app.command(epilog="Example: anyseek similar photos/dog.jpg --to image,audio -k 5")
-def similar(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A file of the index.")],
-    to: To = None,
-    k: Count = 10,
-    in_: In = None,
-    index_dir: IndexDir = None,
-    segments: Segments = False,
-    as_json: Json = False,
-    paths: Paths = False,
-    nul: Nul = False,
-    exit_code: ExitCode = False,
-    debug: Debug = False,
-) -> int:
-    """Find what resembles an indexed file.
-
-    Its stored vector is the query: nothing is decoded and no model runs.
-    """
-    from anyseek import opening
-    from anyseek.search.query import count, modalities
-
-    count(k), modalities(to)
-    with opening.open(index=index_dir) as opened:
-        found = opened.similar(file, to=to, k=k, in_=in_, segments=segments)
-    return _show(found, in_, as_json=as_json, paths=paths, nul=nul, exit_code=exit_code)
+search.register(app)
 
 
 @app.command(epilog="Example: anyseek status ~/Pictures --json")
@@ -253,21 +161,7 @@ def doctor(
     return IndexDamaged.exit_code if left else EXIT_OK
 
 
+tag.register(app)
 classify.register(app)
 models.register(app)
 reindex.register(app)
-
-
-def _show(
-    found: Results, folder: str | None, *, as_json: bool, paths: bool, nul: bool, exit_code: bool
-) -> int:
-    from anyseek import render
-
-    if as_json:
-        render.results_json(found)
-    elif paths or nul:
-        render.results_paths(found, b"\0" if nul else b"\n")
-    else:
-        render.results(found)
-    render.nothing_indexed(found, folder, as_json)
-    return EXIT_NO_HITS if exit_code and not len(found) else EXIT_OK

@@ -275,10 +275,14 @@ class QueryPart:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which segments may answer: of these modalities (None: all), below this absolute folder (None: all)."""
+    """Which segments may answer: of these modalities (None: all), below this absolute folder (None: all).
+
+    where: a condition in the filter language (stores/where.py), "" for none.
+    """
 
     modalities: frozenset[Modality] | None = None
     folder: str | None = None
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

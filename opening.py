@@ -9,10 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from anyseek.api import DEFAULT_MODEL, Index, examined, existing_folder, other_model
+from anyseek.api import DEFAULT_MODEL, Index
 from anyseek.contracts import Embedder, ModelCard
 from anyseek.errors import IndexNotFound
 from anyseek.stores.catalog import Catalog
+from anyseek.stores.records import other_model
 
 if TYPE_CHECKING:
     from anyseek.indexer import Progress, Reindexed
@@ -54,6 +55,8 @@ def create(
 
     Raises UsageError (no such folder, an index is there already), ModelNotFound, ReadOnlyIndex, DiskFull.
     """
+    from anyseek.indexer.scan import existing_folder
+
     roots = [existing_folder(one) for one in (folder, *more)]
     embedder = _loaded(model)
     catalog = Catalog.create(Path(index) if index is not None else roots[0] / INDEX_NAME, roots)
@@ -79,6 +82,8 @@ def open_or_create(
     is_trial: nothing is made; a new index lies in a temporary folder and is gone at the end.
     Raises what open and create raise.
     """
+    from anyseek.indexer.scan import existing_folder
+
     if not folders:
         place = Path(index) if index is not None else nearest_index()
     else:
@@ -146,7 +151,9 @@ def check(folder: AnyPath = ".", *, index: AnyPath | None = None, mend: bool = F
     mend: put right what safely can be, and return what was wrong and still is.
     Raises IndexNotFound, NewerFormat; with `mend` IndexLocked, ReadOnlyIndex, DiskFull.
     """
-    return examined(Path(index) if index is not None else nearest_index(folder), mend=mend)
+    from anyseek.stores.mend import examined
+
+    return examined(Path(index) if index is not None else nearest_index(folder), mend_it=mend)
 
 
 def _loaded(model: str | Embedder) -> Embedder:

@@ -181,8 +181,12 @@ def results_paths(found: Results, end: bytes) -> None:
         sys.stdout.buffer.write(os.fsencode(shown_path(path)) + end)
 
 
-def nothing_indexed(found: Results, folder: str | None, as_json: bool) -> None:
+def nothing_indexed(found: Results, folder: str | None, where: str, as_json: bool) -> None:
     """Says which of the modalities asked for have nothing to choose from, and which are there."""
+    if where:
+        if not len(found):
+            remark("Nothing passes the filter.", as_json)
+        return
     if not found.missing:
         return
     if not found.available:

@@ -30,3 +30,33 @@ Nul: TypeAlias = Annotated[
 ]
 ExitCode: TypeAlias = Annotated[bool, typer.Option("--exit-code", help="End with 1 when there is no hit.")]
 Many: TypeAlias = list[str] | None
+Where: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--where", metavar="FILTER", help="Only these: 'size < 5MB and not tag = old'."),
+]
+Type: TypeAlias = Annotated[
+    str | None, typer.Option("--type", metavar="TYPES", help="Only files of these suffixes: jpg,png.")
+]
+After: TypeAlias = Annotated[
+    str | None, typer.Option("--after", metavar="DATE", help="Only files changed then or later: 2023-06.")
+]
+Before: TypeAlias = Annotated[
+    str | None, typer.Option("--before", metavar="DATE", help="Only files changed before: 2023-06-15.")
+]
+Tag: TypeAlias = Annotated[
+    Many, typer.Option("--tag", metavar="TAG", help="Only files with this tag; repeatable.")
+]
+
+
+def filter_of(where: str | None, types: str | None, after: str | None, before: str | None, tags: Many) -> str:
+    """The one filter that all these options make."""
+    from anyseek.stores.where import all_of, quoted
+
+    named = [part.strip() for part in (types or "").split(",") if part.strip()]
+    return all_of(
+        where,
+        f"type in ({', '.join(map(quoted, named))})" if named else None,
+        f"date >= {quoted(after)}" if after else None,
+        f"date < {quoted(before)}" if before else None,
+        *(f"tag = {quoted(tag)}" for tag in tags or []),
+    )

@@ -34,6 +34,7 @@ COMMANDS = (
     "similar",
     "status",
     "doctor",
+    "tag",
     "classify",
     "reindex",
     "models",

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Embedder, Modality
-from anyseek.errors import OtherModel
 from anyseek.indexer.diff import PASSING, Trust
 from anyseek.indexer.options import IndexOptions
 from anyseek.indexer.scan import Unread
 from anyseek.indexer.survey import Plan
+from anyseek.stores.records import other_model
 
 if TYPE_CHECKING:
     from anyseek.stores.catalog import Catalog, Writer
@@ -42,11 +42,7 @@ class Known:
         with catalog.read() as snapshot:
             cards = [space.card for space in snapshot.spaces()]
             if cards and embedder.card.fingerprint not in [card.fingerprint for card in cards]:
-                raise OtherModel(
-                    f"The index in {catalog.folder} was made by the model {cards[0].name} "
-                    f"({cards[0].fingerprint}), not by {embedder.card.name} ({embedder.card.fingerprint}).",
-                    f"To move it to this model: anyseek reindex --model {embedder.card.name}",
-                )
+                raise other_model(catalog.folder, cards[0], embedder.card)
             return Known(snapshot.roots(), snapshot.settings())
 
     # ------------------------------------------------------------ roots

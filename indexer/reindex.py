@@ -21,6 +21,7 @@ from anyseek.indexer.options import IndexOptions, ProgressCall, StopCall
 from anyseek.indexer.run import update
 from anyseek.stores.catalog import Catalog, WriterLock
 from anyseek.stores.database import translated
+from anyseek.stores.tags import carry_over
 
 if TYPE_CHECKING:
     from anyseek.stores.catalog import Snapshot
@@ -71,6 +72,7 @@ def reindex(
             report = update(new, embedder, options=options, progress=progress, stop=stop)
             if report.interrupted:
                 return Reindexed(report, is_done=False)
+            carry_over(old, new)
             vanished = tuple(_vanished(old, new))
         old.close()
         kept = folder.with_name(_free_name(folder, model)) if keep else None

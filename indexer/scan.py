@@ -12,9 +12,12 @@ import os
 import stat
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from pathlib import Path
 
 from anyseek.contracts import SeenFile
+from anyseek.errors import UsageError
 from anyseek.indexer.ignore import IGNORE_NAME, Rules
+from anyseek.media.source import printable
 
 _INDEX_MARKS = {b"CACHEDIR.TAG", b"catalog.sqlite"}
 
@@ -130,3 +133,16 @@ def _seen(root: int, base: bytes, path: bytes) -> SeenFile | Unread | None:
     if not stat.S_ISREG(facts.st_mode):  # swapped since the listing
         return None
     return SeenFile(root, os.fsdecode(path), facts.st_size, facts.st_mtime_ns, facts.st_ino)
+
+
+def existing_folder(folder: str | os.PathLike[str]) -> Path:
+    """The absolute path. Raises UsageError unless it is a folder."""
+    path = Path(os.path.abspath(folder))
+    if not path.exists():
+        raise UsageError(f"There is no folder {printable(os.fspath(folder))}.", "Check the path.")
+    if not path.is_dir():
+        raise UsageError(
+            f"{printable(os.fspath(folder))} is a file, not a folder.",
+            f"Index the folder that it is in: {printable(str(path.parent))}",
+        )
+    return path

@@ -31,14 +31,15 @@ class Scope:
     k: int
     folder: str | None
     is_by_segment: bool
+    where: str = ""
 
 
-def scope(to: Wanted, k: int, in_: AnyPath | None, segments: bool) -> Scope:
+def scope(to: Wanted, k: int, in_: AnyPath | None, segments: bool, where: str = "") -> Scope:
     """Raises UsageError: an unknown modality, k below 1, a file where a folder is needed."""
     folder = None if in_ is None else os.path.abspath(in_)
     if folder is not None and os.path.isfile(folder):
         raise UsageError(f"{printable(folder)} is a file.", "Results are narrowed to a folder: --in FOLDER")
-    return Scope(modalities(to), count(k), folder, segments)
+    return Scope(modalities(to), count(k), folder, segments, where)
 
 
 def answer(
@@ -57,7 +58,7 @@ def answer(
 
     targets = known_targets(wanted.targets, space.card)
     _check_covered(wanted.folder, snapshot)
-    request = Request(targets, wanted.k, wanted.folder, wanted.is_by_segment, except_file)
+    request = Request(targets, wanted.k, wanted.folder, wanted.is_by_segment, except_file, wanted.where)
     with ExactStore(snapshot, space.space_id) as store:
         found = Engine(snapshot, space, store).find(vector, request)
     if wanted.targets is None and len(found.missing) < len(targets):

@@ -21,7 +21,7 @@ class Request:
     """What may answer, and how much of it.
 
     targets: each is searched and ranked by itself. k: hits a target. folder: absolute, None for everywhere.
-    is_by_segment: several segments of one file may answer. except_file: never a hit.
+    where: in the filter language. is_by_segment: several segments of one file may answer. except_file: never a hit.
     """
 
     targets: tuple[Modality, ...]
@@ -29,6 +29,7 @@ class Request:
     folder: str | None = None
     is_by_segment: bool = False
     except_file: int | None = None
+    where: str = ""
 
 
 class Found(NamedTuple):
@@ -57,7 +58,7 @@ class Engine:
         hits: list[Hit] = []
         missing = []
         for target in request.targets:
-            wanted = Filter(frozenset({target}), request.folder)
+            wanted = Filter(frozenset({target}), request.folder, request.where)
             allow = self._snapshot.allowed_rows(self._space.space_id, wanted)
             n_rows = self._space.rows if allow is None else len(allow)
             if n_rows == 0:

@@ -26,7 +26,7 @@ from anyseek.stores.compaction import compact
 from anyseek.stores.database import CATALOG_NAME, Database, connect, create_database, translated
 from anyseek.stores.locking import LOCK_NAME, WriterLock
 from anyseek.stores.records import Counts, RunRecord, SpaceRecord
-from anyseek.stores.schema import APPLICATION_ID, FORMAT, TABLES
+from anyseek.stores.schema import APPLICATION_ID, FORMAT, TABLES, WORDS
 from anyseek.stores.snapshot import Snapshot
 from anyseek.stores.writer import Writer
 
@@ -86,6 +86,8 @@ class Catalog:
                 database.run("BEGIN IMMEDIATE")
                 database.run(f"PRAGMA application_id = {APPLICATION_ID}")
                 database.script(TABLES)
+                for statement in WORDS:
+                    database.run(statement)
                 database.run(
                     "INSERT INTO index_info VALUES ('format', ?), ('created', ?)",
                     [str(FORMAT), str(time.time())],

@@ -15,6 +15,15 @@ from anyseek.stores.records import SpaceRecord
 _MENDED_BY_LOOKING = {"lock-left", "log-left"}
 
 
+def examined(folder: Path, *, mend_it: bool) -> list[Finding]:
+    """What is wrong with the index in `folder`, whatever its state; with `mend_it`, what still is after mending."""
+    findings = examine(folder)
+    if mend_it and findings:
+        mend(folder, findings)
+        return examine(folder)
+    return findings
+
+
 def mend(folder: Path, findings: Sequence[Finding]) -> list[Finding]:
     """Mend what `findings` names, as far as it can be; returns what was mended.
 

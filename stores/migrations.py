@@ -9,10 +9,23 @@ from pathlib import Path
 from anyseek.errors import IndexDamaged, IndexNotFound, NewerFormat
 from anyseek.stores.database import Database, connect
 from anyseek.stores.locking import WriterLock
-from anyseek.stores.schema import FORMAT
+from anyseek.stores.schema import FORMAT, WORDS
+
+
+def _add_words(database: Database) -> None:
+    """Tags and searchable words. Names and the starts of passages are known; captions come with the next reading."""
+    for statement in WORDS:
+        database.run(statement)
+    database.run(
+        "INSERT INTO file_words (rowid, path, caption) SELECT file_id, CAST(path AS TEXT), '' FROM files"
+    )
+    database.run(
+        "INSERT INTO passages (rowid, text) SELECT segment_id, excerpt FROM segments WHERE modality = 'text'"
+    )
+
 
 # STEPS[n] turns format n into n + 1, inside the open transaction. Once released, a step never changes.
-STEPS: dict[int, Callable[[Database], None]] = {}
+STEPS: dict[int, Callable[[Database], None]] = {1: _add_words}
 
 
 def read_format(database: Database) -> int:

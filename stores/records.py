@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from anyseek.contracts import FileState, Modality, ModelCard, Report
+from anyseek.errors import OtherModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,12 @@ class Counts:
     files_by_modality: dict[Modality, int]
     segments_by_modality: dict[Modality, int]
     problems_by_code: dict[str, int]
+
+
+def other_model(folder: Path, made_by: ModelCard, here: ModelCard) -> OtherModel:
+    """The refusal to compare vectors of two models."""
+    return OtherModel(
+        f"The index in {folder} was made by the model {made_by.name} ({made_by.fingerprint}), "
+        f"and this is {here.name} ({here.fingerprint}).",
+        f"To move it to this model: anyseek reindex --model {here.name}",
+    )

@@ -1,8 +1,8 @@
-"""The catalog's tables, format 1. A change here is a new format number and a step in migrations.py."""
+"""The catalog's tables, format 2. A change here is a new format number and a step in migrations.py."""
 
 from __future__ import annotations
 
-FORMAT = 1
+FORMAT = 2
 
 APPLICATION_ID = 0x416E7973  # "Anys": `file catalog.sqlite` and we ourselves can tell whose file it is
 
@@ -72,3 +72,23 @@ CREATE TABLE runs (
 );
 CREATE TABLE changes (change INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, what TEXT NOT NULL);
 """
+
+# What people write about files, and the words in them. file_words: a row a file (rowid is file_id), its path and what a
+# caption beside or inside it says. passages: a row a segment of text (rowid is segment_id), whole. Triggers keep both
+# in step with files and segments, so that no writer can forget them.
+_SPLIT = "tokenize = 'unicode61 remove_diacritics 2'"
+WORDS: tuple[str, ...] = (
+    "CREATE TABLE tags (tag TEXT NOT NULL COLLATE NOCASE, file_id INTEGER NOT NULL,"
+    " PRIMARY KEY (tag, file_id)) WITHOUT ROWID",
+    "CREATE INDEX tags_by_file ON tags (file_id)",
+    f"CREATE VIRTUAL TABLE file_words USING fts5(path, caption, {_SPLIT})",
+    f"CREATE VIRTUAL TABLE passages USING fts5(text, {_SPLIT})",
+    "CREATE TRIGGER files_named AFTER INSERT ON files BEGIN"
+    " INSERT INTO file_words (rowid, path, caption) VALUES (new.file_id, CAST(new.path AS TEXT), ''); END",
+    "CREATE TRIGGER files_renamed AFTER UPDATE OF path ON files WHEN new.path != old.path BEGIN"
+    " UPDATE file_words SET path = CAST(new.path AS TEXT) WHERE rowid = new.file_id; END",
+    "CREATE TRIGGER files_forgotten AFTER DELETE ON files BEGIN"
+    " DELETE FROM file_words WHERE rowid = old.file_id; DELETE FROM tags WHERE file_id = old.file_id; END",
+    "CREATE TRIGGER segments_forgotten AFTER DELETE ON segments WHEN old.modality = 'text' BEGIN"
+    " DELETE FROM passages WHERE rowid = old.segment_id; END",
+)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Filter, Modality, Segment
 from anyseek.errors import IndexDamaged, UsageError
-from anyseek.stores import codec
+from anyseek.stores import codec, where
 from anyseek.stores.codec import SEGMENT_COLUMNS
 from anyseek.stores.database import Database
 from anyseek.stores.file_reader import FileReader
+from anyseek.stores.filter_fields import Condition
 from anyseek.stores.records import Counts, RunRecord, SpaceRecord
 
 if TYPE_CHECKING:
@@ -147,30 +148,45 @@ class Snapshot(FileReader):
         )
 
     def allowed_rows(self, space_id: int, wanted: Filter = Filter()) -> Rows | None:
-        """Which rows a search under this filter may return, sorted; None when it excludes no row at all."""
-        if wanted.folder is None and wanted.modalities is None:
+        """Which rows a search under this filter may return, sorted; None when it excludes no row at all.
+
+        Raises UsageError for a filter that cannot be understood.
+        """
+        if wanted == Filter():
             space = self._space(space_id)
             if space.live == space.rows:
                 return None
-        modalities = None if wanted.modalities is None else [str(modality) for modality in wanted.modalities]
         tests = "e.space_id = ? AND e.visible = 1"
         values: list[Any] = [space_id]
-        if modalities is not None:
-            tests += f" AND e.modality IN ({', '.join('?' * len(modalities))})"
-        values += modalities or []
-        if wanted.folder is None:
-            return codec.row_array(
-                self.database.rows(f"SELECT e.row FROM embeddings e WHERE {tests}", values), sort=True
-            )
-        found: list[Any] = []
-        for root, below in self._roots_touched(wanted.folder):
-            found += self.database.rows(
-                "SELECT e.row FROM files f CROSS JOIN segments s ON s.file_id = f.file_id"
-                " CROSS JOIN embeddings e ON e.segment_id = s.segment_id"
-                f" WHERE f.root = ? AND (f.path = ? OR (f.path >= ? AND f.path < ?)) AND {tests}",
-                [root, below, *codec.prefix_range(below), *values],
-            )
+        if wanted.modalities is not None:
+            tests += f" AND e.modality IN ({', '.join('?' * len(wanted.modalities))})"
+            values += [str(modality) for modality in wanted.modalities]
+        if wanted.folder is None and not wanted.where:
+            found = self.database.rows(f"SELECT e.row FROM embeddings e WHERE {tests}", values)
+            return codec.row_array(found, sort=True)
+        about_files = []
+        if wanted.folder is not None:
+            about_files.append(self.below_folder(wanted.folder))
+        if wanted.where:
+            about_files.append(where.parse(wanted.where, self.below_folder))
+        for condition in about_files:
+            tests += f" AND {condition.sql}"
+            values += condition.values
+        found = self.database.rows(
+            "SELECT e.row FROM files f CROSS JOIN segments s ON s.file_id = f.file_id"
+            f" CROSS JOIN embeddings e ON e.segment_id = s.segment_id WHERE {tests}",
+            values,
+        )
         return codec.row_array(found, sort=True)
+
+    def below_folder(self, folder: str) -> Condition:
+        """Files below an absolute folder, in whichever roots touch it."""
+        tests: list[str] = []
+        values: list[Any] = []
+        for root, below in self._roots_touched(folder):
+            tests.append("(f.root = ? AND (f.path = ? OR (f.path >= ? AND f.path < ?)))")
+            values += [root, below, *codec.prefix_range(below)]
+        return Condition(f"({' OR '.join(tests) or '0'})", tuple(values))
 
     def hits_for_rows(self, space_id: int, rows: Rows | Sequence[int]) -> list[tuple[Segment, str]]:
         """For each row, in order: its segment and its file's absolute path.

@@ -276,7 +276,7 @@ def test_models_lists_the_registered_ones(here: Run) -> None:
 # ---------------------------------------------------------------- help
 
 
-COMMANDS = ["index", "search", "similar", "status", "doctor", "classify", "reindex", "models"]
+COMMANDS = ["index", "search", "similar", "status", "doctor", "tag", "classify", "reindex", "models"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -316,3 +316,34 @@ def test_an_index_is_moved_to_another_version_of_its_model(media: Path, shell: R
     assert "The old one: .anyseek.words" in moved.out
     assert "pictures/red.png" in moved.err
     assert shell("search", "green", "--paths", cwd=media, **newer).code == 0
+
+
+# ---------------------------------------------------------------- filters and tags
+
+
+def test_results_are_narrowed_by_filters_and_tags(media: Path, here: Run) -> None:
+    os.utime(media / "pictures/red.png", (0, 0))
+    here("index", media)
+
+    def found(*options: str) -> list[str]:
+        ran = here("search", "green", "--to", "image,audio", "--paths", *options, cwd=media)
+        assert (ran.code, ran.err) == (0, "")
+        return sorted(ran.out.split())
+
+    assert found("--type", "png") == ["pictures/blue.png", "pictures/green.png", "pictures/red.png"]
+    assert found("--type", "png", "--after", "1980") == ["pictures/blue.png", "pictures/green.png"]
+    assert found("--before", "1980") == ["pictures/red.png"]
+    assert found("--where", "duration > 20s") == ["sounds/tour.wav"]
+    tagged = here("tag", "holiday", media / "pictures/red.png", media / "sounds", cwd=media)
+    assert tagged.out == "5 files changed.\n"
+    assert here("tag", cwd=media).out == "holiday  5\n"
+    assert found("--tag", "Holiday", "--type", "png") == ["pictures/red.png"]
+    assert here("tag", "holiday", media, "--remove", cwd=media).out == "5 files changed.\n"
+    assert here("tag", cwd=media).out == ""
+
+
+def test_a_filter_that_makes_no_sense_is_told_in_a_sentence(media: Path, here: Run) -> None:
+    ran = here("search", "green", "--where", "colour = red", cwd=media)
+    assert ran.code == 2
+    assert ran.err.startswith("anyseek: A filter knows no field 'colour'.")
+    assert here("tag", "holiday", "nowhere.jpg", cwd=media).code == 40

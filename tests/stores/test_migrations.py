@@ -13,7 +13,7 @@ from anyseek.stores import catalog as catalog_module
 from anyseek.stores import migrations
 from anyseek.stores.catalog import Catalog
 from anyseek.stores.database import Database
-from anyseek.stores.schema import FORMAT, TABLES
+from anyseek.stores.schema import FORMAT, TABLES, WORDS
 
 
 def one(database: Database) -> None:
@@ -21,7 +21,7 @@ def one(database: Database) -> None:
 
 
 def two(database: Database) -> None:
-    database.run("CREATE TABLE tags (file_id INTEGER, tag TEXT)")
+    database.run("CREATE TABLE labels (file_id INTEGER, label TEXT)")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         number, changes, tables = facts(catalog.folder)
         assert number == str(FORMAT + 2)
         assert changes == [f"format {FORMAT} to {FORMAT + 1}", f"format {FORMAT + 1} to {FORMAT + 2}"]
-        assert "tags" in tables
+        assert "labels" in tables
 
 
 @pytest.mark.usefixtures("later")
@@ -105,4 +105,19 @@ def test_the_tables_are_those_of_this_format() -> None:
     """Changing a table is a new format: give it a number and a step, then put its checksum here."""
     import zlib
 
-    assert (FORMAT, zlib.crc32(" ".join(TABLES.split()).encode())) == (1, 70176660)
+    text = " ".join([*TABLES.split(), *" ".join(WORDS).split()])
+    assert (FORMAT, zlib.crc32(text.encode())) == (2, 3632176835)
+
+
+def test_an_index_of_format_1_gains_searchable_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        for module in (catalog_module, migrations):
+            patch.setattr(module, "FORMAT", 1)
+        patch.setattr(catalog_module, "WORDS", ())
+        catalog, _ = new_index(tmp_path, 2)
+        catalog.close()
+    with Catalog.open(catalog.folder) as again, again.read() as snapshot:
+        names = [record.path for record in snapshot.files()]
+        found = {path for (path,) in snapshot.database.rows("SELECT path FROM file_words")}
+        assert found == set(names)
+    assert facts(catalog.folder)[0] == str(FORMAT)

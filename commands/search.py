@@ -1,0 +1,149 @@
+"""`anyseek search` and `anyseek similar`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anyseek.commands.options import (
+    After,
+    Before,
+    Count,
+    Debug,
+    ExitCode,
+    In,
+    IndexDir,
+    Json,
+    Many,
+    Nul,
+    Paths,
+    Segments,
+    Tag,
+    To,
+    Type,
+    Where,
+    filter_of,
+)
+from anyseek.errors import EXIT_OK
+
+EXIT_NO_HITS = 1
+
+if TYPE_CHECKING:
+    from anyseek.search.results import Results
+
+
+def register(app: typer.Typer) -> None:
+    """Add the two commands to the program."""
+    app.command(
+        epilog="Examples: anyseek search a red car --to image | anyseek search dog.jpg --to audio | "
+        'anyseek search --image beach.jpg "at night" --not people@0.5 | '
+        "anyseek search a dog --type jpg,png --after 2023-06"
+    )(search)
+    app.command(epilog="Example: anyseek similar photos/dog.jpg --to image,audio -k 5")(similar)
+
+
+def search(
+    query: Annotated[
+        Many, typer.Argument(metavar="[WORDS]...", help="Words, or the path of a file of any modality.")
+    ] = None,
+    words: Annotated[
+        Many, typer.Option("--words", metavar="WORDS", help="Words, never taken for a path; repeatable.")
+    ] = None,
+    text: Annotated[Many, typer.Option("--text", metavar="FILE", help="A text file; repeatable.")] = None,
+    image: Annotated[Many, typer.Option("--image", metavar="FILE", help="A picture; repeatable.")] = None,
+    audio: Annotated[Many, typer.Option("--audio", metavar="FILE", help="A sound; repeatable.")] = None,
+    depth: Annotated[Many, typer.Option("--depth", metavar="FILE", help="A depth map; repeatable.")] = None,
+    video: Annotated[Many, typer.Option("--video", metavar="FILE", help="A film; repeatable.")] = None,
+    thermal: Annotated[
+        Many, typer.Option("--thermal", metavar="FILE", help="A thermal picture; repeatable.")
+    ] = None,
+    imu: Annotated[Many, typer.Option("--imu", metavar="FILE", help="A table of motion; repeatable.")] = None,
+    minus: Annotated[
+        Many, typer.Option("--not", metavar="WORDS", help="Words to subtract; repeatable.")
+    ] = None,
+    to: To = None,
+    k: Count = 10,
+    in_: In = None,
+    where: Where = None,
+    type_: Type = None,
+    after: After = None,
+    before: Before = None,
+    tag: Tag = None,
+    index_dir: IndexDir = None,
+    segments: Segments = False,
+    as_json: Json = False,
+    paths: Paths = False,
+    nul: Nul = False,
+    exit_code: ExitCode = False,
+    debug: Debug = False,
+) -> int:
+    """Find files by words, pictures, sounds, depth maps.
+
+    Several parts make one query: their directions are added up. Any part may end in @WEIGHT, as in
+    dog.jpg@0.5 or "snow@2"; without one its weight is 1. A negative weight subtracts.
+    """
+    from anyseek import opening
+    from anyseek.search.query import QueryOptions, count, from_options, modalities
+
+    count(k), modalities(to)  # what is wrong with the options is said before the index is looked for
+    asked = (query, words, text, image, audio, depth, video, thermal, imu, minus)
+    terms = from_options(QueryOptions(*(values or [] for values in asked)))
+    wanted = filter_of(where, type_, after, before, tag)
+    with opening.open(index=index_dir) as opened:
+        found = opened.ask(terms, to=to, k=k, in_=in_, where=wanted, segments=segments)
+    return _show(found, in_, wanted, as_json=as_json, paths=paths, nul=nul, exit_code=exit_code)
+
+
+def similar(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file of the index.")],
+    to: To = None,
+    k: Count = 10,
+    in_: In = None,
+    where: Where = None,
+    type_: Type = None,
+    after: After = None,
+    before: Before = None,
+    tag: Tag = None,
+    index_dir: IndexDir = None,
+    segments: Segments = False,
+    as_json: Json = False,
+    paths: Paths = False,
+    nul: Nul = False,
+    exit_code: ExitCode = False,
+    debug: Debug = False,
+) -> int:
+    """Find what resembles an indexed file.
+
+    Its stored vector is the query: nothing is decoded and no model runs.
+    """
+    from anyseek import opening
+    from anyseek.search.query import count, modalities
+
+    count(k), modalities(to)
+    wanted = filter_of(where, type_, after, before, tag)
+    with opening.open(index=index_dir) as opened:
+        found = opened.similar(file, to=to, k=k, in_=in_, where=wanted, segments=segments)
+    return _show(found, in_, wanted, as_json=as_json, paths=paths, nul=nul, exit_code=exit_code)
+
+
+def _show(
+    found: Results,
+    folder: str | None,
+    where: str,
+    *,
+    as_json: bool,
+    paths: bool,
+    nul: bool,
+    exit_code: bool,
+) -> int:
+    from anyseek import render
+
+    if as_json:
+        render.results_json(found)
+    elif paths or nul:
+        render.results_paths(found, b"\0" if nul else b"\n")
+    else:
+        render.results(found)
+    render.nothing_indexed(found, folder, where, as_json)
+    return EXIT_NO_HITS if exit_code and not len(found) else EXIT_OK

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from anyseek.search.reading import QueryReader
     from anyseek.stores.catalog import Snapshot, SpaceRecord
     from anyseek.stores.check import Finding
+    from anyseek.stores.control import StoreControl
 
 DEFAULT_MODEL = "mini"
 
@@ -94,9 +95,12 @@ class Index:
         options = indexer.IndexOptions(
             tuple(exclude), retry_failed, depth_unit, dry_run=dry_run, workers=workers
         )
-        return indexer.update(
+        report = indexer.update(
             self._catalog, self._embedder(), roots=roots, options=options, progress=progress, stop=stop
         )
+        if not dry_run and not report.interrupted:
+            self.store.refresh()
+        return report
 
     # ------------------------------------------------------------ asking
 
@@ -206,10 +210,7 @@ class Index:
         return overview(self._catalog, look=look)
 
     def tag(self, name: str, *paths: AnyPath, remove: bool = False) -> int:
-        """Give a tag to indexed files and folders of them, or take it away; how many files that changed.
-
-        Raises UsageError, QueryFileError for what is not in the index, ReadOnlyIndex.
-        """
+        """Tag indexed files and folders of them; how many files changed. Raises UsageError, QueryFileError."""
         from anyseek.stores.tags import tag
 
         return tag(self._catalog, paths, name, remove=remove)
@@ -230,6 +231,16 @@ class Index:
         from anyseek.stores.mend import examined
 
         return examined(self.folder, mend_it=mend)
+
+    # ------------------------------------------------------------ what answers
+
+    @property
+    def store(self) -> StoreControl:
+        """Which store answers searches, and how to change it."""
+        from anyseek.search.background import embedded
+        from anyseek.stores.control import StoreControl
+
+        return StoreControl(self._catalog, lambda: embedded(self._embedder()))
 
     # ------------------------------------------------------------ life
 

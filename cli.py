@@ -19,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from anyseek.commands import classify, models, reindex, search, tag
+from anyseek.commands import classify, models, reindex, search, store, tag
 from anyseek.commands.options import Debug, IndexDir, Json, Many
 from anyseek.errors import EXIT_NEW_PROBLEMS, EXIT_OK, ModalityNotSupported
 
@@ -82,6 +82,10 @@ def index(
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help="The model of a new index; default: mini.")
     ] = None,
+    recall: Annotated[
+        float | None,
+        typer.Option("--recall", metavar="SHARE", help="Of the true best ten, promised once it is large."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it goes wrong.")] = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -96,6 +100,8 @@ def index(
         Stop().listening() as stop,
         IndexingScreen(as_json=as_json, is_quiet=quiet) as screen,
     ):
+        if recall is not None:
+            opened.store.promise(recall)
         report = opened.add(
             *(folders or []),
             exclude=exclude or [],
@@ -165,3 +171,4 @@ tag.register(app)
 classify.register(app)
 models.register(app)
 reindex.register(app)
+store.register(app)

@@ -20,6 +20,7 @@ from anyseek.media.source import printable
 if TYPE_CHECKING:
     from anyseek.search.overview import Status
     from anyseek.search.results import Results
+    from anyseek.stores.opening import State
 
 _SHOWN_PROBLEMS = 10
 
@@ -232,6 +233,8 @@ def _status_rows(found: Status, show_all: bool) -> Iterator[tuple[str, Sequence[
         yield "Model", [f"{card.name} ({card.fingerprint}), {card.dim} numbers a vector, {card.licence}"]
     yield "Files", [f"{sum(found.files.values()):,}: {counted(in_order(found.files))}"]
     yield "Segments", [f"{sum(found.segments.values()):,}: {counted(in_order(found.segments))}"]
+    if found.store and found.store.name != "exact":
+        yield "Store", [store_text(found.store), *([found.store.remark] if found.store.remark else [])]
     if found.skipped:
         summary = f"{sum(found.skipped.values()):,}: {counted(found.skipped)}"
         shown = found.problems if show_all else found.problems[:_SHOWN_PROBLEMS]
@@ -256,6 +259,23 @@ def _run_text(found: Status) -> str:
     if run.report is None:
         return f"{started}, {'still running' if found.writer else 'not finished; run anyseek index again'}"
     return f"{started}, {report_text(run.report)}"
+
+
+def store(found: State, as_json: bool) -> None:
+    """What answers, and its recall for each pair that was measured."""
+    lines = [store_text(found)]
+    for target, by_source in found.recall.items():
+        told = ", ".join(f"{source} {share:.3f}" for source, share in by_source.items())
+        lines.append(f"  {target} found by {told}")
+    lines += [found.remark] if found.remark else []
+    sys.stdout.write(json_line({"type": "store", **asdict(found)}) if as_json else "\n".join(lines))
+    sys.stdout.write("\n")
+
+
+def store_text(found: State) -> str:
+    """`faiss ivf, 200,000 of 200,000 vectors, recall 0.95 promised`."""
+    told = f"{found.name}, {found.rows:,} of {found.of:,} vectors"
+    return f"{told}, recall {found.promised:g} promised" if found.recall else told
 
 
 def status_json(found: Status) -> None:

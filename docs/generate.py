@@ -41,6 +41,10 @@ COMMANDS = (
     "models show",
     "models pull",
     "models path",
+    "store show",
+    "store set",
+    "store refresh",
+    "compact",
 )
 PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOT_ERRORS = (

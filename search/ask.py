@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -54,12 +55,12 @@ def answer(
 
     Raises ModalityNotSupported, and UsageError for a folder outside the index.
     """
-    from anyseek.stores.exact import ExactStore
+    from anyseek.stores.opening import open_store
 
     targets = known_targets(wanted.targets, space.card)
     _check_covered(wanted.folder, snapshot)
     request = Request(targets, wanted.k, wanted.folder, wanted.is_by_segment, except_file, wanted.where)
-    with ExactStore(snapshot, space.space_id) as store:
+    with closing(open_store(snapshot, space.space_id)) as store:
         found = Engine(snapshot, space, store).find(vector, request)
     if wanted.targets is None and len(found.missing) < len(targets):
         return Results(found.hits, label, tuple(t for t in targets if t not in found.missing))

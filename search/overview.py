@@ -10,6 +10,7 @@ from anyseek.contracts import FileRecord, FileState, Modality, ModelCard
 
 if TYPE_CHECKING:
     from anyseek.stores.catalog import Catalog, RunRecord, Snapshot
+    from anyseek.stores.opening import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Status:
     `problems` has them one by one, by path. missing: searchable files whose folder could not be read at the last run.
     changed, gone: files that differ from what was indexed, or are no longer there; None when not looked for.
     Files that are new on disk are not looked for: `anyseek index --dry-run` counts them.
-    writer: who is writing the index at this moment, empty when nobody is.
+    store: what answers searches. writer: who is writing the index at this moment, empty when nobody is.
     """
 
     index: str
@@ -53,11 +54,13 @@ class Status:
     size_bytes: int
     last_run: RunRecord | None
     writer: str
+    store: State | None = None
 
 
 def overview(catalog: Catalog, *, look: bool = True) -> Status:
     """The status of an index; `look` compares every file on disk with what was indexed (one stat each)."""
     from anyseek.stores.locking import is_locked, read_holder
+    from anyseek.stores.opening import state
 
     holder = read_holder(catalog.folder) if is_locked(catalog.folder) else None
     with catalog.read() as snapshot:
@@ -79,6 +82,7 @@ def overview(catalog: Catalog, *, look: bool = True) -> Status:
             size_bytes=catalog.size_bytes(),
             last_run=snapshot.last_run(),
             writer=str(holder) if holder else "",
+            store=state(snapshot),
         )
 
 

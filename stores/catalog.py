@@ -4,6 +4,7 @@ An index is a folder:
 
     catalog.sqlite          files, segments, which row is whose (SQLite, write-ahead log)
     vectors/S.G.f16         the vectors of space S, generation G (see vectors.py)
+    faiss/, qdrant/         derived stores, made again when they are gone (see opening.py)
     lock                    who writes (see locking.py)
     .gitignore, CACHEDIR.TAG   so that neither git nor backups take it for content
 
@@ -42,6 +43,8 @@ _OURS = {
     f"{CATALOG_NAME}-shm",
     LOCK_NAME,
     "vectors",
+    "faiss",
+    "qdrant",
     ".gitignore",
     "CACHEDIR.TAG",
 }

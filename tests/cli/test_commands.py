@@ -276,7 +276,19 @@ def test_models_lists_the_registered_ones(here: Run) -> None:
 # ---------------------------------------------------------------- help
 
 
-COMMANDS = ["index", "search", "similar", "status", "doctor", "tag", "classify", "reindex", "models"]
+COMMANDS = [
+    "index",
+    "search",
+    "similar",
+    "status",
+    "doctor",
+    "tag",
+    "classify",
+    "reindex",
+    "models",
+    "store",
+    "compact",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

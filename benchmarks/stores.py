@@ -1,0 +1,171 @@
+"""Stores on vectors with a modality gap: recall for each pair, with and without filters, and time beside raw FAISS.
+
+    python benchmarks/stores.py --rows 200000 --dim 512 --kinds exact,ivf,hnsw
+
+The vectors are made, not a model's: a picture and a text share what they mean and differ in what is their own, each
+modality around a direction of its own (Liang et al. 2022, "Mind the gap"). 90 % of the rows are pictures. Recall is
+that of the best ten against the exact store. "ratio" is a search through the store, masks and exact scores included,
+beside the same FAISS index asked directly with the same breadth and the same number of candidates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from anyseek.contracts import Filter, Modality, ModelCard, SeenFile, Span
+from anyseek.stores import faiss_file, opening
+from anyseek.stores.catalog import Catalog, Snapshot
+from anyseek.stores.control import StoreControl
+from anyseek.stores.exact import ExactStore
+from anyseek.stores.faiss_store import CANDIDATES, FaissStore
+from anyseek.stores.opening import Choice
+
+Floats = npt.NDArray[np.float32]
+
+MEANING, OWN = 48, 160
+ENERGY = {Modality.IMAGE: (0.50, 0.15, 0.30, 0.05), Modality.TEXT: (0.50, 0.20, 0.25, 0.05)}
+"""Shares of the modality's direction, of the meaning, of what is its own, and of noise."""
+
+
+class Gap:
+    """A space of two modalities. All maps are orthonormal and orthogonal to one another."""
+
+    def __init__(self, dim: int, seed: int = 7) -> None:
+        rng = np.random.default_rng(seed)
+        own = min(OWN, (dim - 2 - MEANING) // 2)
+        axes = np.linalg.qr(rng.standard_normal((dim, 2 + MEANING + 2 * own)))[0].astype(np.float32)
+        self.dim, self.own = dim, own
+        self.centre = {Modality.IMAGE: axes[:, 0], Modality.TEXT: 0.24 * axes[:, 0] + 0.971 * axes[:, 1]}
+        self.meaning = axes[:, 2 : 2 + MEANING]
+        rest = axes[:, 2 + MEANING :]
+        self.private = {Modality.IMAGE: rest[:, :own], Modality.TEXT: rest[:, own:]}
+        self.topics = rng.standard_normal((2400, MEANING)) * np.arange(1, MEANING + 1) ** -0.5
+
+    def rows(self, modality: Modality, n: int, seed: int) -> Floats:
+        """(n, dim) unit rows."""
+        rng = np.random.default_rng(seed)
+        out = np.empty((n, self.dim), np.float32)
+        a, b, c, e = np.sqrt(ENERGY[modality])
+        for i in range(0, n, 50_000):
+            k = min(50_000, n - i)
+            z = self.topics[rng.choice(len(self.topics), k)] + 0.35 * rng.standard_normal((k, MEANING))
+            u = rng.standard_normal((k, self.own)) * np.arange(1, self.own + 1) ** -0.5
+            z /= np.linalg.norm(z, axis=1, keepdims=True)
+            u /= np.linalg.norm(u, axis=1, keepdims=True)
+            x = a * self.centre[modality] + b * z @ self.meaning.T + c * u @ self.private[modality].T
+            x += e / np.sqrt(self.dim) * rng.standard_normal((k, self.dim))
+            out[i : i + k] = x / np.linalg.norm(x, axis=1, keepdims=True)
+        return out
+
+
+def fill(folder: Path, gap: Gap, n: int) -> Catalog:
+    """An index of n rows, a tenth of them texts."""
+    card = ModelCard("gap", "gap", gap.dim, tuple(ENERGY), "none", "yes", 0, "made")
+    catalog = Catalog.create(folder / "index", [folder])
+    for modality, count, seed in ((Modality.IMAGE, n - n // 10, 1), (Modality.TEXT, n // 10, 2)):
+        rows = gap.rows(modality, count, seed)
+        with catalog.begin() as writer:
+            space = writer.ensure_space(card)
+            file_id = writer.put_file(SeenFile(0, str(modality), 1, 1, seed), bytes([seed] * 16), modality)
+            for i in range(0, count, 20_000):
+                part = rows[i : i + 20_000]
+                writer.add_segments(file_id, space, modality, [(Span(), "")] * len(part), part)
+    return catalog
+
+
+def times(work: Callable[[Floats], object], queries: Floats) -> tuple[float, float]:
+    """(p50, p99) in milliseconds, one query at a time."""
+    work(queries[:1])
+    taken = []
+    for query in queries:
+        start = time.perf_counter()
+        work(query[None])
+        taken.append(1000 * (time.perf_counter() - start))
+    return float(np.percentile(taken, 50)), float(np.percentile(taken, 99))
+
+
+def measure(snapshot: Snapshot, gap: Gap, kind: str, n_queries: int) -> dict[str, object]:
+    """One store, every pair and filter."""
+    start = time.perf_counter()
+    store = opening.open_store(snapshot, 1)
+    told: dict[str, object] = {"kind": kind, "open_ms": round(1000 * (time.perf_counter() - start), 1)}
+    exact = ExactStore(snapshot, 1)
+    rng = np.random.default_rng(5)
+    for asked in ENERGY:
+        queries = gap.rows(asked, n_queries, 50 + len(asked))
+        for target in ENERGY:
+            whole = snapshot.allowed_rows(1, Filter(frozenset({target})))
+            assert whole is not None
+            for share in (1.0, 0.1, 0.001):
+                rows = np.sort(rng.choice(whole, max(10, int(share * len(whole))), replace=False))
+                truth = exact.search(queries, 10, rows)[0][:, -1:]
+                found = store.search(queries, 10, rows)[0]
+                p50, p99 = times(lambda query, rows=rows: store.search(query, 10, rows), queries)  # type: ignore[misc]
+                told[f"{asked}->{target} {share:g}"] = {
+                    "recall": round(float((found >= truth - 1e-6).mean()), 4),
+                    "p50_ms": round(p50, 2),
+                    "p99_ms": round(p99, 2),
+                }
+    if isinstance(store, FaissStore):
+        told |= overhead(snapshot, store, gap.rows(Modality.TEXT, n_queries, 99))
+    store.close()
+    return told
+
+
+def overhead(snapshot: Snapshot, store: FaissStore, queries: Floats) -> dict[str, object]:
+    """All rows, no filter: ours beside FAISS itself."""
+    breadth = store._breadth(len(store._live))
+    raw = faiss_file.open_file(snapshot.folder, store._found)
+    parameters = store._parameters(breadth, None)
+    ours, _ = times(lambda query: store.search(query, 10), queries)
+    theirs, _ = times(lambda query: raw.search(query, 10 * CANDIDATES, params=parameters), queries)
+    return {
+        "breadth": breadth,
+        "ours_ms": round(ours, 2),
+        "faiss_ms": round(theirs, 2),
+        "ratio": round(ours / theirs, 3),
+    }
+
+
+def main() -> None:
+    """Prints one JSON object a kind."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument("--kinds", default="exact,ivf")
+    parser.add_argument("--recall", type=float, default=0.95)
+    parser.add_argument("--queries", type=int, default=100)
+    options = parser.parse_args()
+    gap = Gap(options.dim)
+    with tempfile.TemporaryDirectory() as folder, closing(fill(Path(folder), gap, options.rows)) as catalog:
+        control = StoreControl(catalog, lambda: gap.rows(Modality.TEXT, 64, 33))
+        for kind in options.kinds.split(","):
+            start = time.perf_counter()
+            name = "exact" if kind == "exact" else "faiss"
+            control.set(Choice(name, kind if name == "faiss" else "ivf", recall=options.recall))  # type: ignore[arg-type]
+            built = {
+                "build_s": round(time.perf_counter() - start, 1),
+                "disk_mb": round(_size(catalog) / 1e6, 1),
+            }
+            with catalog.read() as snapshot:
+                told = measure(snapshot, gap, kind, options.queries)
+            print(json.dumps({"rows": options.rows, "dim": options.dim, **built, **told}), flush=True)
+
+
+def _size(catalog: Catalog) -> int:
+    return sum(path.stat().st_size for path in (catalog.folder / faiss_file.FOLDER).glob("*"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""FAISS index files: derived from the catalog, written whole, checked before they are trusted.
+
+    faiss/S.json            what the file is: which rows it covers, its checksum, and the recall that was measured
+    faiss/S.G.N.faiss       the index of space S over the first N rows of generation G
+
+The description is written last and names its file, so a process that is killed leaves the old pair or the new one. Row
+numbers are FAISS's own ids; deleted rows stay in and are masked by the search. A damaged FAISS file gives wrong answers
+or ends the process, so it is held against its checksum unless it is the very file (size, time, inode) that was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from anyseek.errors import MissingExtra
+from anyseek.stores.database import translated
+from anyseek.stores.vectors import sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from anyseek.contracts import Floats
+    from anyseek.stores.records import SpaceRecord
+    from anyseek.stores.vectors import Halves
+
+FOLDER = "faiss"
+Kind = Literal["ivf", "hnsw"]
+
+# Vectors that train the cells, a cell: FAISS's own k-means looks at no more than 256 (Clustering.h).
+TRAIN_A_CELL = 64
+
+# Neighbours a node and breadth of the building search (Malkov and Yashunin 2018, section 4.1).
+HNSW_M, HNSW_BUILD = 32, 200
+
+_BLOCK_ROWS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """For searches among one modality's rows: breadth is nprobe of IVF or efSearch of HNSW, with which `recall` of the
+    true best ten came back, by modality of the query. 0: so few rows are searched exactly."""
+
+    breadth: int
+    rows: int
+    recall: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a FAISS file is. trained_on: rows when its cells were made. tuned: by the modality searched."""
+
+    kind: Kind
+    file: str
+    generation: int
+    rows: int
+    trained_on: int
+    cells: int
+    crc: int
+    stamp: tuple[int, int, int]
+    target: float = 0.95
+    tuned: dict[str, Tuned] = field(default_factory=dict)
+
+    @property
+    def recall(self) -> float:
+        """The worst that was measured, over all pairs; 1 when there was nothing to measure."""
+        return min((one for tuned in self.tuned.values() for one in tuned.recall.values()), default=1.0)
+
+
+def faiss_module() -> Any:
+    """The library, set up. Raises MissingExtra when it is not there, or when two packages overwrote each other."""
+    _choose_blas()
+    try:
+        import faiss
+    except Exception as error:
+        raise MissingExtra(
+            _why_not(error), 'pip install "anyseek[faiss]", or "anyseek[gpu]" for a GPU'
+        ) from error
+    if not hasattr(faiss, "IndexFlatIP"):
+        raise MissingExtra(
+            _why_not(None), "pip uninstall faiss-cpu faiss-gpu, then install one of them again."
+        )
+    # Below this product of queries and dimensions FAISS scans without BLAS, some five times slower in batches.
+    faiss.cvar.distance_compute_blas_threshold = 800
+    return faiss
+
+
+def is_installed() -> bool:
+    """Whether FAISS could be imported; looks at names only."""
+    from importlib.util import find_spec
+
+    return find_spec("faiss") is not None
+
+
+def _choose_blas() -> None:
+    """The wheel's OpenBLAS (0.3.15) does not know processors younger than itself and takes the slowest kernel."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text("ascii")
+    except OSError:
+        return
+    core = "SkylakeX" if "avx512f" in flags else "Haswell" if "avx2" in flags else None
+    if core:
+        os.environ.setdefault("OPENBLAS_CORETYPE", core)
+
+
+def _why_not(error: Exception | None) -> str:
+    from importlib.metadata import packages_distributions
+
+    owners = sorted(set(packages_distributions().get("faiss", [])))
+    if len(owners) > 1:
+        return f"The packages {' and '.join(owners)} both bring the module faiss, and spoilt each other."
+    if isinstance(error, ModuleNotFoundError) or error is None:
+        return "FAISS is not installed."
+    return f"FAISS cannot be loaded: {' '.join(str(error).split())[:200]}."
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read_description(index: Path, space: SpaceRecord) -> Description | None:
+    """What there is for this space and generation; None when there is nothing that can be used."""
+    try:
+        told = json.loads((index / FOLDER / f"{space.space_id}.json").read_text("utf-8"))
+        tuned = {name: Tuned(**one) for name, one in told.pop("tuned").items()}
+        found = Description(**{**told, "stamp": tuple(told["stamp"])}, tuned=tuned)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return found if found.generation == space.generation and found.rows <= space.rows else None
+
+
+def is_whole(index: Path, found: Description, *, thorough: bool = False) -> bool:
+    """Whether the file is what was written. thorough: by its checksum even when nobody touched it."""
+    path = index / FOLDER / found.file
+    try:
+        if not thorough and _stamp(path) == found.stamp:
+            return True
+        return path.stat().st_size == found.stamp[0] and _crc(path) == found.crc
+    except OSError:
+        return False
+
+
+def open_file(index: Path, found: Description) -> Any:
+    """The FAISS index, mapped where its kind allows."""
+    faiss = faiss_module()
+    flags = faiss.IO_FLAG_MMAP if found.kind == "ivf" else 0
+    return faiss.read_index(str(index / FOLDER / found.file), flags)
+
+
+# ---------------------------------------------------------------- writing
+
+
+def build(index: Path, space: SpaceRecord, vectors: Halves, kind: Kind, cells: int) -> Description:
+    """Make the file anew over all rows of `vectors`, deleted ones too. Raises DiskFull, ReadOnlyIndex, MissingExtra."""
+    import numpy as np
+
+    faiss = faiss_module()
+    if kind == "hnsw":
+        made = faiss.index_factory(space.card.dim, f"HNSW{HNSW_M},SQfp16", faiss.METRIC_INNER_PRODUCT)
+        made.hnsw.efConstruction = HNSW_BUILD
+        cells = 0
+    else:
+        made = faiss.index_factory(space.card.dim, f"IVF{cells},SQ8", faiss.METRIC_INNER_PRODUCT)
+    rng = np.random.default_rng(0)
+    n_sample = min(len(vectors), max(TRAIN_A_CELL * cells, 10_000))
+    made.train(vectors[np.sort(rng.choice(len(vectors), n_sample, replace=False))].astype(np.float32))
+    for block in _blocks(vectors, 0):
+        made.add(block)
+    return _write(
+        index, space, made, Description(kind, "", space.generation, 0, len(vectors), cells, 0, (0, 0, 0))
+    )
+
+
+def extend(index: Path, space: SpaceRecord, vectors: Halves, old: Description) -> Description:
+    """The same file with the rows that came since, under a new name."""
+    faiss = faiss_module()
+    made = faiss.read_index(str(index / FOLDER / old.file))
+    for block in _blocks(vectors, old.rows):
+        made.add(block)
+    return _write(index, space, made, old)
+
+
+def write_description(index: Path, space_id: int, found: Description) -> None:
+    """Whole or not at all, and durable."""
+    folder = index / FOLDER
+    partial = folder / f"{space_id}.part"
+    with translated(index):
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump(asdict(found), file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(folder / f"{space_id}.json")
+        sync_folder(folder)
+    tidy(index, space_id, found)
+
+
+def tidy(index: Path, space_id: int, found: Description) -> None:
+    """Remove what killed runs left, and files that readers may still have mapped."""
+    with translated(index):
+        for path in (index / FOLDER).glob(f"{space_id}.*"):
+            if path.name not in (f"{space_id}.json", found.file):
+                path.unlink(missing_ok=True)
+
+
+def remove(index: Path, space_id: int) -> None:
+    """Forget the file of a space."""
+    with translated(index):
+        for path in (index / FOLDER).glob(f"{space_id}.*"):
+            path.unlink(missing_ok=True)
+
+
+def _write(index: Path, space: SpaceRecord, made: Any, what: Description) -> Description:
+    """The file under a name that no reader has mapped; the description is the caller's to write."""
+    faiss = faiss_module()
+    folder = index / FOLDER
+    name = f"{space.space_id}.{space.generation}.{made.ntotal}.faiss"
+    if (folder / name).exists():
+        name = f"{space.space_id}.{space.generation}.{made.ntotal}-2.faiss"
+    with translated(index):
+        folder.mkdir(exist_ok=True)
+        partial = folder / f"{name}.part"
+        try:
+            faiss.write_index(made, str(partial))
+        except RuntimeError as error:
+            partial.unlink(missing_ok=True)
+            raise OSError(28, "No space left on device") from error
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(folder / name)
+        sync_folder(folder)
+        crc = _crc(folder / name)
+        return replace(what, file=name, rows=made.ntotal, crc=crc, stamp=_stamp(folder / name))
+
+
+def _blocks(vectors: Halves, first: int) -> Iterator[Floats]:
+    import numpy as np
+
+    for start in range(first, len(vectors), _BLOCK_ROWS):
+        yield vectors[start : start + _BLOCK_ROWS].astype(np.float32)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns, facts.st_ino
+
+
+def _crc(path: Path) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(8 << 20):
+            crc = zlib.crc32(block, crc)
+    return crc

@@ -1,0 +1,304 @@
+"""FAISS under the catalog: the same answers, a promise of recall that is kept, files that are not trusted blindly."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from indexes import card, put, unit_rows
+from vector_store_suite import Build, VectorStoreSuite
+
+from anyseek.contracts import Filter, Modality, VectorStore
+from anyseek.errors import IndexLocked, UsageError
+from anyseek.stores import faiss_file, opening
+from anyseek.stores.catalog import Catalog, Snapshot
+from anyseek.stores.check import examine
+from anyseek.stores.control import StoreControl
+from anyseek.stores.exact import ExactStore
+from anyseek.stores.faiss_file import read_description
+from anyseek.stores.faiss_store import FaissStore
+from anyseek.stores.opening import Choice
+
+pytest.importorskip("faiss")
+
+DIM = 32
+WORLD = np.random.default_rng(0)
+MAPS = {m: WORLD.normal(size=(8, DIM)) for m in (Modality.IMAGE, Modality.TEXT)}
+GAPS = {m: WORLD.normal(size=DIM) for m in MAPS}
+
+
+def gap_rows(modality: Modality, n: int, seed: int) -> np.ndarray:
+    """Modalities share what they mean and lie apart, as real spaces do (Liang et al. 2022)."""
+    rng = np.random.default_rng(seed)
+    meaning = rng.normal(size=(n, 8)) @ (MAPS[Modality.IMAGE] + 0.4 * MAPS[modality])
+    rows = 1.2 * GAPS[modality] + meaning + 0.5 * rng.normal(size=(n, DIM))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+class FaissSuite(VectorStoreSuite):
+    kind: faiss_file.Kind = "ivf"
+
+    def open_store(self, snapshot: Snapshot, space_id: int) -> VectorStore:
+        space = next(space for space in snapshot.spaces() if space.space_id == space_id)
+        if space.rows < 40:
+            return ExactStore(snapshot, space_id)
+        found = faiss_file.build(snapshot.folder, space, snapshot.vectors(space_id), self.kind, 4)
+        faiss_file.write_description(snapshot.folder, space_id, found)
+        return FaissStore(snapshot, space_id, found, faiss_file.open_file(snapshot.folder, found), few=0)
+
+    def test_equal_scores_lower_row_first(self, build: Build) -> None:
+        # Which of the ties on the last place come is FAISS's affair; their order is ours.
+        one, two = unit_rows(2, seed=4)
+        store, _ = build(np.stack([one, two] * 40))
+        _, rows = store.search(one[None], 60)
+        assert rows[0, :40].tolist() == list(range(0, 80, 2))
+        assert (np.diff(rows[0, 40:]) > 0).all()
+
+
+class TestIvf(FaissSuite):
+    pass
+
+
+class TestHnsw(FaissSuite):
+    kind = "hnsw"
+
+
+# ---------------------------------------------------------------- the promise
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Catalog]:
+    """6,000 pictures and 1,500 texts."""
+    with Catalog.create(tmp_path / "index", [tmp_path]) as catalog:
+        with catalog.begin() as writer:
+            space = writer.ensure_space(card(dim=DIM))
+            put(writer, space, "pictures", gap_rows(Modality.IMAGE, 6000, 1), Modality.IMAGE)
+            put(writer, space, "texts", gap_rows(Modality.TEXT, 1500, 2), Modality.TEXT)
+        yield catalog
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small libraries are searched by FAISS all the same."""
+    monkeypatch.setattr("anyseek.stores.faiss_store.FEW_NUMBERS", 100 * DIM)
+
+
+def control(catalog: Catalog) -> StoreControl:
+    return StoreControl(catalog, lambda: gap_rows(Modality.TEXT, 64, 9))
+
+
+def recall_of(catalog: Catalog, queries: np.ndarray, target: Modality) -> float:
+    """Of the true best ten, on queries that the tuning never saw."""
+    with catalog.read() as snapshot:
+        rows = snapshot.allowed_rows(1, Filter(frozenset({target})))
+        exact, store = ExactStore(snapshot, 1), opening.open_store(snapshot, 1)
+        assert isinstance(store, FaissStore)
+        truth, _ = exact.search(queries, 10, rows)
+        found, _ = store.search(queries, 10, rows)
+        store.close()
+    return float((found >= truth[:, -1:] - 1e-6).mean())
+
+
+@pytest.mark.parametrize("kind", ["ivf", "hnsw"])
+def test_the_promised_recall_holds_for_every_pair_on_queries_never_seen(
+    library: Catalog, kind: faiss_file.Kind
+) -> None:
+    control(library).set(Choice("faiss", kind, recall=0.97))
+    state = control(library).state()
+    assert state is not None
+    assert set(state.recall) == {"image", "text"}
+    assert set(state.recall["image"]) == {"image", "text", "words"}
+    assert state.remark == ""
+    for asked in MAPS:
+        for target in MAPS:
+            assert recall_of(library, gap_rows(asked, 200, 77), target) >= 0.95, (asked, target)
+
+
+def test_a_higher_promise_costs_a_wider_search(library: Catalog) -> None:
+    control(library).set(Choice("faiss", "ivf", recall=0.6))
+    low = described(library)
+    control(library).promise(0.995)
+    control(library).refresh()
+    high = described(library)
+    assert high.file == low.file  # tuned anew, not built anew
+    assert high.tuned["image"].breadth > low.tuned["image"].breadth
+    assert high.recall > low.recall
+
+
+def test_a_promise_that_makes_no_sense_is_refused(library: Catalog) -> None:
+    for recall in (0.2, 1.5, float("nan")):
+        with pytest.raises(UsageError):
+            control(library).promise(recall)
+
+
+@pytest.mark.parametrize("n_allowed", [3, 60, 160, 700])
+def test_a_filter_never_costs_hits(library: Catalog, n_allowed: int) -> None:
+    control(library).set(Choice("faiss"))
+    rng = np.random.default_rng(3)
+    allowed = np.sort(rng.choice(6000, n_allowed, replace=False))
+    queries = gap_rows(Modality.TEXT, 20, 5)
+    with library.read() as snapshot:
+        store = opening.open_store(snapshot, 1)
+        assert isinstance(store, FaissStore)
+        scores, rows = store.search(queries, 10, allowed)
+        store.close()
+    n = min(10, n_allowed)
+    assert (rows[:, :n] >= 0).all()
+    assert np.isin(rows[:, :n], allowed).all()
+    assert np.isneginf(scores[:, n:]).all()
+
+
+# ---------------------------------------------------------------- following the catalog
+
+
+def add(catalog: Catalog, name: str, rows: np.ndarray) -> None:
+    with catalog.begin() as writer:
+        put(writer, 1, name, rows, Modality.IMAGE)
+
+
+def best(catalog: Catalog, query: np.ndarray) -> int:
+    with catalog.read() as snapshot:
+        store = opening.open_store(snapshot, 1)
+        _, rows = store.search(query[None], 1)
+        store.close()
+    return int(rows[0, 0])
+
+
+def described(catalog: Catalog) -> faiss_file.Description:
+    with catalog.read() as snapshot:
+        found = read_description(catalog.folder, snapshot.spaces()[0])
+    assert found is not None
+    return found
+
+
+def test_new_rows_are_found_before_the_file_has_them_and_after(
+    library: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control(library).set(Choice("faiss"))
+    new = gap_rows(Modality.IMAGE, 50, 11)
+    add(library, "new", new)
+    assert described(library).rows == 7500
+    assert best(library, new[7]) == 7507
+    monkeypatch.setattr(opening, "_LATE_ROWS", 10)
+    monkeypatch.setattr(opening, "_LATE_SHARE", 0.0)
+    control(library).refresh()
+    assert described(library).rows == 7550
+    assert described(library).trained_on == 7500
+    assert best(library, new[7]) == 7507
+    assert len(list((library.folder / "faiss").iterdir())) == 2
+
+
+def test_deleted_rows_are_gone_at_once_and_compacting_builds_anew(library: Catalog) -> None:
+    control(library).set(Choice("faiss"))
+    texts = gap_rows(Modality.TEXT, 1500, 2)
+    assert best(library, texts[3]) == 6003
+    with library.begin() as writer:
+        writer.delete([1])
+    assert best(library, texts[3]) == 6003
+    assert best(library, gap_rows(Modality.IMAGE, 6000, 1)[3]) >= 6000
+    assert control(library).compact() == 6000 * DIM * 2
+    assert best(library, texts[3]) == 3
+    assert described(library).generation == 1
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "description", "other generation"])
+def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
+    library: Catalog, damage: str
+) -> None:
+    control(library).set(Choice("faiss"))
+    found = described(library)
+    path, told = library.folder / "faiss" / found.file, library.folder / "faiss/1.json"
+    data = bytearray(path.read_bytes())
+    if damage == "flipped":
+        data[len(data) // 2] ^= 8
+        path.write_bytes(data)
+    elif damage == "cut":
+        path.write_bytes(data[:-1])
+    elif damage == "gone":
+        path.unlink()
+    elif damage == "description":
+        told.write_text("{")
+    else:
+        told.write_text(told.read_text().replace('"generation": 0', '"generation": 5'))
+    with library.read() as snapshot:
+        assert isinstance(opening.open_store(snapshot, 1), ExactStore)
+    control(library).refresh()
+    with library.read() as snapshot:
+        store = opening.open_store(snapshot, 1)
+        assert isinstance(store, FaissStore)
+        store.close()
+    assert examine(library.folder) == []
+
+
+def test_a_reader_goes_on_with_the_file_that_it_opened(library: Catalog) -> None:
+    control(library).set(Choice("faiss"))
+    query = gap_rows(Modality.IMAGE, 6000, 1)[5]
+    with library.read() as snapshot:
+        store = opening.open_store(snapshot, 1)
+        control(library).refresh(anew=True)
+        control(library).set(Choice("exact"))
+        assert not list((library.folder / "faiss").iterdir())
+        assert store.search(query[None], 1)[1][0, 0] == 5
+        store.close()
+
+
+def test_a_second_writer_is_told_who_writes(library: Catalog) -> None:
+    with library.lock("anyseek index"), pytest.raises(IndexLocked, match="anyseek index"):
+        control(library).refresh()
+
+
+def test_a_small_index_stays_exact_and_imports_no_faiss(library: Catalog) -> None:
+    control(library).refresh()
+    state = control(library).state()
+    assert state is not None
+    assert state.name == "exact"
+    assert not (library.folder / "faiss").exists()
+    code = (
+        "import sys; from pathlib import Path; from anyseek.stores.catalog import Catalog\n"
+        "from anyseek.stores.opening import open_store\n"
+        f"c = Catalog.open(Path({str(library.folder)!r})); s = c.read(); open_store(s, 1)\n"
+        "print('faiss' in sys.modules)"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "False\n"
+    )
+
+
+def test_a_large_index_gets_its_file_by_itself(library: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "EXACT_NUMBERS", 100_000)
+    control(library).refresh()
+    state = control(library).state()
+    assert state is not None
+    assert (state.name, state.rows, state.of) == ("faiss ivf", 7500, 7500)
+    json.dumps(state.recall)
+
+
+def test_killed_at_any_moment_answers_stay_right(library: Catalog) -> None:
+    code = (
+        "import sys; from pathlib import Path; from anyseek.stores.catalog import Catalog\n"
+        "from anyseek.stores.control import StoreControl; from anyseek.stores.opening import Choice\n"
+        "import faiss\n"
+        f"c = Catalog.open(Path({str(library.folder)!r})); print('started', flush=True)\n"
+        "while True:\n"
+        "    StoreControl(c, None).set(Choice('faiss')); StoreControl(c, None).refresh(anew=True)\n"
+    ).replace("StoreControl(c, None)", "StoreControl(c, lambda: None)")
+    query = gap_rows(Modality.TEXT, 1500, 2)[8]
+    rng = np.random.default_rng(4)
+    for _ in range(6):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(float(rng.uniform(0.05, 0.9)))
+        process.kill()
+        process.communicate()
+        assert best(library, query) == 6008
+    control(library).refresh()
+    assert best(library, query) == 6008
+    assert len(list((library.folder / "faiss").iterdir())) == 2

@@ -19,7 +19,7 @@ from anyseek.stores.records import other_model
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
     from anyseek.indexer import Progress
-    from anyseek.search.ask import AnyPath, Wanted
+    from anyseek.search.ask import AnyPath, Scope, Wanted
     from anyseek.search.overview import Status
     from anyseek.search.query import Term
     from anyseek.search.reading import QueryReader
@@ -80,6 +80,8 @@ class Index:
         """
         from anyseek import indexer
         from anyseek.indexer.scan import existing_folder
+        from anyseek.search import calibration
+        from anyseek.search.background import embedded
 
         if workers is not None and workers < 1:
             raise UsageError(f"{workers} decoding processes can do nothing.", "For example: --workers 2")
@@ -100,6 +102,8 @@ class Index:
         )
         if not dry_run and not report.interrupted:
             self.store.refresh()
+            with self._catalog.read() as snapshot:
+                calibration.refresh(snapshot, self._space(snapshot), lambda: embedded(self._embedder()))
         return report
 
     # ------------------------------------------------------------ asking
@@ -121,6 +125,8 @@ class Index:
         in_: AnyPath | None = None,
         where: str = "",
         segments: bool = False,
+        merge: bool = False,
+        min_match: float = 0.0,
     ) -> Results:
         """The best k of each modality for a query of one or several parts.
 
@@ -128,36 +134,27 @@ class Index:
         data (a Pillow picture, an array: see search/given.py). Each takes one value, a pair (value, weight), or
         a list of these. to: "image,audio", None for all.
         in_: only what lies below that folder. where: a filter (stores/where.py). segments: let several segments of
-        one file answer.
+        one file answer. merge: one list of k over all modalities, by match. min_match: leave out what is below.
         Raises UsageError, QueryFileError, ModalityNotSupported, OtherModel.
         """
+        from anyseek.search.ask import scope
         from anyseek.search.query import from_values
 
         terms = from_values(words, _files(text, image, audio, depth, video, thermal, imu), not_)
-        return self.ask(terms, to=to, k=k, in_=in_, where=where, segments=segments)
+        return self.ask(terms, scope(to, k, in_, segments, where, merge, min_match))
 
-    def ask(
-        self,
-        terms: Sequence[Term],
-        *,
-        to: Wanted = None,
-        k: int = 10,
-        in_: AnyPath | None = None,
-        where: str = "",
-        segments: bool = False,
-    ) -> Results:
+    def ask(self, terms: Sequence[Term], wanted: Scope) -> Results:
         """`search` for terms that were understood already, as the command line does."""
-        from anyseek.search.ask import answer, known_targets, scope
-        from anyseek.search.embed import query_vector
+        from anyseek.search.ask import answer, known_targets
+        from anyseek.search.embed import main_modality, query_vector
         from anyseek.search.query import described
 
-        wanted = scope(to, k, in_, segments, where)
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
             known_targets(wanted.targets, space.card)  # before a file is read or the model loaded
             parts = self._query_reader(snapshot).read(terms)
             vector = query_vector(parts, self._embedder())
-            return answer(snapshot, space, vector, described(parts), wanted)
+            return answer(snapshot, space, vector, described(parts), wanted, None, main_modality(parts))
 
     def similar(
         self,
@@ -168,6 +165,8 @@ class Index:
         in_: AnyPath | None = None,
         where: str = "",
         segments: bool = False,
+        merge: bool = False,
+        min_match: float = 0.0,
     ) -> Results:
         """What resembles a file of the index, by its stored vectors: no model runs, the file is not read.
 
@@ -175,11 +174,11 @@ class Index:
         """
         from anyseek.search.ask import answer, scope, stored_vector
 
-        wanted = scope(to, k, in_, segments, where)
+        wanted = scope(to, k, in_, segments, where, merge, min_match)
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
-            file_id, vector = stored_vector(snapshot, space, path)
-            return answer(snapshot, space, vector, f"files like {os.fspath(path)}", wanted, file_id)
+            file_id, vector, asked = stored_vector(snapshot, space, path)
+            return answer(snapshot, space, vector, f"files like {os.fspath(path)}", wanted, file_id, asked)
 
     def embed(
         self,

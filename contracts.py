@@ -1,7 +1,5 @@
 """The words of the domain as types: frozen dataclasses, enums, and the Protocols through which rooms meet.
-
-Standard library only (numpy appears in annotations alone), so that importing this costs nothing.
-"""
+Standard library only (numpy appears in annotations alone), so that importing this costs nothing."""
 
 from __future__ import annotations
 
@@ -287,7 +285,8 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One result. score: cosine of query and segment. path: absolute. `segment_id` is stable in the index."""
+    """One result. score: cosine of query and segment. path: absolute. `segment_id` is stable in the index. match: how
+    far above chance, 0 to 1 (search/calibration.py); None where the library is too small to tell."""
 
     rank: int
     score: float
@@ -298,3 +297,4 @@ class Hit:
     segment_id: int
     model: str
     excerpt: str = ""
+    match: float | None = None

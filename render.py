@@ -150,7 +150,7 @@ def results(found: Results) -> None:
     """The table for people: what was understood, then a block for each modality."""
     out = sys.stdout
     out.write(_styled(f"Searching for {printable(found.query)}", "2", out) + "\n")
-    for hits in found.by_modality().values():
+    for hits in [found.hits] if found.is_merged else found.by_modality().values():
         out.write("\n")
         for hit in hits:
             out.write("\n".join(_hit_lines(hit)) + "\n")
@@ -158,14 +158,15 @@ def results(found: Results) -> None:
 
 def _hit_lines(hit: Hit) -> Iterator[str]:
     out = sys.stdout
-    path = _styled(printable(shown_path(hit.path)), "1", out)
+    path = _styled(printable(shown_path(hit.path)), "2" if (hit.match or 1) < 0.5 else "1", out)
     span = span_text(hit.span)
-    line = f"{hit.rank:3}  {hit.score:6.3f}  {hit.modality:<5}  {path}"
+    sure = "    " if hit.match is None else f"{hit.match:4.0%}"
+    line = f"{hit.rank:3}  {hit.score:6.3f}  {sure}  {hit.modality:<5}  {path}"
     yield f"{line}  {_styled(span, '36', out)}" if span else line
     if hit.excerpt:
-        width = max(40, shutil.get_terminal_size((100, 24)).columns) - 21
+        width = max(40, shutil.get_terminal_size((100, 24)).columns) - 27
         excerpt = printable(" ".join(hit.excerpt.split()))
-        yield " " * 20 + _styled(textwrap.shorten(excerpt, width, placeholder="…"), "2", out)
+        yield " " * 26 + _styled(textwrap.shorten(excerpt, width, placeholder="…"), "2", out)
 
 
 def results_json(found: Results) -> None:

@@ -24,6 +24,10 @@ In: TypeAlias = Annotated[
 Segments: TypeAlias = Annotated[
     bool, typer.Option("--segments", help="Let several segments of one file answer.")
 ]
+Merge: TypeAlias = Annotated[bool, typer.Option("--merge", help="One list over all modalities, by match.")]
+MinMatch: TypeAlias = Annotated[
+    float, typer.Option("--min-match", metavar="SHARE", help="Leave out what chance gives as often: 0.9.")
+]
 Paths: TypeAlias = Annotated[bool, typer.Option("--paths", help="Nothing but paths, one a line.")]
 Nul: TypeAlias = Annotated[
     bool, typer.Option("-0", help="Paths, each ended by a NUL byte: xargs -0 reads them.")

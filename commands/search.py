@@ -16,6 +16,8 @@ from anyseek.commands.options import (
     IndexDir,
     Json,
     Many,
+    Merge,
+    MinMatch,
     Nul,
     Paths,
     Segments,
@@ -72,6 +74,8 @@ def search(
     tag: Tag = None,
     index_dir: IndexDir = None,
     segments: Segments = False,
+    merge: Merge = False,
+    min_match: MinMatch = 0.0,
     as_json: Json = False,
     paths: Paths = False,
     nul: Nul = False,
@@ -84,14 +88,17 @@ def search(
     dog.jpg@0.5 or "snow@2"; without one its weight is 1. A negative weight subtracts.
     """
     from anyseek import opening
+    from anyseek.search.ask import scope
     from anyseek.search.query import QueryOptions, count, from_options, modalities
 
     count(k), modalities(to)  # what is wrong with the options is said before the index is looked for
     asked = (query, words, text, image, audio, depth, video, thermal, imu, minus)
     terms = from_options(QueryOptions(*(values or [] for values in asked)))
     wanted = filter_of(where, type_, after, before, tag)
+    scoped = scope(to, k, in_, segments, wanted, merge, min_match)
+    scoped = scope(to, k, in_, segments, wanted, merge, min_match)
     with opening.open(index=index_dir) as opened:
-        found = opened.ask(terms, to=to, k=k, in_=in_, where=wanted, segments=segments)
+        found = opened.ask(terms, scoped)
     return _show(found, in_, wanted, as_json=as_json, paths=paths, nul=nul, exit_code=exit_code)
 
 
@@ -107,6 +114,8 @@ def similar(
     tag: Tag = None,
     index_dir: IndexDir = None,
     segments: Segments = False,
+    merge: Merge = False,
+    min_match: MinMatch = 0.0,
     as_json: Json = False,
     paths: Paths = False,
     nul: Nul = False,
@@ -123,7 +132,9 @@ def similar(
     count(k), modalities(to)
     wanted = filter_of(where, type_, after, before, tag)
     with opening.open(index=index_dir) as opened:
-        found = opened.similar(file, to=to, k=k, in_=in_, where=wanted, segments=segments)
+        found = opened.similar(
+            file, to=to, k=k, in_=in_, where=wanted, segments=segments, merge=merge, min_match=min_match
+        )
     return _show(found, in_, wanted, as_json=as_json, paths=paths, nul=nul, exit_code=exit_code)
 
 
@@ -146,4 +157,6 @@ def _show(
     else:
         render.results(found)
     render.nothing_indexed(found, folder, where, as_json)
+    if found.is_nothing_like_it:
+        render.remark("Nothing here clearly matches: chance alone gives hits as good.", as_json)
     return EXIT_NO_HITS if exit_code and not len(found) else EXIT_OK

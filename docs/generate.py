@@ -41,6 +41,7 @@ COMMANDS = (
     "models show",
     "models pull",
     "models path",
+    "store",
     "store show",
     "store set",
     "store refresh",

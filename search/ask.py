@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from anyseek.contracts import Modality, ModelCard
+from anyseek.contracts import Hit, Modality, ModelCard
 from anyseek.errors import ModalityNotSupported, QueryFileError, UsageError
 from anyseek.media.source import printable
 from anyseek.search.embed import mean_direction
@@ -26,21 +26,38 @@ Wanted: TypeAlias = "str | Modality | Iterable[str | Modality] | None"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What may answer a query, checked. targets: None for all. folder: absolute, None for everywhere."""
+    """What may answer a query, checked. targets: None for all. folder: absolute, None for everywhere.
+
+    merge: one list by match. least: hits below this match are left out.
+    """
 
     targets: tuple[Modality, ...] | None
     k: int
     folder: str | None
     is_by_segment: bool
     where: str = ""
+    merge: bool = False
+    least: float = 0.0
 
 
-def scope(to: Wanted, k: int, in_: AnyPath | None, segments: bool, where: str = "") -> Scope:
-    """Raises UsageError: an unknown modality, k below 1, a file where a folder is needed."""
+def scope(
+    to: Wanted,
+    k: int,
+    in_: AnyPath | None,
+    segments: bool,
+    where: str = "",
+    merge: bool = False,
+    min_match: float = 0.0,
+) -> Scope:
+    """Raises UsageError: an unknown modality, k below 1, a file where a folder is needed, a match above 1."""
+    if not 0 <= min_match <= 1:
+        raise UsageError(
+            f"A match of {min_match:g} does not exist.", "It lies between 0 and 1: --min-match 0.9"
+        )
     folder = None if in_ is None else os.path.abspath(in_)
     if folder is not None and os.path.isfile(folder):
         raise UsageError(f"{printable(folder)} is a file.", "Results are narrowed to a folder: --in FOLDER")
-    return Scope(modalities(to), count(k), folder, segments, where)
+    return Scope(modalities(to), count(k), folder, segments, where, merge, min_match)
 
 
 def answer(
@@ -50,25 +67,40 @@ def answer(
     label: str,
     wanted: Scope,
     except_file: int | None = None,
+    asked: Modality = Modality.TEXT,
 ) -> Results:
-    """The hits for a unit vector (dim,); `label` says for people what the vector stands for.
+    """The hits for a unit vector (dim,); `label` says for people what the vector stands for, `asked` of what it is.
 
     Raises ModalityNotSupported, and UsageError for a folder outside the index.
     """
+    from anyseek.search import calibration
     from anyseek.stores.opening import open_store
 
     targets = known_targets(wanted.targets, space.card)
     _check_covered(wanted.folder, snapshot)
-    request = Request(targets, wanted.k, wanted.folder, wanted.is_by_segment, except_file, wanted.where)
+    request = Request(
+        targets, wanted.k, wanted.folder, wanted.is_by_segment, except_file, wanted.where, asked
+    )
     with closing(open_store(snapshot, space.space_id)) as store:
-        found = Engine(snapshot, space, store).find(vector, request)
+        found = Engine(snapshot, space, store, calibration.read(snapshot.folder, space)).find(vector, request)
+    hits = kept(found.hits, wanted)
     if wanted.targets is None and len(found.missing) < len(targets):
-        return Results(found.hits, label, tuple(t for t in targets if t not in found.missing))
+        there = tuple(t for t in targets if t not in found.missing)
+        return Results(hits, label, there, is_merged=wanted.merge)
     available: tuple[Modality, ...] = ()
     if found.missing:
         indexed = snapshot.counts_in(space.space_id)
         available = tuple(modality for modality in Modality if indexed.get(modality))
-    return Results(found.hits, label, targets, found.missing, available)
+    return Results(hits, label, targets, found.missing, available, wanted.merge)
+
+
+def kept(hits: tuple[Hit, ...], wanted: Scope) -> tuple[Hit, ...]:
+    """Those above the least match; merged, the best k of all by match, hits without one last."""
+    good = [hit for hit in hits if hit.match is None or hit.match >= wanted.least]
+    if not wanted.merge:
+        return tuple(good)
+    good.sort(key=lambda hit: (-1.0 if hit.match is None else hit.match, hit.score), reverse=True)
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(good[: wanted.k], 1))
 
 
 def known_targets(targets: tuple[Modality, ...] | None, card: ModelCard) -> tuple[Modality, ...]:
@@ -84,8 +116,8 @@ def known_targets(targets: tuple[Modality, ...] | None, card: ModelCard) -> tupl
     return targets
 
 
-def stored_vector(snapshot: Snapshot, space: SpaceRecord, path: AnyPath) -> tuple[int, Floats]:
-    """(file_id, unit vector (dim,)) of an indexed file: the mean of its segments.
+def stored_vector(snapshot: Snapshot, space: SpaceRecord, path: AnyPath) -> tuple[int, Floats, Modality]:
+    """(file_id, unit vector (dim,), modality) of an indexed file: the mean of its segments.
 
     Raises QueryFileError for a file that is not in the index, or has no vector in it.
     """
@@ -104,7 +136,8 @@ def stored_vector(snapshot: Snapshot, space: SpaceRecord, path: AnyPath) -> tupl
     rows = snapshot.rows_of_file(space.space_id, record.file_id)
     if not len(rows):
         raise QueryFileError(f"{shown} has no vector in the index.", "Index it again.")
-    return record.file_id, mean_direction(snapshot.vectors_at(space.space_id, rows))
+    asked = snapshot.segments_of_file(record.file_id)[0].modality
+    return record.file_id, mean_direction(snapshot.vectors_at(space.space_id, rows)), asked
 
 
 def _check_covered(folder: str | None, snapshot: Snapshot) -> None:

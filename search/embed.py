@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from anyseek.contracts import Embedder, QueryPart
+from anyseek.contracts import Embedder, Modality, QueryPart
 from anyseek.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ def query_vector(parts: Sequence[QueryPart], embedder: Embedder) -> Floats:
     """
     vectors = np.stack([mean_direction(embedded(part, embedder)) for part in parts])
     return combined(vectors, [part.weight for part in parts])
+
+
+def main_modality(parts: Sequence[QueryPart]) -> Modality:
+    """What a query is of: the modality with the largest sum of weights, the first of equals."""
+    weights: dict[Modality, float] = {}
+    for part in parts:
+        weights[part.modality] = weights.get(part.modality, 0.0) + max(0.0, part.weight)
+    return max(weights, key=lambda modality: weights[modality])
 
 
 def embedded(part: QueryPart, embedder: Embedder) -> Floats:

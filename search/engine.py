@@ -10,6 +10,7 @@ from anyseek.contracts import Filter, Hit, Modality, Segment, VectorStore
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats, Rows
+    from anyseek.search.calibration import Calibration
     from anyseek.stores.catalog import Snapshot, SpaceRecord
 
 _MORE = 4
@@ -21,7 +22,8 @@ class Request:
     """What may answer, and how much of it.
 
     targets: each is searched and ranked by itself. k: hits a target. folder: absolute, None for everywhere.
-    where: in the filter language. is_by_segment: several segments of one file may answer. except_file: never a hit.
+    is_by_segment: several segments of one file may answer. except_file: never a hit. where: in the filter language.
+    asked: the modality that the query is of, for its hits' match.
     """
 
     targets: tuple[Modality, ...]
@@ -30,6 +32,7 @@ class Request:
     is_by_segment: bool = False
     except_file: int | None = None
     where: str = ""
+    asked: Modality = Modality.TEXT
 
 
 class Found(NamedTuple):
@@ -48,7 +51,14 @@ class _Scored(NamedTuple):
 class Engine:
     """Searches one space of one snapshot through one store."""
 
-    def __init__(self, snapshot: Snapshot, space: SpaceRecord, store: VectorStore) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        space: SpaceRecord,
+        store: VectorStore,
+        calibration: Calibration | None = None,
+    ) -> None:
+        self._calibration = calibration
         self._snapshot = snapshot
         self._space = space
         self._store = store
@@ -64,8 +74,9 @@ class Engine:
             if n_rows == 0:
                 missing.append(target)
                 continue
-            for rank, scored in enumerate(self._best(query, request, allow, n_rows), 1):
-                hits.append(self._hit(rank, scored))
+            best = self._best(query, request, allow, n_rows)
+            matches = self._matches(query, request.asked, target, best, n_rows)
+            hits += [self._hit(rank, *one) for rank, one in enumerate(zip(best, matches, strict=True), 1)]
         return Found(tuple(hits), tuple(missing))
 
     def _best(self, query: Floats, request: Request, allow: Rows | None, n_rows: int) -> list[_Scored]:
@@ -91,7 +102,20 @@ class Engine:
             # Rows rounded to float16 can have a length of a little more than 1.
             yield _Scored(min(1.0, max(-1.0, float(score))), segment, path)
 
-    def _hit(self, rank: int, scored: _Scored) -> Hit:
+    def _matches(
+        self, query: Floats, asked: Modality, target: Modality, best: list[_Scored], n_rows: int
+    ) -> list[float | None]:
+        if self._calibration is None or not best:
+            return [None] * len(best)
+        import numpy as np
+
+        from anyseek.search.calibration import match
+
+        scores = np.array([one.score for one in best], np.float32)
+        strength = self._calibration.strength(query, asked, target, scores, n_rows)
+        return [None] * len(best) if strength is None else match(strength).tolist()
+
+    def _hit(self, rank: int, scored: _Scored, match: float | None) -> Hit:
         segment = scored.segment
         return Hit(
             rank,
@@ -103,6 +127,7 @@ class Engine:
             segment.segment_id,
             self._space.card.name,
             segment.excerpt,
+            match,
         )
 
 

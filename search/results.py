@@ -16,6 +16,7 @@ class Results:
     Cosines of two modalities do not compare, so every modality has ranks of its own, from 1 up to k.
     query: what was understood. targets: the modalities that were searched. missing: those of them in which
     nothing is indexed (below the folder that was asked for); then `available` names those that are there.
+    is_merged: one list over all modalities by match, ranks 1 to k over all of it.
     """
 
     hits: tuple[Hit, ...]
@@ -23,6 +24,12 @@ class Results:
     targets: tuple[Modality, ...]
     missing: tuple[Modality, ...] = ()
     available: tuple[Modality, ...] = ()
+    is_merged: bool = False
+
+    @property
+    def is_nothing_like_it(self) -> bool:
+        """Whether every hit is one that chance gives more often than not: what was asked for is hardly here."""
+        return bool(self.hits) and all(hit.match is not None and hit.match < 0.5 for hit in self.hits)
 
     def by_modality(self) -> dict[Modality, tuple[Hit, ...]]:
         """The hits of each modality that has any."""

@@ -4,7 +4,7 @@ An index is a folder:
 
     catalog.sqlite          files, segments, which row is whose (SQLite, write-ahead log)
     vectors/S.G.f16         the vectors of space S, generation G (see vectors.py)
-    faiss/, qdrant/         derived stores, made again when they are gone (see opening.py)
+    faiss/, qdrant/, calibration/   derived, and made again when they are gone
     lock                    who writes (see locking.py)
     .gitignore, CACHEDIR.TAG   so that neither git nor backups take it for content
 
@@ -45,6 +45,7 @@ _OURS = {
     "vectors",
     "faiss",
     "qdrant",
+    "calibration",
     ".gitignore",
     "CACHEDIR.TAG",
 }

@@ -276,7 +276,7 @@ def test_models_lists_the_registered_ones(here: Run) -> None:
 # ---------------------------------------------------------------- help
 
 
-COMMANDS = [
+COMMANDS = (
     "index",
     "search",
     "similar",
@@ -285,10 +285,10 @@ COMMANDS = [
     "tag",
     "classify",
     "reindex",
+    "compact",
     "models",
     "store",
-    "compact",
-]
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -304,7 +304,7 @@ def test_the_first_page_names_every_command_in_a_whole_sentence(here: Run) -> No
     assert ran.code == 0
     assert here().out == ran.out
     listed = ran.out.partition("Commands:")[2].splitlines()
-    assert [line.split()[0] for line in listed if line.strip()] == COMMANDS
+    assert [line.split()[0] for line in listed if line.strip()] == list(COMMANDS)
     assert all(line.endswith(".") and not line.endswith("...") for line in listed if line.strip())
 
 

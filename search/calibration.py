@@ -1,0 +1,202 @@
+"""How far above chance a score is: hits of different modalities compare by it, and it can say "nothing here matches".
+
+A cosine says little by itself: pairs of modalities have levels of their own (the modality gap, Liang et al. 2022), some
+queries score high with everything (hubness, Radovanovic et al. 2010). So a score is first measured in the query's own
+spread over the modality, z = (cosine - mean) / deviation, over a sample of its rows. Then it is held against the best
+z that unrelated queries reach in this very library. The best of many follows a Gumbel distribution (Coles 2001, section
+3.1): the chance that an unrelated query's best hit is this good is 1 - exp(-exp(-(z - a) / b)), and
+
+    match = exp(-exp(-(z - a) / b))
+
+is one minus that chance: of unrelated queries, a share of 1 - m has a best hit with a match above m. a and b are fitted
+for each pair of modalities to the tops of background queries: the bank of texts for text, the index's own segments
+for others. Only their lower seven tenths are used, since some of them do have an answer in the library.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from anyseek.contracts import Filter, Modality
+from anyseek.stores.derived import read_file, write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anyseek.contracts import Floats, Rows
+    from anyseek.stores.records import SpaceRecord
+    from anyseek.stores.snapshot import Snapshot
+
+    Doubles = npt.NDArray[np.float64]
+
+FOLDER = "calibration"
+SAMPLE = 512
+"""Rows a modality that a query's mean and deviation are taken over: their errors are 4 and 3 % of the deviation."""
+
+BACKGROUND = 300
+LEAST_BACKGROUND, LEAST_ROWS = 30, 8
+"""Of fewer queries, or in fewer rows, nothing is measured: then a hit has no match."""
+
+_MOST_ROWS = 20_000  # that background queries are held against; the top of more is reckoned (see _Pair.at)
+_PRIOR = 30.0  # a pair's own mean and deviation count like so many rows of the query's
+_USED = (0.1, 0.7)  # quantiles of the tops that the fit uses
+_GROWN = 0.2  # a modality that has grown or shrunk by this share is measured again
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """place, scale: a and b for `rows` rows. mean, deviation: of cosines of unrelated items."""
+
+    place: float
+    scale: float
+    rows: int
+    mean: float
+    deviation: float
+
+    def at(self, n_rows: int) -> float:
+        """a for another number of rows: the best of N is b ln(N / rows) further up (Coles 2001, section 3.1.3)."""
+        return self.place + self.scale * float(np.log(max(1, n_rows) / self.rows))
+
+
+class Calibration:
+    """Of one space: samples (n, dim) by modality, pairs by (query's, target's) modality."""
+
+    def __init__(
+        self, samples: dict[Modality, Floats], pairs: dict[tuple[Modality, Modality], Pair], bank: Floats
+    ) -> None:
+        """bank: (n, dim) vectors of the bank of texts, kept so that no model need make them again."""
+        self.samples, self.pairs, self.bank = samples, pairs, bank
+
+    def strength(
+        self, query: Floats, asked: Modality, target: Modality, scores: Floats, n_rows: int
+    ) -> Doubles | None:
+        """(z - a) / b of each score among n_rows rows, which any two hits can be ranked by; None where the library is
+        too small to tell."""
+        pair, sample = self.pairs.get((asked, target)), self.samples.get(target)
+        if pair is None or sample is None:
+            return None
+        found: Doubles = (
+            _standardised(query[None], sample, pair, scores[None])[0] - pair.at(n_rows)
+        ) / pair.scale
+        return found
+
+
+def match(strength: Doubles) -> Doubles:
+    """0 to 1: one minus the chance that an unrelated query's best hit is this good."""
+    found: Doubles = np.exp(-np.exp(-np.clip(strength, -6.0, 50.0)))
+    return found
+
+
+def _standardised(queries: Floats, sample: Floats, pair: Pair, scores: Floats) -> Doubles:
+    """z of scores (n, k), each in its query's own spread over the sample, drawn toward the pair's where it is small."""
+    seen = queries.astype(np.float64) @ sample.T.astype(np.float64)
+    n = len(sample)
+    mean = (seen.sum(1) + _PRIOR * pair.mean) / (n + _PRIOR)
+    spread = ((seen - mean[:, None]) ** 2).sum(1)
+    deviation = np.sqrt((spread + _PRIOR * pair.deviation**2) / (n + _PRIOR))
+    found: Doubles = (scores - mean[:, None]) / np.maximum(deviation, 1e-6)[:, None]
+    return found
+
+
+# ---------------------------------------------------------------- on the disk
+
+
+def read(index: Path, space: SpaceRecord) -> Calibration | None:
+    """What was measured, None where nothing was or the file is damaged."""
+    data = read_file(index / FOLDER / f"{space.space_id}.npz")
+    if data is None:
+        return None
+    try:
+        with np.load(io.BytesIO(data)) as saved:
+            told = json.loads(str(saved["about"]))
+            if told["fingerprint"] != space.card.fingerprint:
+                return None
+            samples = {Modality(name): saved[f"sample_{name}"].astype(np.float32) for name in told["samples"]}
+            pairs = {(Modality(a), Modality(t)): Pair(**facts) for a, t, facts in told["pairs"]}
+            bank = saved["bank"].astype(np.float32)
+    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile):
+        return None
+    return Calibration(samples, pairs, bank)
+
+
+def refresh(snapshot: Snapshot, space: SpaceRecord, texts: Callable[[], Floats]) -> None:
+    """Measure again where the index has changed enough; cheap otherwise. texts: vectors of the bank of texts.
+
+    Raises DiskFull, ReadOnlyIndex.
+    """
+    counts = {kind: n for kind, n in snapshot.counts_in(space.space_id).items() if n >= LEAST_ROWS}
+    old = read(snapshot.folder, space)
+    if not counts or (old is not None and _is_like(old, counts)):
+        return
+    rng = np.random.default_rng(0)
+    samples: dict[Modality, Floats] = {}
+    rows: dict[Modality, Rows] = {}
+    for modality in counts:
+        allowed = snapshot.allowed_rows(space.space_id, Filter(frozenset({modality})))
+        assert allowed is not None, "a filter by modality gives rows"
+        rows[modality] = _some(rng, allowed, _MOST_ROWS)
+        samples[modality] = snapshot.vectors_at(space.space_id, _some(rng, allowed, SAMPLE))
+    pairs = {}
+    known = old.bank if old is not None else texts()
+    for target, chosen in rows.items():
+        vectors = snapshot.vectors_at(space.space_id, chosen)
+        for asked in {Modality.TEXT, *samples} if len(known) else samples:
+            queries = (
+                known[:BACKGROUND] if asked is Modality.TEXT and len(known) else samples[asked][:BACKGROUND]
+            )
+            if len(queries) >= LEAST_BACKGROUND:
+                pairs[asked, target] = _measured(queries, vectors, samples[target], counts[target])
+    _write(snapshot.folder, space, Calibration(samples, pairs, known))
+
+
+def _is_like(old: Calibration, counts: dict[Modality, int]) -> bool:
+    before = {target: pair.rows for (_, target), pair in old.pairs.items()}
+    return before.keys() == counts.keys() and all(
+        abs(counts[kind] - n) <= _GROWN * n for kind, n in before.items()
+    )
+
+
+def _some(rng: np.random.Generator, rows: Rows, most: int) -> Rows:
+    return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
+
+
+def _measured(queries: Floats, vectors: Floats, sample: Floats, n_rows: int) -> Pair:
+    scores = queries @ vectors.T
+    scores[scores > 0.9999] = np.nan  # itself, or a copy of itself, is not unrelated
+    level = Pair(0.0, 1.0, len(vectors), float(np.nanmean(scores)), max(1e-4, float(np.nanstd(scores))))
+    with np.errstate(invalid="ignore"):
+        tops = np.nanmax(np.where(np.isnan(scores), -1.0, scores), axis=1, keepdims=True)
+    place, scale = gumbel(_standardised(queries, sample, level, tops)[:, 0])
+    drawn = Pair(place, scale, len(vectors), level.mean, level.deviation)
+    return Pair(drawn.at(n_rows), scale, n_rows, level.mean, level.deviation)
+
+
+def gumbel(tops: Doubles) -> tuple[float, float]:
+    """(a, b) of the Gumbel distribution whose lower quantiles are those of `tops`, by least squares."""
+    ordered = np.sort(tops)
+    share = (np.arange(len(ordered)) + 0.5) / len(ordered)
+    used = (share >= _USED[0]) & (share <= _USED[1])
+    x = -np.log(-np.log(share[used]))
+    scale, place = np.polyfit(x, ordered[used], 1)
+    return float(place), max(float(scale), 0.05)
+
+
+def _write(index: Path, space: SpaceRecord, found: Calibration) -> None:
+    told = {
+        "fingerprint": space.card.fingerprint,
+        "samples": [str(name) for name in found.samples],
+        "pairs": [[str(a), str(t), asdict(pair)] for (a, t), pair in found.pairs.items()],
+    }
+    arrays = {f"sample_{name}": rows.astype(np.float16) for name, rows in found.samples.items()}
+    arrays["bank"] = found.bank.astype(np.float16)
+    out = io.BytesIO()
+    np.savez(out, about=np.array(json.dumps(told)), **arrays)  # type: ignore[arg-type]
+    write_file(index / FOLDER / f"{space.space_id}.npz", out.getvalue())

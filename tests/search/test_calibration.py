@@ -1,0 +1,191 @@
+"""Match: the same chance means the same number in every modality, and unrelated queries are known as such."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from indexes import card, put
+
+from anyseek.contracts import Hit, Modality
+from anyseek.errors import UsageError
+from anyseek.search import calibration
+from anyseek.search.ask import answer, kept, scope
+from anyseek.search.background import embedded, texts
+from anyseek.stores.catalog import Catalog, Snapshot
+
+DIM = 128
+WORLD = np.random.default_rng(8)
+CENTRES = {kind: WORLD.normal(size=DIM) for kind in (Modality.TEXT, Modality.IMAGE, Modality.AUDIO)}
+SPREAD = {Modality.TEXT: 1.0, Modality.IMAGE: 0.5, Modality.AUDIO: 2.0}
+
+
+def rows(kind: Modality, meaning: np.ndarray, seed: int) -> np.ndarray:
+    """Unit rows around the modality's own centre, in its own spread; `meaning` is shared by all modalities."""
+    noise = np.random.default_rng(seed).normal(size=meaning.shape)
+    vectors = 1.5 * CENTRES[kind] + SPREAD[kind] * (meaning + 0.3 * noise)
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def meanings(n: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(n, DIM))
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+    """800 pictures and 300 sounds, a file each."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    with Catalog.create(folder / "index", [folder]) as made:
+        with made.begin() as writer:
+            space = writer.ensure_space(dataclasses.replace(card(dim=DIM), modalities=tuple(CENTRES)))
+            for kind, n in ((Modality.IMAGE, 800), (Modality.AUDIO, 300)):
+                for i, row in enumerate(rows(kind, meanings(n, 100 + n), n)):
+                    put(writer, space, f"{kind}{i:03}", row[None], kind)
+        measure(made)
+        yield made
+
+
+def measure(catalog: Catalog) -> None:
+    with catalog.read() as snapshot:
+        calibration.refresh(snapshot, snapshot.spaces()[0], lambda: rows(Modality.TEXT, meanings(300, 5), 6))
+
+
+def ask(snapshot: Snapshot, query: np.ndarray, **how: object) -> tuple[Hit, ...]:
+    options = {"to": "image,audio", "k": 5, "in_": None, "segments": False, **how}
+    return answer(snapshot, snapshot.spaces()[0], query, "", scope(**options)).hits  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- the formula
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(-5, 5), st.floats(0.2, 3), st.integers(0, 99))
+def test_the_fit_finds_the_distribution_that_the_tops_came_from(
+    place: float, scale: float, seed: int
+) -> None:
+    tops = np.random.default_rng(seed).gumbel(place, scale, 2000)
+    found = calibration.gumbel(tops)
+    assert found[0] == pytest.approx(place, abs=0.15 * scale)
+    assert found[1] == pytest.approx(scale, rel=0.15)
+
+
+def test_the_fit_is_not_moved_by_queries_that_have_an_answer() -> None:
+    tops = np.random.default_rng(1).gumbel(3, 0.4, 1000)
+    with_answers = np.concatenate([tops[:800], np.full(200, 12.0)])
+    assert calibration.gumbel(with_answers)[0] == pytest.approx(calibration.gumbel(tops)[0], abs=0.3)
+
+
+def test_match_is_one_minus_the_chance_of_the_gumbel_distribution() -> None:
+    strengths = np.array([-np.log(-np.log(0.5)), -np.log(-np.log(0.9)), 60.0, -60.0])
+    np.testing.assert_allclose(calibration.match(strengths), [0.5, 0.9, 1, 0], atol=1e-12)
+
+
+# ---------------------------------------------------------------- the promise of a false-positive rate
+
+
+@pytest.mark.parametrize("target", [Modality.IMAGE, Modality.AUDIO])
+@pytest.mark.parametrize("least", [0.5, 0.9])
+def test_unrelated_queries_pass_as_often_as_was_said(
+    catalog: Catalog, target: Modality, least: float
+) -> None:
+    with catalog.read() as snapshot:
+        fresh = rows(Modality.TEXT, meanings(300, 77), 78)
+        passed = [bool(ask(snapshot, query, to=str(target), k=1, min_match=least)) for query in fresh]
+    assert np.mean(passed) == pytest.approx(1 - least, abs=0.08)
+
+
+@pytest.mark.parametrize("target", [Modality.IMAGE, Modality.AUDIO])
+def test_queries_with_an_answer_pass(catalog: Catalog, target: Modality) -> None:
+    n = {Modality.IMAGE: 800, Modality.AUDIO: 300}[target]
+    asked = rows(Modality.TEXT, meanings(n, 100 + n)[:60], 9)
+    with catalog.read() as snapshot:
+        firsts = [ask(snapshot, query, to=str(target), k=1)[0] for query in asked]
+    right = [hit for i, hit in enumerate(firsts) if hit.path.endswith(f"{target}{i:03}")]
+    assert len(right) > 50
+    assert np.mean([hit.match > 0.9 for hit in right if hit.match is not None]) > 0.9
+
+
+# ---------------------------------------------------------------- one list
+
+
+def test_a_merged_list_is_in_order_of_match_and_holds_both_modalities(catalog: Catalog) -> None:
+    with catalog.read() as snapshot:
+        for i in range(20):
+            query = rows(Modality.TEXT, meanings(300, 400)[i : i + 1], 3)[0]  # has a sound, and no picture
+            merged = ask(snapshot, query, merge=True)
+            assert [hit.rank for hit in merged] == [1, 2, 3, 4, 5]
+            matches = [hit.match for hit in merged if hit.match is not None]
+            assert matches == sorted(matches, reverse=True)
+            assert merged[0].path.endswith(f"audio{i:03}")
+
+
+def test_hits_without_a_match_come_last_in_a_merged_list() -> None:
+    from anyseek.contracts import Span
+
+    hits = tuple(
+        Hit(1, score, Modality.IMAGE, str(i), Span(), i, i, "m", "", match)
+        for i, (score, match) in enumerate([(0.9, None), (0.1, 0.2), (0.5, 0.7), (0.6, 0.7)])
+    )
+    merged = kept(hits, scope(None, 3, None, segments=False, merge=True))
+    assert [(hit.rank, hit.path) for hit in merged] == [(1, "3"), (2, "2"), (3, "1")]
+    assert [hit.path for hit in kept(hits, scope(None, 9, None, segments=False, min_match=0.5))] == [
+        "0",
+        "2",
+        "3",
+    ]
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.5, float("nan")])
+def test_a_match_that_does_not_exist_is_refused(least: float) -> None:
+    with pytest.raises(UsageError):
+        scope(None, 3, None, segments=False, min_match=least)
+
+
+# ---------------------------------------------------------------- kept up to date
+
+
+def test_without_its_file_hits_have_no_match_and_the_next_run_measures_again(tmp_path: Path) -> None:
+    query = rows(Modality.TEXT, meanings(1, 1), 1)[0]
+    with Catalog.create(tmp_path / "index", [tmp_path]) as catalog:
+        with catalog.begin() as writer:
+            space = writer.ensure_space(dataclasses.replace(card(dim=DIM), modalities=tuple(CENTRES)))
+            put(writer, space, "few", rows(Modality.IMAGE, meanings(7, 1), 1), Modality.IMAGE)
+        measure(catalog)
+        path = catalog.folder / "calibration/1.npz"
+        assert not path.exists()  # too few to tell
+        with catalog.begin() as writer:
+            put(writer, space, "more", rows(Modality.IMAGE, meanings(100, 2), 1), Modality.IMAGE)
+        for damage in (None, b"", b"PK\x03\x04 no archive"):
+            if damage is not None:
+                path.write_bytes(damage)
+            with catalog.read() as snapshot:
+                assert [hit.match for hit in ask(snapshot, query, k=1)] == [None]
+            measure(catalog)
+            with catalog.read() as snapshot:
+                assert ask(snapshot, query, k=1)[0].match is not None
+
+
+def test_it_is_measured_again_when_the_library_has_grown(tmp_path: Path) -> None:
+    with Catalog.create(tmp_path / "index", [tmp_path]) as catalog:
+        stamps = []
+        for i, n in enumerate((100, 10, 40)):
+            with catalog.begin() as writer:
+                space = writer.ensure_space(card(dim=DIM))
+                put(writer, space, f"f{i}", rows(Modality.IMAGE, meanings(n, i), i), Modality.IMAGE)
+            measure(catalog)
+            stamps.append((catalog.folder / "calibration/1.npz").stat().st_mtime_ns)
+    assert stamps[0] == stamps[1] < stamps[2]
+
+
+def test_the_bank_is_varied_and_any_model_with_text_can_embed_it() -> None:
+    from fakes import WordEmbedder
+
+    assert len(set(texts())) == len(texts()) >= 250
+    vectors = embedded(WordEmbedder())
+    assert vectors.shape == (len(texts()), WordEmbedder().card.dim)
+    assert embedded(WordEmbedder(modalities=(Modality.IMAGE,))).shape[0] == 0

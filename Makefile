@@ -7,7 +7,7 @@ DEMO_STAMP := $(VENV)/installed-for-demo
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check lint format types clean
+.PHONY: help install demo serve-demo test test-all check lint format types clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,10 @@ install: $(STAMP) ## make the virtual environment .venv with everything that the
 
 demo: $(DEMO_STAMP) ## index sample pictures, sounds, texts and depth maps, and ask in every direction
 	$(BIN)/python sample_data/demo.py
+
+serve-demo: demo ## the demo, then its page in the browser at http://127.0.0.1:8750/
+	$(PIP) --no-build-isolation -e ".[demo,serve]"
+	$(BIN)/anyseek serve --index demo/samples/.anyseek
 
 test: $(STAMP) check ## all quick checks and tests (under 10 minutes)
 	$(BIN)/python -m pytest -m "not slow and not gpu and not train"

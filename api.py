@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from anyseek.contracts import Embedder, Modality, ModelCard, Report
+from anyseek.contracts import Embedder, Modality, ModelCard, Report, Segment
 from anyseek.errors import UsageError
 from anyseek.search.results import Results
 from anyseek.stores.catalog import Catalog
@@ -19,7 +19,7 @@ from anyseek.stores.records import other_model
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
     from anyseek.indexer import Progress
-    from anyseek.search.ask import AnyPath, Scope, Wanted
+    from anyseek.search.ask import AnyPath, Example, Scope, Wanted
     from anyseek.search.overview import Status
     from anyseek.search.query import Term
     from anyseek.search.reading import QueryReader
@@ -143,16 +143,16 @@ class Index:
         terms = from_values(words, _files(text, image, audio, depth, video, thermal, imu), not_)
         return self.ask(terms, scope(to, k, in_, segments, where, merge, min_match))
 
-    def ask(self, terms: Sequence[Term], wanted: Scope) -> Results:
-        """`search` for terms that were understood already, as the command line does."""
-        from anyseek.search.ask import answer, known_targets
+    def ask(self, terms: Sequence[Term], wanted: Scope, examples: Sequence[Example] = ()) -> Results:
+        """`search` for terms that were understood already. examples: (segment's number, weight), parts too."""
+        from anyseek.search.ask import answer, example_parts, known_targets
         from anyseek.search.embed import main_modality, query_vector
         from anyseek.search.query import described
 
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
             known_targets(wanted.targets, space.card)  # before a file is read or the model loaded
-            parts = self._query_reader(snapshot).read(terms)
+            parts = (*self._query_reader(snapshot).read(terms), *example_parts(snapshot, space, examples))
             vector = query_vector(parts, self._embedder())
             return answer(snapshot, space, vector, described(parts), wanted, None, main_modality(parts))
 
@@ -207,6 +207,18 @@ class Index:
         from anyseek.search.overview import overview
 
         return overview(self._catalog, look=look)
+
+    @property
+    def depth_unit(self) -> float | None:
+        """Metres that a raw unit of depth stands for, as the index was told; None for each format's own."""
+        with self._catalog.read() as snapshot:
+            unit: float | None = snapshot.settings().get("depth_unit")
+            return unit
+
+    def segment(self, segment_id: int) -> tuple[Segment, str] | None:
+        """A searchable segment by its number, with its file's absolute path; None when there is none."""
+        with self._catalog.read() as snapshot:
+            return snapshot.segment_by_id(segment_id)
 
     def tag(self, name: str, *paths: AnyPath, remove: bool = False) -> int:
         """Tag indexed files and folders of them; how many files changed. Raises UsageError, QueryFileError."""

@@ -19,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from anyseek.commands import classify, models, reindex, search, store, tag
+from anyseek.commands import classify, models, reindex, search, serve, store, tag
 from anyseek.commands.options import Debug, IndexDir, Json, Many
 from anyseek.errors import EXIT_NEW_PROBLEMS, EXIT_OK, ModalityNotSupported
 
@@ -172,3 +172,4 @@ classify.register(app)
 models.register(app)
 reindex.register(app)
 store.register(app)
+serve.register(app)

@@ -46,6 +46,8 @@ COMMANDS = (
     "store set",
     "store refresh",
     "compact",
+    "serve",
+    "mcp",
 )
 PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOT_ERRORS = (

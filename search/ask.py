@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from anyseek.contracts import Hit, Modality, ModelCard
+import numpy as np
+
+from anyseek.contracts import Hit, Modality, ModelCard, QueryPart
 from anyseek.errors import ModalityNotSupported, QueryFileError, UsageError
 from anyseek.media.source import printable
-from anyseek.search.embed import mean_direction
+from anyseek.search.embed import Stored, mean_direction
 from anyseek.search.engine import Engine, Request
 from anyseek.search.query import count, modalities
 from anyseek.search.results import Results
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from anyseek.stores.catalog import Snapshot, SpaceRecord
 
 AnyPath: TypeAlias = "str | os.PathLike[str]"
+Example: TypeAlias = tuple[int, float]
 Wanted: TypeAlias = "str | Modality | Iterable[str | Modality] | None"
 
 
@@ -92,6 +95,21 @@ def answer(
         indexed = snapshot.counts_in(space.space_id)
         available = tuple(modality for modality in Modality if indexed.get(modality))
     return Results(hits, label, targets, found.missing, available, wanted.merge)
+
+
+def example_parts(snapshot: Snapshot, space: SpaceRecord, examples: Iterable[Example]) -> Iterator[QueryPart]:
+    """Stored segments as parts of a query. Raises UsageError for a number that is not in the index."""
+    for segment_id, weight in examples:
+        found = snapshot.segment_by_id(segment_id)
+        row = snapshot.row_of_segment(space.space_id, segment_id)
+        if found is None or row is None:
+            raise UsageError(
+                f"There is no segment {segment_id} in the index.", "Search again: it may have changed."
+            )
+        segment, path = found
+        vector = snapshot.vectors_at(space.space_id, np.array([row]))
+        label = f"{segment.modality} {printable(os.path.basename(path))}"
+        yield QueryPart(segment.modality, Stored(vector), weight, label)
 
 
 def kept(hits: tuple[Hit, ...], wanted: Scope) -> tuple[Hit, ...]:

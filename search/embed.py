@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,13 @@ def query_vector(parts: Sequence[QueryPart], embedder: Embedder) -> Floats:
     return combined(vectors, [part.weight for part in parts])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """What a part's data is when its vector is known already: (1, dim) float32."""
+
+    vector: Floats
+
+
 def main_modality(parts: Sequence[QueryPart]) -> Modality:
     """What a query is of: the modality with the largest sum of weights, the first of equals."""
     weights: dict[Modality, float] = {}
@@ -41,6 +49,8 @@ def main_modality(parts: Sequence[QueryPart]) -> Modality:
 
 def embedded(part: QueryPart, embedder: Embedder) -> Floats:
     """A unit row for each segment of a part, (n, dim) float32."""
+    if isinstance(part.data, Stored):
+        return part.data.vector
     return embedder.embed(part.modality, part.data, role="query")
 
 

@@ -213,6 +213,25 @@ class Snapshot(FileReader):
                 f"A search in {self.folder} found row {error}, which no file owns.", "Run `anyseek doctor`."
             ) from error
 
+    def segment_by_id(self, segment_id: int) -> tuple[Segment, str] | None:
+        """A visible segment and its file's absolute path."""
+        for root, path, *fields in self.database.rows(
+            f"SELECT f.root, f.path, {SEGMENT_COLUMNS} FROM segments s JOIN files f ON f.file_id = s.file_id"
+            " WHERE s.segment_id = ? AND EXISTS"
+            " (SELECT 1 FROM embeddings e WHERE e.segment_id = s.segment_id AND e.visible = 1)",
+            [segment_id],
+        ):
+            return codec.segment(fields), self._absolute(root, path)
+        return None
+
+    def row_of_segment(self, space_id: int, segment_id: int) -> int | None:
+        """Where its vector lies, None when a search may not return it."""
+        row = self.database.first(
+            "SELECT row FROM embeddings WHERE space_id = ? AND segment_id = ? AND visible = 1",
+            [space_id, segment_id],
+        )
+        return None if row is None else int(row[0])
+
     def vectors(self, space_id: int) -> Halves:
         """All rows of a space, deleted ones too: (rows, dim) float16, mapped, read-only."""
         if space_id not in self._vectors:

@@ -1,0 +1,85 @@
+"""Embeddings in the shape of OpenAI's interface, so that other programs can use the index's model."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from anyseek.errors import ModelNotFound, QueryFileError
+from anyseek.serve.asking import Upload
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from anyseek.serve.served import Served
+
+
+class Media(BaseModel):
+    """One of them: a file's content in base64."""
+
+    image: str | None = None
+    audio: str | None = None
+
+
+class Wanted(BaseModel):
+    """input: texts, or media, up to 256 of them."""
+
+    input: str | Media | list[str | Media] = Field(..., description="A text, a medium, or a list of them")
+    model: str | None = None
+    encoding_format: Literal["float", "base64"] = "float"
+
+
+def made(served: Served, wanted: Wanted) -> dict[str, Any]:
+    """OpenAI's answer. Raises ModelNotFound, QueryFileError, ModalityNotSupported."""
+    card = served.embedder.card
+    if wanted.model not in (None, card.name):
+        raise ModelNotFound(
+            f"This index has the model {card.name}, not {wanted.model}.", f"Ask for {card.name}."
+        )
+    inputs = wanted.input if isinstance(wanted.input, list) else [wanted.input]
+    if not 0 < len(inputs) <= 256:
+        raise QueryFileError(f"{len(inputs)} inputs cannot be embedded at once.", "Send 1 to 256.")
+    data = [
+        {
+            "object": "embedding",
+            "index": i,
+            "embedding": _written(_vector(served, one), wanted.encoding_format),
+        }
+        for i, one in enumerate(inputs)
+    ]
+    n_words = sum(len(one.split()) for one in inputs if isinstance(one, str))
+    usage = {"prompt_tokens": n_words, "total_tokens": n_words}
+    return {"object": "list", "model": card.name, "data": data, "usage": usage}
+
+
+def _vector(served: Served, one: str | Media) -> npt.NDArray[np.float32]:
+    with served.index() as index:
+        if isinstance(one, str):
+            return index.embed(one)
+        given = {name: value for name, value in one.model_dump().items() if value}
+        if len(given) != 1:
+            raise QueryFileError(
+                "An input is a text, an image or a sound.", 'For example: {"image": "<base64>"}'
+            )
+        ((name, text),) = given.items()
+        try:
+            content = base64.b64decode(text.rpartition("base64,")[2], validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise QueryFileError(
+                f"The {name} is not in base64.", "Encode the file's bytes in base64."
+            ) from error
+        with Upload() as upload:
+            upload.add(content)
+            path: Path = upload.finished()
+            return index.embed(**{name: path})
+
+
+def _written(vector: npt.NDArray[np.float32], form: str) -> list[float] | str:
+    if form == "base64":
+        return base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
+    return [float(number) for number in vector]

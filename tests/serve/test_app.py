@@ -1,0 +1,263 @@
+"""The HTTP interface: answers, and problem documents for everything else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sample_files
+from fakes import WordEmbedder
+from PIL import Image
+from starlette.testclient import TestClient
+
+import anyseek
+from anyseek.errors import UsageError
+from anyseek.serve import asking
+from anyseek.serve.app import make_app
+from anyseek.serve.guard import Guard
+
+
+def names(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [Path(hit["path"]).name for hit in answer.json()["hits"]]
+
+
+def is_problem(answer: Any, status: int, said: str = "") -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["status"] == status
+    assert said in told["title"]
+    assert "Traceback" not in answer.text
+
+
+# ---------------------------------------------------------------- searching
+
+
+def test_words_find_every_modality_by_post_and_by_address(client: TestClient) -> None:
+    posted = client.post("/search", json={"words": "green", "to": "image,audio", "k": 1})
+    assert names(posted) == ["green.png", "green.wav"]
+    assert (
+        client.get("/search", params={"words": "green", "to": "image,audio", "k": 1}).json() == posted.json()
+    )
+
+
+def test_a_file_is_a_question(client: TestClient, media: Path) -> None:
+    for file in ("pictures/blue.png", "sounds/blue.wav", "rooms/blue.npy", "notes/blue.txt"):
+        answer = client.post(
+            "/search/file", params={"to": "image", "k": 1}, content=(media / file).read_bytes()
+        )
+        assert names(answer) == ["blue.png"]
+        assert "/tmp" not in answer.json()["query"]
+
+
+def test_hits_that_are_liked_and_not(client: TestClient) -> None:
+    hits = {
+        Path(h["path"]).name: h["segment_id"] for h in client.get("/search?words=red&to=image").json()["hits"]
+    }
+    liked = client.post("/search", json={"like": [hits["green.png"]], "to": "audio", "k": 1})
+    assert names(liked) == ["green.wav"]
+    both = {"words": "red green", "unlike": [hits["red.png"]], "to": "image", "k": 1}
+    assert names(client.post("/search", json=both)) == ["green.png"]
+    assert names(client.get(f"/segments/{hits['blue.png']}/similar?to=audio&k=1")) == ["blue.wav"]
+
+
+def test_filters_and_the_least_match_are_honoured(client: TestClient) -> None:
+    assert names(client.get("/search", params={"words": "green", "where": "name = red.png"})) == ["red.png"]
+    is_problem(
+        client.get("/search", params={"words": "green", "where": "colour = 1"}), 400, "no field 'colour'"
+    )
+
+
+# ---------------------------------------------------------------- looking at hits
+
+
+def test_a_hit_can_be_seen_and_heard(client: TestClient) -> None:
+    kinds = {}
+    for hit in client.get("/search?words=green&k=1").json()["hits"]:
+        preview = client.get(hit["preview"])
+        kinds[hit["modality"]] = preview.headers.get("content-type", "")
+        if hit["modality"] == "image":
+            assert Image.open(io.BytesIO(preview.content)).size == (24, 16)
+        assert client.get(hit["content"]).content == Path(hit["path"]).read_bytes()
+    assert kinds == {"image": "image/jpeg", "depth": "image/jpeg", "audio": "audio/wav", "text": ""}
+
+
+def test_the_window_that_was_found_is_the_one_that_plays(client: TestClient) -> None:
+    hits = client.get(
+        "/search", params={"words": "red", "where": "name = tour.wav", "segments": True}
+    ).json()["hits"]
+    first = next(hit for hit in hits if hit["span"]["start"] == 0)
+    samples = np.frombuffer(client.get(first["preview"]).content[44:], np.int16).astype(float)
+    loudest = np.abs(np.fft.rfft(samples)).argmax() * 16_000 / len(samples)
+    assert loudest == pytest.approx(sample_files.TONES_HZ["red"], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "number", ["999999", "0", "-1", "99999999999999999999999", "x", "..%2f..%2fetc%2fpasswd"]
+)
+def test_what_is_not_in_the_index_is_never_served(client: TestClient, number: str) -> None:
+    for what in ("preview", "content", "similar"):
+        assert client.get(f"/segments/{number}/{what}").status_code in (404, 422)
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "/../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/page.html"]
+)
+def test_no_path_leads_to_a_file(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_a_file_swapped_for_a_link_is_not_followed(client: TestClient, media: Path, tmp_path: Path) -> None:
+    (hit,) = client.get("/search?words=green&to=image&k=1").json()["hits"]
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    os.unlink(hit["path"])
+    os.symlink(secret, hit["path"])
+    assert client.get(hit["content"]).status_code == 404
+
+
+def test_a_page_in_the_library_cannot_run_as_ours(client: TestClient, media: Path) -> None:
+    (media / "notes/evil.html").write_text("<html><body><script>alert(1)</script>green green</body></html>")
+    with anyseek.open(media, model=WordEmbedder()) as index:
+        index.add(workers=1)
+    (hit,) = client.get("/search", params={"words": "green", "where": "type = html"}).json()["hits"]
+    answer = client.get(hit["content"])
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+# ---------------------------------------------------------------- what is wrong
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"words": "   "}, 400),
+        ({"words": "a", "k": 0}, 422),
+        ({"words": "a", "k": 10**9}, 422),
+        ({"words": "a", "to": "smell"}, 400),
+        ({"words": "a", "to": "video"}, 422),
+        ({"words": "a", "min_match": 7}, 422),
+        ({"words": 3}, 422),
+        ({"words": "a" * 3000}, 422),
+        ({"like": [10**9]}, 400),
+        ({"like": ["x"]}, 422),
+        ([], 422),
+    ],
+)
+def test_a_search_that_makes_no_sense(client: TestClient, body: Any, status: int) -> None:
+    is_problem(client.post("/search", json=body), status)
+
+
+def test_bodies_that_are_none(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_problem(client.post("/search", content=b"{", headers={"content-type": "application/json"}), 422)
+    is_problem(client.post("/search/file", content=b""), 422, "empty")
+    is_problem(client.post("/search/file", content=b"\x89PNG\r\n\x1a\n broken"), 422)
+    is_problem(client.post("/search/file", content=b"PK\x03\x04" + bytes(99)), 422)
+    monkeypatch.setattr(asking, "MOST_UPLOAD", 100)
+    is_problem(client.post("/search/file", content=bytes(101)), 422, "MB")
+    is_problem(client.get("/nowhere"), 404)
+    is_problem(client.delete("/search"), 405)
+
+
+# ---------------------------------------------------------------- who may ask
+
+
+def test_another_name_for_this_machine_is_refused(client: TestClient) -> None:
+    is_problem(client.get("/status", headers={"host": "evil.example"}), 421)
+    is_problem(client.post("/search", json={"words": "a"}, headers={"origin": "http://evil.example"}), 403)
+    assert (
+        client.post("/search", json={"words": "a"}, headers={"origin": "http://localhost"}).status_code == 200
+    )
+    assert client.get("/status", headers={"host": "[::1]:8750"}).status_code == 200
+
+
+def test_another_address_needs_a_token() -> None:
+    with pytest.raises(UsageError, match="token"):
+        Guard.of("0.0.0.0", "")
+    assert Guard.of("127.0.0.1", "").hosts
+
+
+def test_with_a_token_nothing_is_told_without_it(media: Path) -> None:
+    app = make_app(media / ".anyseek", guard=Guard.of("0.0.0.0", "sesame"))
+    with TestClient(app, base_url="http://my-server") as client:
+        for path in ("/", "/status", "/search?words=a", "/segments/1/content", "/openapi.json", "/metrics"):
+            is_problem(client.get(path), 401)
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/status", headers={"authorization": "Bearer sesame"}).status_code == 200
+        is_problem(client.get("/status", headers={"authorization": "Bearer sesam"}), 401)
+        assert client.get("/?token=sesame").status_code == 200
+        assert client.get("/status").status_code == 200  # the cookie
+
+
+def test_writing_has_to_be_allowed(media: Path) -> None:
+    with TestClient(make_app(media / ".anyseek", guard=Guard()), base_url="http://localhost") as client:
+        is_problem(client.post("/index"), 404)
+
+
+# ---------------------------------------------------------------- indexing, status, embeddings
+
+
+def test_an_indexing_run_tells_its_progress_and_its_result_is_searchable(
+    client: TestClient, media: Path
+) -> None:
+    assert client.get("/index").json() == {"state": "none"}
+    is_problem(client.get("/index/events"), 400)
+    sample_files.picture(media / "new.png", "green")
+    assert client.post("/index").status_code == 202
+    events = [
+        json.loads(line[6:])
+        for line in client.get("/index/events").text.split("\n")
+        if line.startswith("data: ")
+    ]
+    assert events[-1]["state"] == "done"
+    assert events[-1]["report"]["new"] == 1
+    assert "new.png" in names(client.get("/search?words=green&to=image"))
+    assert client.get("/status").json()["segments"]["image"] == 4
+
+
+def test_an_index_that_took_the_place_of_another_is_noticed(client: TestClient, media: Path) -> None:
+    shutil.rmtree(media / ".anyseek")
+    is_problem(client.get("/search?words=green"), 404)
+    sample_files.picture(media / "another.png", "green")
+    with anyseek.create(media, model=WordEmbedder()) as index:
+        index.add(workers=1)
+    assert "another.png" in names(client.get("/search?words=green&to=image"))
+
+
+def test_embeddings_have_the_shape_that_other_programs_know(client: TestClient, media: Path) -> None:
+    picture = base64.b64encode((media / "pictures/green.png").read_bytes()).decode()
+    answer = client.post(
+        "/v1/embeddings", json={"input": ["green", {"image": picture}], "model": "words"}
+    ).json()
+    assert answer["object"] == "list"
+    assert [one["index"] for one in answer["data"]] == [0, 1]
+    text, image = (np.array(one["embedding"]) for one in answer["data"])
+    assert text @ image > 0.9
+    packed = client.post("/v1/embeddings", json={"input": "green", "encoding_format": "base64"}).json()
+    unpacked = np.frombuffer(base64.b64decode(packed["data"][0]["embedding"]), "<f4")
+    np.testing.assert_allclose(unpacked, text, atol=1e-6)
+    for body in ({"input": []}, {"input": [{"image": "%%"}]}, {"input": [{}]}, {"input": 3}):
+        is_problem(client.post("/v1/embeddings", json=body), 422)
+    is_problem(client.post("/v1/embeddings", json={"input": "a", "model": "gpt"}), 404)
+
+
+def test_what_is_served_is_counted_and_described(client: TestClient) -> None:
+    client.get("/search?words=green")
+    assert 'anyseek_requests_total{path="/search"} 1.0' in client.get("/metrics").text
+    assert {"/search", "/v1/embeddings", "/segments/{segment_id}/preview"} <= set(
+        client.get("/openapi.json").json()["paths"]
+    )
+    page = client.get("/").text
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page

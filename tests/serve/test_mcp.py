@@ -1,0 +1,81 @@
+"""The MCP server, by the SDK's own client over a real pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("mcp")
+
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+from anyseek.serve import mcp_server
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from fakes import WordEmbedder
+from anyseek.embedders import registry
+registry.load = lambda name: WordEmbedder()
+from anyseek.serve.mcp_server import run
+run(Path(sys.argv[1]))
+"""
+
+
+def talk(index: Path, *calls: tuple[str, dict[str, Any]]) -> tuple[list[str], list[Any]]:
+    """The tools there are, and what each call answered."""
+    support = Path(__file__).parents[1] / "support"
+    server = StdioServerParameters(
+        command=sys.executable,
+        args=["-c", PROGRAM, str(index)],
+        env={**os.environ, "PYTHONPATH": str(support)},
+    )
+
+    async def session() -> tuple[list[str], list[Any]]:
+        async with Client(stdio_client(server)) as client:
+            tools = [tool.name for tool in (await client.list_tools()).tools]
+            return tools, [await client.call_tool(name, arguments) for name, arguments in calls]
+
+    return asyncio.run(asyncio.wait_for(session(), 60))
+
+
+def test_an_agent_searches_and_opens_what_it_found(media: Path) -> None:
+    ask = {"words": "green", "to": "image,audio,text", "k": 9}
+    tools, (found, status) = talk(media / ".anyseek", ("search", ask), ("status", {}))
+    assert set(tools) == {"search", "similar", "status", "open_hit"}
+    assert json.loads(status.content[0].text)["segments"]["image"] == 3
+    hits = {
+        hit["modality"]: hit
+        for hit in reversed(json.loads(found.content[0].text)["hits"])
+        if "green" in hit["path"]
+    }
+    opened = [("open_hit", {"segment_id": hits[kind]["segment_id"]}) for kind in ("image", "audio", "text")]
+    similar = ("similar", {"segment_id": hits["image"]["segment_id"], "to": "audio", "k": 1})
+    _, (picture, sound, text, like) = talk(media / ".anyseek", *opened, similar)
+    assert (picture.content[0].type, picture.content[0].mime_type) == ("image", "image/jpeg")
+    assert (sound.content[0].type, sound.content[0].mime_type) == ("audio", "audio/wav")
+    assert text.content[0].text.strip() == "green green"
+    assert json.loads(like.content[0].text)["hits"][0]["path"].endswith("green.wav")
+
+
+def test_what_goes_wrong_is_one_sentence_and_the_session_lives(media: Path) -> None:
+    calls = [
+        ("search", {"words": " "}),
+        ("search", {"words": "a", "where": "colour = 1"}),
+        ("search", {"words": "a", "k": mcp_server.MOST_HITS + 1}),
+        ("open_hit", {"segment_id": 999999}),
+        ("search", {"words": "green", "k": 1}),
+    ]
+    _, answers = talk(media / ".anyseek", *calls)
+    for answer in answers[:-1]:
+        assert answer.is_error
+        assert "Traceback" not in answer.content[0].text
+    assert "There is no segment 999999" in answers[3].content[0].text
+    assert not answers[-1].is_error

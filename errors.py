@@ -15,6 +15,7 @@
       StoreRefused         31   the vector store answered no
       QueryFileError       40   a query file is missing, broken or empty
       RootUnavailable      41   an indexed folder is gone or empty (an unplugged drive?)
+      NoSuchSegment        42   a hit's number that the index does not have
       DiskFull             50   no space left while writing
       ReadOnlyIndex        51   the index cannot be written
       MissingExtra         60   an optional package is needed; the hint installs it
@@ -138,6 +139,13 @@ class QueryFileError(AnyseekError):
 
     code = "query-file"
     exit_code = 40
+
+
+class NoSuchSegment(AnyseekError):
+    """The index has no segment of that number, or has it no longer."""
+
+    exit_code = 42
+    code = "no-segment"
 
 
 class RootUnavailable(AnyseekError):

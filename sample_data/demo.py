@@ -146,6 +146,7 @@ def run(folder: Path, height: int) -> None:
     print(f"\nTry next, in {samples} (`anyseek` is in .venv/bin after `make demo`):")
     for line in TRY_NEXT:
         print(f"  {line}")
+    print("\nIn a browser: make serve-demo")
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ from anyseek.errors import AnyseekError, IndexNotFound, MediaError, UsageError
 from anyseek.serve import asking, embeddings, jobs
 from anyseek.serve.guard import Guard
 from anyseek.serve.metrics import Metrics
-from anyseek.serve.served import NoSuchSegment, Served
+from anyseek.serve.served import Served
 
 LOG = logging.getLogger("anyseek.serve")
 PAGE = Path(__file__).parent / "page.html"
@@ -42,6 +42,7 @@ _STATUS = {
     31: 502,
     40: 422,
     41: 409,
+    42: 404,
     50: 507,
     51: 403,
 }
@@ -115,7 +116,7 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(AnyseekError)
     async def known(request: Request, error: AnyseekError) -> JSONResponse:
         status = 400 if isinstance(error, UsageError) else _STATUS.get(error.exit_code, 500)
-        status = 422 if isinstance(error, MediaError) else 404 if isinstance(error, NoSuchSegment) else status
+        status = 422 if isinstance(error, MediaError) else status
         LOG.info("%s %s: %s", request.method, request.url.path, error.message)
         return problem(status, error.message, error.hint, error.code)
 

@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING
 
 from anyseek import opening
 from anyseek.contracts import Modality, Segment
-from anyseek.errors import UsageError
+from anyseek.errors import NoSuchSegment
 from anyseek.serve.batching import BatchingEmbedder
 from anyseek.serve.previews import Preview, Previews
 
 if TYPE_CHECKING:
     from anyseek.api import Index
-
-
-class NoSuchSegment(UsageError):
-    """A number that the index does not have, or has no longer."""
 
 
 class Served:

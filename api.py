@@ -127,6 +127,7 @@ class Index:
         segments: bool = False,
         merge: bool = False,
         min_match: float = 0.0,
+        by: str = "both",
     ) -> Results:
         """The best k of each modality for a query of one or several parts.
 
@@ -135,26 +136,31 @@ class Index:
         a list of these. to: "image,audio", None for all.
         in_: only what lies below that folder. where: a filter (stores/where.py). segments: let several segments of
         one file answer. merge: one list of k over all modalities, by match. min_match: leave out what is below.
+        by: vectors, words (of names, captions, texts; phrases in quotes hold), or both.
         Raises UsageError, QueryFileError, ModalityNotSupported, OtherModel.
         """
         from anyseek.search.ask import scope
         from anyseek.search.query import from_values
 
         terms = from_values(words, _files(text, image, audio, depth, video, thermal, imu), not_)
-        return self.ask(terms, scope(to, k, in_, segments, where, merge, min_match))
+        return self.ask(terms, scope(to, k, in_, segments, where, merge, min_match, by))
 
     def ask(self, terms: Sequence[Term], wanted: Scope, examples: Sequence[Example] = ()) -> Results:
         """`search` for terms that were understood already. examples: (segment's number, weight), parts too."""
         from anyseek.search.ask import answer, example_parts, known_targets
         from anyseek.search.embed import main_modality, query_vector
         from anyseek.search.query import described
+        from anyseek.search.words import said
 
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
             known_targets(wanted.targets, space.card)  # before a file is read or the model loaded
             parts = (*self._query_reader(snapshot).read(terms), *example_parts(snapshot, space, examples))
             vector = query_vector(parts, self._embedder())
-            return answer(snapshot, space, vector, described(parts), wanted, None, main_modality(parts))
+            words = said(term.value for term in terms if term.kind == "words" and term.weight > 0)
+            return answer(
+                snapshot, space, vector, described(parts), wanted, None, main_modality(parts), words
+            )
 
     def similar(
         self,

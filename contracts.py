@@ -274,9 +274,7 @@ class QueryPart:
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which segments may answer: of these modalities (None: all), below this absolute folder (None: all).
-
-    where: a condition in the filter language (stores/where.py), "" for none.
-    """
+    where: a condition in the filter language (stores/where.py), "" for none."""
 
     modalities: frozenset[Modality] | None = None
     folder: str | None = None
@@ -286,7 +284,8 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One result. score: cosine of query and segment. path: absolute. `segment_id` is stable in the index. match: how
-    far above chance, 0 to 1 (search/calibration.py); None where the library is too small to tell."""
+    far above chance, 0 to 1 (search/calibration.py); None where the library is too small to tell. has_words: its
+    name, caption or text holds words of the query."""
 
     rank: int
     score: float
@@ -298,3 +297,4 @@ class Hit:
     model: str
     excerpt: str = ""
     match: float | None = None
+    has_words: bool = False

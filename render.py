@@ -162,7 +162,8 @@ def _hit_lines(hit: Hit) -> Iterator[str]:
     span = span_text(hit.span)
     sure = "    " if hit.match is None else f"{hit.match:4.0%}"
     line = f"{hit.rank:3}  {hit.score:6.3f}  {sure}  {hit.modality:<5}  {path}"
-    yield f"{line}  {_styled(span, '36', out)}" if span else line
+    notes = [_styled(span, "36", out), _styled("words", "33", out) if hit.has_words else ""]
+    yield "  ".join([line, *filter(None, notes)])
     if hit.excerpt:
         width = max(40, shutil.get_terminal_size((100, 24)).columns) - 27
         excerpt = printable(" ".join(hit.excerpt.split()))

@@ -27,7 +27,7 @@ from anyseek.commands.options import (
     Where,
     filter_of,
 )
-from anyseek.errors import EXIT_OK
+from anyseek.errors import EXIT_OK, UsageError
 
 EXIT_NO_HITS = 1
 
@@ -76,6 +76,12 @@ def search(
     segments: Segments = False,
     merge: Merge = False,
     min_match: MinMatch = 0.0,
+    words_only: Annotated[
+        bool, typer.Option("--words-only", help="Only names and texts with the words.")
+    ] = False,
+    vectors_only: Annotated[
+        bool, typer.Option("--vectors-only", help="Only what resembles the query.")
+    ] = False,
     as_json: Json = False,
     paths: Paths = False,
     nul: Nul = False,
@@ -95,8 +101,12 @@ def search(
     asked = (query, words, text, image, audio, depth, video, thermal, imu, minus)
     terms = from_options(QueryOptions(*(values or [] for values in asked)))
     wanted = filter_of(where, type_, after, before, tag)
-    scoped = scope(to, k, in_, segments, wanted, merge, min_match)
-    scoped = scope(to, k, in_, segments, wanted, merge, min_match)
+    if words_only and vectors_only:
+        raise UsageError(
+            "--words-only and --vectors-only leave nothing to find by.", "Give one of them, or none."
+        )
+    by = "words" if words_only else "vectors" if vectors_only else "both"
+    scoped = scope(to, k, in_, segments, wanted, merge, min_match, by)
     with opening.open(index=index_dir) as opened:
         found = opened.ask(terms, scoped)
     return _show(found, in_, wanted, as_json=as_json, paths=paths, nul=nul, exit_code=exit_code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from anyseek.contracts import Modality, Problem, SeenFile, Span
 from anyseek.indexer.diff import Kind, name_role, reads_alike
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 _REMEMBERED = 4096
 
 Key: TypeAlias = tuple[bytes, Modality | None, str]
+
+
+class Ready(NamedTuple):
+    """A segment with its vector, (dim,) float32. words: of a text, all of it."""
+
+    modality: Modality
+    span: Span
+    excerpt: str
+    words: str
+    vector: Floats
 
 
 @dataclass(slots=True, eq=False)
@@ -36,9 +46,10 @@ class Work:
     seen: SeenFile
     content_hash: bytes = b""
     modality: Modality | None = None
+    caption: str = ""
     next_part: int | None = None
     n_waiting: int = 0
-    ready: list[tuple[Modality, Span, str, Floats]] = field(default_factory=list)
+    ready: list[Ready] = field(default_factory=list)
     n_segments: int = 0
     file_id: int | None = None
     problem: Problem | None = None
@@ -164,11 +175,13 @@ class Batch:
         has_parts = work.file_id is not None
         if work.file_id is None:
             work.file_id = writer.put_file(work.seen, work.content_hash, work.modality, complete=complete)
-        for modality in dict.fromkeys(kind for kind, _, _, _ in work.ready):
-            own = [part for part in work.ready if part[0] is modality]
-            parts = [(span, excerpt) for _, span, excerpt, _ in own]
-            vectors = np.stack([vector for _, _, _, vector in own])
-            writer.add_segments(work.file_id, self.space_id, modality, parts, vectors)
+            writer.set_caption(work.file_id, work.caption)
+        for modality in dict.fromkeys(part.modality for part in work.ready):
+            own = [part for part in work.ready if part.modality is modality]
+            parts = [(part.span, part.excerpt) for part in own]
+            vectors = np.stack([part.vector for part in own])
+            words = [part.words for part in own] if modality is Modality.TEXT else ()
+            writer.add_segments(work.file_id, self.space_id, modality, parts, vectors, words)
         if complete and has_parts:
             writer.complete_file(work.file_id)
         work.n_segments += len(work.ready)

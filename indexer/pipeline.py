@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from anyseek.contracts import Embedder, Modality, Problem, SeenFile, Span
+from anyseek.contracts import Embedder, Modality, Problem, SeenFile
 from anyseek.errors import MediaError
-from anyseek.indexer.batch import Batch, Key, Work
+from anyseek.indexer.batch import Batch, Key, Ready, Work
 from anyseek.indexer.diff import Kind
 from anyseek.indexer.feed import Feed
 from anyseek.indexer.options import IndexOptions, StopCall
@@ -27,7 +27,7 @@ from anyseek.media.limits import stage_of
 from anyseek.media.source import printable
 
 if TYPE_CHECKING:
-    from anyseek.media.worker import PreparedFile
+    from anyseek.media.worker import PreparedFile, PreparedSegment
 
 # A commit waits for the disk twice; with so many segments or files in one, that no longer shows.
 _COMMIT_SEGMENTS = 512
@@ -49,7 +49,7 @@ class Pipeline:
     again: Set[Modality]
     reporter: Reporter
     stop: StopCall
-    _waiting: dict[Modality, deque[tuple[Work, Span, str, Any]]] = field(default_factory=dict)
+    _waiting: dict[Modality, deque[tuple[Work, PreparedSegment]]] = field(default_factory=dict)
     _to_continue: deque[Work] = field(default_factory=deque)
     _open: dict[int, Work] = field(default_factory=dict)  # files of several parts, by item number
     _leaders: dict[Key, Work] = field(default_factory=dict)  # files that the catalog does not have yet
@@ -110,6 +110,7 @@ class Pipeline:
         work.seen = SeenFile(work.seen.root, work.seen.path, facts.size, facts.mtime_ns, facts.inode)
         work.modality = outcome.modality
         work.content_hash = outcome.content_hash
+        work.caption = outcome.caption
         if work.modality is None:
             self._finish(work)
         elif not serves(work.modality, self.embedder.card.modalities):
@@ -141,7 +142,7 @@ class Pipeline:
         assert work.modality is not None, "the first part said what it is"
         for part in outcome.segments:
             bucket = self._waiting.setdefault(part.modality, deque())
-            bucket.append((work, part.span, part.excerpt, part.item))
+            bucket.append((work, part))
         n_parts = len(outcome.segments)
         work.n_waiting += n_parts
         if outcome.has_more and n_parts:
@@ -190,11 +191,11 @@ class Pipeline:
         for modality, bucket in self._waiting.items():
             while len(bucket) >= at_least and bucket:
                 batch = [bucket.popleft() for _ in range(min(self.options.batch, len(bucket)))]
-                vectors = self.embedder.embed(modality, [item for _, _, _, item in batch])
-                for (work, span, excerpt, _), vector in zip(batch, vectors, strict=True):
+                vectors = self.embedder.embed(modality, [part.item for _, part in batch])
+                for (work, part), vector in zip(batch, vectors, strict=True):
                     work.n_waiting -= 1
                     if work.problem is None:
-                        work.ready.append((modality, span, excerpt, vector))
+                        work.ready.append(Ready(modality, part.span, part.excerpt, part.words, vector))
                         self._n_ready += 1
                         if work.is_complete:
                             self._finish(work)

@@ -17,6 +17,7 @@ from typing import Any
 
 from anyseek.contracts import DecodeHint, Limits, Modality, Preparer, Span
 from anyseek.errors import AnyseekError, MediaError
+from anyseek.media.captions import caption
 from anyseek.media.decoding import decode_parts
 from anyseek.media.formats import READERS, WITHIN, Found, serves
 from anyseek.media.limits import check_bytes, one_line
@@ -28,12 +29,14 @@ FILMS_PER_TASK = 3
 
 @dataclass(frozen=True, slots=True)
 class PreparedSegment:
-    """One segment, ready for the model: `item` is what the modality's preparer made of it."""
+    """One segment, ready for the model: `item` is what the modality's preparer made of it; `words`, of a text, all of
+    it."""
 
     modality: Modality
     span: Span
     excerpt: str
     item: Any
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class PreparedFile:
     """What a task found in a file.
 
     modality: of the file; None for what is not searched. segments: empty then, and when there is no preparer
-    for anything in it; those of a film have modalities of their own. first: the number of the first segment.
+    for anything in it; those of a film have modalities of their own. caption: what
+    the file says about itself, in its first part. first: the number of the first segment.
     has_more: there are segments after these; submit again with first + len(segments). content_hash: 16 bytes, of the
     whole file; empty when nothing was decoded and no hash asked for, and in continuations (first > 0). seen: the
     file's facts when it was read; where those of a continuation differ from the first part's, the file is another one
@@ -54,6 +58,7 @@ class PreparedFile:
     first: int
     has_more: bool
     seen: FileFacts
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,8 @@ def _work(source: Source, task: Task, setting: Setting) -> PreparedFile:
     source.load()
     content_hash = source.digest() if task.first == 0 else b""
     segments, has_more = _segments(source, found, modality, task, setting)
-    return PreparedFile(modality, content_hash, segments, task.first, has_more, source.facts)
+    said = caption(source, found) if task.first == 0 and found is not None else ""
+    return PreparedFile(modality, content_hash, segments, task.first, has_more, source.facts, said)
 
 
 def _segments(
@@ -179,6 +185,7 @@ def _segments(
     decoded = decode_parts(source, modality, setting.hints(modality), task.first, most + 1, found)
     segments = []
     for segment in islice(decoded, most):
+        words = segment.data if segment.modality is Modality.TEXT else ""
         try:
             item = setting.preparers[segment.modality](segment.data)
         except (MediaError, MemoryError):
@@ -190,7 +197,7 @@ def _segments(
                 "prepare-failed",
                 "Please report this with the file.",
             ) from error
-        segments.append(PreparedSegment(segment.modality, segment.span, segment.excerpt, item))
+        segments.append(PreparedSegment(segment.modality, segment.span, segment.excerpt, item, words))
     return tuple(segments), next(decoded, None) is not None
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from anyseek.search.embed import Stored, mean_direction
 from anyseek.search.engine import Engine, Request
 from anyseek.search.query import count, modalities
 from anyseek.search.results import Results
+from anyseek.search.words import NOTHING_SAID, Said
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -31,7 +32,8 @@ Wanted: TypeAlias = "str | Modality | Iterable[str | Modality] | None"
 class Scope:
     """What may answer a query, checked. targets: None for all. folder: absolute, None for everywhere.
 
-    merge: one list by match. least: hits below this match are left out.
+    merge: one list by match. least: hits below this match are left out, unless they have the query's words. by:
+    what finds, names and texts by their words, vectors, or both.
     """
 
     targets: tuple[Modality, ...] | None
@@ -41,6 +43,7 @@ class Scope:
     where: str = ""
     merge: bool = False
     least: float = 0.0
+    by: Literal["both", "words", "vectors"] = "both"
 
 
 def scope(
@@ -51,8 +54,11 @@ def scope(
     where: str = "",
     merge: bool = False,
     min_match: float = 0.0,
+    by: str = "both",
 ) -> Scope:
     """Raises UsageError: an unknown modality, k below 1, a file where a folder is needed, a match above 1."""
+    if by not in ("both", "words", "vectors"):
+        raise UsageError(f"Nothing is found by {by!r}.", "Choose among: both, words, vectors.")
     if not 0 <= min_match <= 1:
         raise UsageError(
             f"A match of {min_match:g} does not exist.", "It lies between 0 and 1: --min-match 0.9"
@@ -60,7 +66,7 @@ def scope(
     folder = None if in_ is None else os.path.abspath(in_)
     if folder is not None and os.path.isfile(folder):
         raise UsageError(f"{printable(folder)} is a file.", "Results are narrowed to a folder: --in FOLDER")
-    return Scope(modalities(to), count(k), folder, segments, where, merge, min_match)
+    return Scope(modalities(to), count(k), folder, segments, where, merge, min_match, by)  # type: ignore[arg-type]
 
 
 def answer(
@@ -71,6 +77,7 @@ def answer(
     wanted: Scope,
     except_file: int | None = None,
     asked: Modality = Modality.TEXT,
+    said: Said = NOTHING_SAID,
 ) -> Results:
     """The hits for a unit vector (dim,); `label` says for people what the vector stands for, `asked` of what it is.
 
@@ -82,7 +89,15 @@ def answer(
     targets = known_targets(wanted.targets, space.card)
     _check_covered(wanted.folder, snapshot)
     request = Request(
-        targets, wanted.k, wanted.folder, wanted.is_by_segment, except_file, wanted.where, asked
+        targets,
+        wanted.k,
+        wanted.folder,
+        wanted.is_by_segment,
+        except_file,
+        wanted.where,
+        asked,
+        said,
+        wanted.by,
     )
     with closing(open_store(snapshot, space.space_id)) as store:
         found = Engine(snapshot, space, store, calibration.read(snapshot.folder, space)).find(vector, request)
@@ -114,7 +129,7 @@ def example_parts(snapshot: Snapshot, space: SpaceRecord, examples: Iterable[Exa
 
 def kept(hits: tuple[Hit, ...], wanted: Scope) -> tuple[Hit, ...]:
     """Those above the least match; merged, the best k of all by match, hits without one last."""
-    good = [hit for hit in hits if hit.match is None or hit.match >= wanted.least]
+    good = [hit for hit in hits if hit.match is None or hit.match >= wanted.least or hit.has_words]
     if not wanted.merge:
         return tuple(good)
     good.sort(key=lambda hit: (-1.0 if hit.match is None else hit.match, hit.score), reverse=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from anyseek.contracts import Filter, Hit, Modality, Segment, VectorStore
+from anyseek.search import words
+from anyseek.search.words import NOTHING_SAID, Said
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats, Rows
@@ -23,7 +25,8 @@ class Request:
 
     targets: each is searched and ranked by itself. k: hits a target. folder: absolute, None for everywhere.
     is_by_segment: several segments of one file may answer. except_file: never a hit. where: in the filter language.
-    asked: the modality that the query is of, for its hits' match.
+    asked: the modality that the query is of, for its hits' match. said: the words of the query, to be looked for in
+    names and texts too. by: vectors, words, or both.
     """
 
     targets: tuple[Modality, ...]
@@ -33,6 +36,8 @@ class Request:
     except_file: int | None = None
     where: str = ""
     asked: Modality = Modality.TEXT
+    said: Said = NOTHING_SAID
+    by: Literal["both", "words", "vectors"] = "both"
 
 
 class Found(NamedTuple):
@@ -46,6 +51,7 @@ class _Scored(NamedTuple):
     score: float
     segment: Segment
     path: str
+    has_words: bool = False
 
 
 class Engine:
@@ -74,10 +80,48 @@ class Engine:
             if n_rows == 0:
                 missing.append(target)
                 continue
-            best = self._best(query, request, allow, n_rows)
+            best = self._by_words_too(query, request, target, allow, n_rows)
             matches = self._matches(query, request.asked, target, best, n_rows)
             hits += [self._hit(rank, *one) for rank, one in enumerate(zip(best, matches, strict=True), 1)]
         return Found(tuple(hits), tuple(missing))
+
+    def _by_words_too(
+        self, query: Floats, request: Request, target: Modality, allow: Rows | None, n_rows: int
+    ) -> list[_Scored]:
+        """Vectors and words, fused by rank. Phrases in quotes have to be there."""
+        best, found = [], []
+        if request.by == "vectors" or (request.by == "both" and not request.said.phrases):
+            best = self._best(query, request, allow, n_rows)
+        if request.by != "vectors":
+            found = words.rows(self._snapshot, self._space.space_id, request.said, target)
+        if allow is not None and found:
+            import numpy as np
+
+            found = [row for row, is_in in zip(found, np.isin(found, allow), strict=True) if is_in]
+        if not found:
+            return best
+        told = _kept(list(self._scored_rows(query, found)), request)
+        # A file that both found is one hit, at the moment that its vectors chose.
+        of_file = {one.segment.file_id: one for one in (*told, *best)}
+        if request.is_by_segment:
+            at = {one.segment.segment_id: one for one in (*told, *best)}
+            ranked = [[one.segment.segment_id for one in told], [one.segment.segment_id for one in best]]
+        else:
+            at, ranked = (
+                of_file,
+                [[one.segment.file_id for one in told], [one.segment.file_id for one in best]],
+            )
+        has_words = {one.segment.file_id for one in told}
+        merged = [at[number] for number in words.fused(ranked)][: request.k]
+        return [one._replace(has_words=one.segment.file_id in has_words) for one in merged]
+
+    def _scored_rows(self, query: Floats, rows: list[int]) -> Iterator[_Scored]:
+        import numpy as np
+
+        vectors = self._snapshot.vectors_at(self._space.space_id, np.array(rows, np.int64))
+        places = self._snapshot.hits_for_rows(self._space.space_id, rows)
+        for score, (segment, path) in zip(vectors @ query, places, strict=True):
+            yield _Scored(min(1.0, max(-1.0, float(score))), segment, path)
 
     def _best(self, query: Floats, request: Request, allow: Rows | None, n_rows: int) -> list[_Scored]:
         """The best k, one a file unless by segment: more rows are asked for until there are k or no more.
@@ -128,6 +172,7 @@ class Engine:
             self._space.card.name,
             segment.excerpt,
             match,
+            scored.has_words,
         )
 
 

@@ -29,7 +29,9 @@ class Results:
     @property
     def is_nothing_like_it(self) -> bool:
         """Whether every hit is one that chance gives more often than not: what was asked for is hardly here."""
-        return bool(self.hits) and all(hit.match is not None and hit.match < 0.5 for hit in self.hits)
+        return bool(self.hits) and all(
+            hit.match is not None and hit.match < 0.5 and not hit.has_words for hit in self.hits
+        )
 
     def by_modality(self) -> dict[Modality, tuple[Hit, ...]]:
         """The hits of each modality that has any."""

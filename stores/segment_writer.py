@@ -87,10 +87,12 @@ class SegmentWriter:
         modality: Modality,
         parts: Sequence[tuple[Span, str]],
         vectors: Floats,
+        words: Sequence[str] = (),
     ) -> list[int]:
         """The numbers of new segments of a file that this or an earlier transaction put. May be called often.
 
-        parts: span and excerpt of each segment; vectors: (len(parts), dim) unit rows, in the same order.
+        parts: span and excerpt of each segment; vectors: (len(parts), dim) unit rows, in the same order. words: of
+        texts, the whole of each, to be searched by its words.
         Raises UsageError for vectors of another shape or length, before anything is stored.
         """
         halves = self._checked(space_id, vectors, len(parts))
@@ -119,7 +121,17 @@ class SegmentWriter:
             ),
         )
         self._embed(space_id, segment_ids, [modality.value] * len(parts), [visible] * len(parts), halves)
+        self.database.run_many(
+            "INSERT INTO passages (rowid, text) VALUES (?, ?)",
+            ((number, codec.clean_text(text)) for number, text in zip(segment_ids, words, strict=False)),
+        )
         return segment_ids
+
+    def set_caption(self, file_id: int, caption: str) -> None:
+        """What the file says about itself, to be searched by its words."""
+        self.database.run(
+            "UPDATE file_words SET caption = ? WHERE rowid = ?", [codec.clean_text(caption), file_id]
+        )
 
     def add_vectors(self, space_id: int, segment_ids: Sequence[int], vectors: Floats) -> None:
         """Vectors of one more space for segments that are there: (len(segment_ids), dim), in their order."""
@@ -199,6 +211,14 @@ class SegmentWriter:
                 [target, *fields],
             )
             twins[segment_id] = cursor.lastrowid or 0
+        self.database.run_many(
+            "INSERT INTO passages (rowid, text) SELECT ?, text FROM passages WHERE rowid = ?",
+            ((twin, segment_id) for segment_id, twin in twins.items()),
+        )
+        self.database.run(
+            "UPDATE file_words SET caption = (SELECT caption FROM file_words WHERE rowid = ?) WHERE rowid = ?",
+            [source, target],
+        )
         for space_id in self._dims:
             rows = self.database.run(
                 "SELECT e.row, e.segment_id, e.modality FROM segments s"

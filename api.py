@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from anyseek.contracts import Floats
     from anyseek.indexer import Progress
     from anyseek.search.ask import AnyPath, Example, Scope, Wanted
+    from anyseek.search.duplicates import Group
     from anyseek.search.overview import Status
     from anyseek.search.query import Term
     from anyseek.search.reading import QueryReader
@@ -56,6 +57,11 @@ class Index:
         """How many segments a search can find: 0 for an empty index."""
         with self._catalog.read() as snapshot:
             return sum(space.live for space in snapshot.spaces()[:1])
+
+    def roots(self) -> list[Path]:
+        """The folders that it covers."""
+        with self._catalog.read() as snapshot:
+            return list(snapshot.roots().values())
 
     # ------------------------------------------------------------ filling
 
@@ -186,6 +192,14 @@ class Index:
             file_id, vector, asked = stored_vector(snapshot, space, path)
             return answer(snapshot, space, vector, f"files like {os.fspath(path)}", wanted, file_id, asked)
 
+    def duplicates(self, near: float = 0.97) -> list[Group]:
+        """Groups of files with the same bytes, then of files whose vectors have at least this cosine (below 1)."""
+        from anyseek.search import duplicates
+
+        with self._catalog.read() as snapshot:
+            found = duplicates.identical(snapshot)
+            return found + (duplicates.near(snapshot, self._space(snapshot), near) if near < 1 else [])
+
     def embed(
         self,
         words: Any = None,
@@ -220,6 +234,13 @@ class Index:
         with self._catalog.read() as snapshot:
             unit: float | None = snapshot.settings().get("depth_unit")
             return unit
+
+    def modality_of(self, path: AnyPath) -> Modality | None:
+        """As what an indexed file is searched; None for one that is not."""
+        with self._catalog.read() as snapshot:
+            record = snapshot.locate(os.path.abspath(path))
+            segments = snapshot.segments_of_file(record.file_id) if record and record.problem is None else []
+            return segments[0].modality if segments else None
 
     def segment(self, segment_id: int) -> tuple[Segment, str] | None:
         """A searchable segment by its number, with its file's absolute path; None when there is none."""

@@ -19,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from anyseek.commands import classify, models, reindex, search, serve, store, tag
+from anyseek.commands import classify, duplicates, evaluate, models, reindex, search, serve, store, tag, watch
 from anyseek.commands.options import Debug, IndexDir, Json, Many
 from anyseek.errors import EXIT_NEW_PROBLEMS, EXIT_OK, ModalityNotSupported
 
@@ -168,6 +168,9 @@ def doctor(
 
 
 tag.register(app)
+duplicates.register(app)
+evaluate.register(app)
+watch.register(app)
 classify.register(app)
 models.register(app)
 reindex.register(app)

@@ -91,7 +91,8 @@ def as_found(record: dict[str, Any], samples: Path) -> Found:
 
 def ask(question: Question, samples: Path) -> Answer:
     """The hits of one question, through `anyseek search --json`."""
-    done = anyseek(["search", *question.arguments, "--json"], samples, capture=True)
+    # The names of the samples tell what is in them; only the model is to be asked.
+    done = anyseek(["search", *question.arguments, "--vectors-only", "--json"], samples, capture=True)
     if done.returncode != EXIT_OK:
         raise DemoError(f"anyseek search ended with exit code {done.returncode}:\n{done.stderr}")
     records = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
@@ -101,7 +102,8 @@ def ask(question: Question, samples: Path) -> Answer:
 
 def report(answer: Answer) -> None:
     """Print a question as a command, its hits, and whether the first is right."""
-    print(f"\n{answer.question.direction}\n$ {shlex.join(['anyseek', 'search', *answer.question.arguments])}")
+    command = shlex.join(["anyseek", "search", *answer.question.arguments, "--vectors-only"])
+    print(f"\n{answer.question.direction}\n$ {command}")
     for number, hit in enumerate(answer.hits, 1):
         mark = "*" if hit.path in answer.question.right else " "
         print(f"  {number}. {hit.score:6.3f} {mark} {hit.path}{hit.span}")

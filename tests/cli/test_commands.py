@@ -113,9 +113,9 @@ def test_the_table_shows_rank_score_modality_path_span_and_excerpt(media: Path, 
     assert ran.code == 0
     rows = [line.split() for line in ran.out.splitlines()]
     assert rows[0] == ["Searching", "for", '"green"']
-    assert ["1", "1.000", "image", "../pictures/green.png"] in rows
+    assert ["1", "1.000", "image", "../pictures/green.png", "words"] in rows
     assert ["2", "0.987", "audio", "tour.wav", "0:10-0:20"] in rows
-    assert ["1", "1.000", "text", "../notes/green.txt", "characters", "0-11"] in rows
+    assert ["1", "1.000", "text", "../notes/green.txt", "characters", "0-11", "words"] in rows
     assert ["green", "green"] in rows
 
 
@@ -284,6 +284,9 @@ COMMANDS = (
     "status",
     "doctor",
     "tag",
+    "duplicates",
+    "eval",
+    "watch",
     "classify",
     "reindex",
     "compact",

@@ -109,15 +109,23 @@ def test_the_tables_are_those_of_this_format() -> None:
     assert (FORMAT, zlib.crc32(text.encode())) == (2, 3632176835)
 
 
-def test_an_index_of_format_1_gains_searchable_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        for module in (catalog_module, migrations):
-            patch.setattr(module, "FORMAT", 1)
-        patch.setattr(catalog_module, "WORDS", ())
-        catalog, _ = new_index(tmp_path, 2)
-        catalog.close()
+def test_an_index_of_format_1_gains_searchable_names(tmp_path: Path) -> None:
+    catalog, _ = new_index(tmp_path, 2)
+    catalog.close()
+    connection = sqlite3.connect(catalog.folder / "catalog.sqlite")
+    for kind, name in connection.execute(
+        "SELECT type, name FROM sqlite_master WHERE type = 'trigger'"
+    ).fetchall():
+        connection.execute(f"DROP {kind} {name}")
+    for name in ("tags", "file_words", "passages"):
+        connection.execute(f"DROP TABLE {name}")
+    connection.execute("UPDATE index_info SET value = '1' WHERE name = 'format'")
+    connection.commit()
+    connection.close()
     with Catalog.open(catalog.folder) as again, again.read() as snapshot:
-        names = [record.path for record in snapshot.files()]
-        found = {path for (path,) in snapshot.database.rows("SELECT path FROM file_words")}
-        assert found == set(names)
+        names = {record.path for record in snapshot.files()}
+        assert {path for (path,) in snapshot.database.rows("SELECT path FROM file_words")} == names
+        assert len(names) == 2
+    with again.begin() as writer:
+        writer.delete([1])
     assert facts(catalog.folder)[0] == str(FORMAT)

@@ -1,0 +1,45 @@
+"""`anyseek eval`: how well a library answers questions whose answers are known."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anyseek.commands.options import Debug, IndexDir, Json
+from anyseek.errors import EXIT_OK
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("eval", epilog="Example: anyseek eval judgements.tsv")(evaluate)
+
+
+def evaluate(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="TSV or JSONL: queries and the paths that are right.")
+    ],
+    index_dir: IndexDir = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Measure answers against known ones.
+
+    A line of TSV: a query (words, or the path of a file), a tab, the paths that are right, from the file's folder on.
+    Names and texts do not help: the model alone is measured.
+    """
+    from anyseek import opening, render
+    from anyseek.search.evaluation import evaluate as measure
+    from anyseek.search.evaluation import lines, read
+
+    judged = read(Path(file))
+    with opening.open(index=index_dir) as opened:
+        found = measure(opened, judged)
+    if as_json:
+        for one in found:
+            typer.echo(render.json_line({"type": "measured", **asdict(one)}))
+    else:
+        typer.echo("\n".join(lines(found)))
+    return EXIT_OK

@@ -1,0 +1,179 @@
+"""How well a library answers questions whose answers are known: recall@k, MRR and nDCG@10 for each direction.
+
+The measures are ir_measures' (MacAvaney et al. 2022), over pytrec_eval; intervals are percentile bootstraps over
+queries (Efron 1979), 95 %.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from anyseek.contracts import Modality
+from anyseek.errors import MissingExtra, QueryFileError
+from anyseek.search.ask import Scope, scope
+from anyseek.search.query import Term
+
+if TYPE_CHECKING:
+    from anyseek.search.results import Results
+
+DEPTH = 100
+_RESAMPLES = 1000
+
+
+class Askable(Protocol):
+    """What is measured: an `Index`."""
+
+    def search(self, words: Any = None, *, to: Any = None, k: int = 10, by: str = "both") -> Results: ...
+    def similar(self, path: Any, *, to: Any = None, k: int = 10) -> Results: ...
+    def ask(self, terms: Sequence[Term], wanted: Scope) -> Results: ...
+    def modality_of(self, path: Any) -> Modality | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A query and the absolute paths that are right. file: the query is a file, not words."""
+
+    query: str
+    is_file: bool
+    relevant: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One direction, as in "text to image". values: by measure, (mean, low, high), shares from 0 to 1."""
+
+    direction: str
+    queries: int
+    values: dict[str, tuple[float, float, float]]
+
+
+def read(file: Path) -> list[Judged]:
+    """TSV (query, then relevant paths) or JSONL ({"query": ..., "relevant": [...]}); paths from the file's folder on.
+
+    A query that is the path of a file there is that file. Raises QueryFileError with the line that is wrong.
+    """
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryFileError(f"{file} cannot be read.", "It has to be a UTF-8 text file.") from error
+    is_json = file.suffix.lower() in (".jsonl", ".json", ".ndjson")
+    found = [
+        _judged(file, number, _fields(line, is_json)) for number, line in enumerate(lines, 1) if line.strip()
+    ]
+    if not found:
+        raise QueryFileError(f"{file} has no queries.", "A line: a query, a tab, the path of what is right.")
+    return found
+
+
+def _fields(line: str, is_json: bool) -> list[str] | None:
+    if not is_json:
+        return [part.strip() for part in line.split("\t")]
+    try:
+        told = json.loads(line)
+        relevant = told["relevant"]
+        return [told["query"], *([relevant] if isinstance(relevant, str) else relevant)]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _judged(file: Path, number: int, fields: list[str] | None) -> Judged:
+    if fields is None or len(fields) < 2 or not all(isinstance(field, str) and field for field in fields):
+        raise QueryFileError(
+            f"Line {number} of {file} is no question with its answers.",
+            'A query, a tab, paths; or {"query": "...", "relevant": ["..."]} a line in .jsonl.',
+        )
+    query, *relevant = fields
+    folder = file.parent
+    is_file = (folder / query).is_file()
+    paths = tuple(os.path.abspath(folder / path) for path in relevant)
+    return Judged(os.path.abspath(folder / query) if is_file else query, is_file, paths)
+
+
+def evaluate(
+    index: Askable, judged: list[Judged], tell: Callable[[int, int], None] | None = None
+) -> list[Measured]:
+    """Asks everything and measures. tell: (asked, of).
+
+    Raises QueryFileError when an answer is not in the index, MissingExtra without ir_measures.
+    """
+    try:
+        import ir_measures
+    except ImportError as error:
+        raise MissingExtra("ir_measures is not installed.", 'pip install "anyseek[eval]"') from error
+    measures = [ir_measures.parse_measure(name) for name in ("R@1", "R@5", "R@10", "RR", "nDCG@10")]
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for number, one in enumerate(judged, 1):
+        for target, relevant in _by_modality(index, one).items():
+            found = _asked(index, one, target)
+            run = {"q": {path: score for path, score in found.items() if path != one.query}}
+            qrels = {"q": dict.fromkeys(relevant, 1)}
+            direction = f"{_modality_of(index, one)} to {target}"
+            for measure, value in ir_measures.calc_aggregate(measures, qrels, run).items():
+                values[direction][str(measure)].append(float(value))
+        if tell:
+            tell(number, len(judged))
+    return [
+        Measured(
+            direction, len(next(iter(by_name.values()))), {name: _interval(v) for name, v in by_name.items()}
+        )
+        for direction, by_name in sorted(values.items())
+    ]
+
+
+def _asked(index: Askable, one: Judged, target: Modality) -> dict[str, float]:
+    """Scores by path. A file of the index is asked with its stored vector."""
+    if one.is_file:
+        try:
+            return {hit.path: -hit.rank for hit in index.similar(one.query, to=target, k=DEPTH)}
+        except QueryFileError:
+            found = index.ask(
+                [Term("file", one.query, None)], scope(target, DEPTH, None, False, by="vectors")
+            )
+            return {hit.path: -hit.rank for hit in found}
+    return {hit.path: -hit.rank for hit in index.search(one.query, to=target, k=DEPTH, by="vectors")}
+
+
+def _by_modality(index: Askable, one: Judged) -> dict[Modality, list[str]]:
+    found: dict[Modality, list[str]] = defaultdict(list)
+    for path in one.relevant:
+        modality = index.modality_of(path)
+        if modality is None:
+            raise QueryFileError(
+                f"{path} is not in the index.", "Index it, or correct the file of judgements."
+            )
+        found[modality].append(path)
+    return found
+
+
+def _modality_of(index: Askable, one: Judged) -> str:
+    if not one.is_file:
+        return "text"
+    from anyseek.media import sniff
+
+    return str(index.modality_of(one.query) or sniff(one.query) or "file")
+
+
+def _interval(values: list[float]) -> tuple[float, float, float]:
+    rng = np.random.default_rng(0)
+    sample = np.asarray(values)
+    means = sample[rng.integers(0, len(sample), (_RESAMPLES, len(sample)))].mean(1)
+    low, high = np.percentile(means, (2.5, 97.5))
+    return round(float(sample.mean()), 4), round(float(low), 4), round(float(high), 4)
+
+
+def lines(found: list[Measured]) -> Iterator[str]:
+    """For people: a line a direction, shares in percent with their intervals."""
+    for one in found:
+        told = ", ".join(
+            f"{name} {100 * mean:.1f} ({100 * low:.1f}-{100 * high:.1f})"
+            for name, (mean, low, high) in sorted(one.values.items())
+        )
+        yield f"{one.direction}, {one.queries} queries: {told}"

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from anyseek.contracts import Embedder, Modality, ModelCard, Report, Segment
+from anyseek.contracts import Embedder, Modality, ModelCard, Report
 from anyseek.errors import UsageError
+from anyseek.keeping import Keeping
 from anyseek.search.results import Results
 from anyseek.stores.catalog import Catalog
 from anyseek.stores.records import other_model
@@ -20,18 +21,15 @@ if TYPE_CHECKING:
     from anyseek.contracts import Floats
     from anyseek.indexer import Progress
     from anyseek.search.ask import AnyPath, Example, Scope, Wanted
-    from anyseek.search.duplicates import Group
-    from anyseek.search.overview import Status
     from anyseek.search.query import Term
     from anyseek.search.reading import QueryReader
     from anyseek.stores.catalog import Snapshot, SpaceRecord
-    from anyseek.stores.check import Finding
     from anyseek.stores.control import StoreControl
 
 DEFAULT_MODEL = "mini"
 
 
-class Index:
+class Index(Keeping):
     """An index on disk. A context manager; searches may run in several threads."""
 
     def __init__(self, catalog: Catalog, embedder: Embedder | None = None) -> None:
@@ -40,11 +38,6 @@ class Index:
         self._loaded = embedder
         self._reader: QueryReader | None = None
         self._lock = threading.RLock()
-
-    @property
-    def folder(self) -> Path:
-        """Where the index itself lies."""
-        return self._catalog.folder
 
     @property
     def model(self) -> ModelCard:
@@ -57,11 +50,6 @@ class Index:
         """How many segments a search can find: 0 for an empty index."""
         with self._catalog.read() as snapshot:
             return sum(space.live for space in snapshot.spaces()[:1])
-
-    def roots(self) -> list[Path]:
-        """The folders that it covers."""
-        with self._catalog.read() as snapshot:
-            return list(snapshot.roots().values())
 
     # ------------------------------------------------------------ filling
 
@@ -192,14 +180,6 @@ class Index:
             file_id, vector, asked = stored_vector(snapshot, space, path)
             return answer(snapshot, space, vector, f"files like {os.fspath(path)}", wanted, file_id, asked)
 
-    def duplicates(self, near: float = 0.97) -> list[Group]:
-        """Groups of files with the same bytes, then of files whose vectors have at least this cosine (below 1)."""
-        from anyseek.search import duplicates
-
-        with self._catalog.read() as snapshot:
-            found = duplicates.identical(snapshot)
-            return found + (duplicates.near(snapshot, self._space(snapshot), near) if near < 1 else [])
-
     def embed(
         self,
         words: Any = None,
@@ -221,54 +201,6 @@ class Index:
         with self._catalog.read() as snapshot:
             parts = self._query_reader(snapshot).read(terms)
         return query_vector(parts, self._embedder())
-
-    def status(self, *, look: bool = True) -> Status:
-        """What the index holds. look: compare it with the files on disk too (one stat each)."""
-        from anyseek.search.overview import overview
-
-        return overview(self._catalog, look=look)
-
-    @property
-    def depth_unit(self) -> float | None:
-        """Metres that a raw unit of depth stands for, as the index was told; None for each format's own."""
-        with self._catalog.read() as snapshot:
-            unit: float | None = snapshot.settings().get("depth_unit")
-            return unit
-
-    def modality_of(self, path: AnyPath) -> Modality | None:
-        """As what an indexed file is searched; None for one that is not."""
-        with self._catalog.read() as snapshot:
-            record = snapshot.locate(os.path.abspath(path))
-            segments = snapshot.segments_of_file(record.file_id) if record and record.problem is None else []
-            return segments[0].modality if segments else None
-
-    def segment(self, segment_id: int) -> tuple[Segment, str] | None:
-        """A searchable segment by its number, with its file's absolute path; None when there is none."""
-        with self._catalog.read() as snapshot:
-            return snapshot.segment_by_id(segment_id)
-
-    def tag(self, name: str, *paths: AnyPath, remove: bool = False) -> int:
-        """Tag indexed files and folders of them; how many files changed. Raises UsageError, QueryFileError."""
-        from anyseek.stores.tags import tag
-
-        return tag(self._catalog, paths, name, remove=remove)
-
-    def tags(self) -> dict[str, int]:
-        """How many files have each tag."""
-        from anyseek.stores.tags import counts
-
-        with self._catalog.read() as snapshot:
-            return counts(snapshot)
-
-    def doctor(self, *, mend: bool = False) -> list[Finding]:
-        """What is wrong with the index, worst first; [] when it is healthy. mend: put right what safely can
-        be, and return what is wrong still. `anyseek.check` takes an index that cannot be opened as well.
-
-        Raises with `mend`: IndexLocked, ReadOnlyIndex, DiskFull.
-        """
-        from anyseek.stores.mend import examined
-
-        return examined(self.folder, mend_it=mend)
 
     # ------------------------------------------------------------ what answers
 

@@ -19,7 +19,19 @@ from typing import Annotated
 
 import typer
 
-from anyseek.commands import classify, duplicates, evaluate, models, reindex, search, serve, store, tag, watch
+from anyseek.commands import (
+    classify,
+    duplicates,
+    evaluate,
+    exchange,
+    models,
+    reindex,
+    search,
+    serve,
+    store,
+    tag,
+    watch,
+)
 from anyseek.commands.options import Debug, IndexDir, Json, Many
 from anyseek.errors import EXIT_NEW_PROBLEMS, EXIT_OK, ModalityNotSupported
 
@@ -174,5 +186,6 @@ watch.register(app)
 classify.register(app)
 models.register(app)
 reindex.register(app)
+exchange.register(app)
 store.register(app)
 serve.register(app)

@@ -49,6 +49,8 @@ COMMANDS = (
     "store set",
     "store refresh",
     "compact",
+    "export",
+    "import",
     "serve",
     "mcp",
 )

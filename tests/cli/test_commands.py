@@ -289,6 +289,8 @@ COMMANDS = (
     "watch",
     "classify",
     "reindex",
+    "export",
+    "import",
     "compact",
     "serve",
     "mcp",

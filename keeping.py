@@ -1,0 +1,118 @@
+"""What an `Index` tells and keeps about its files, beside searching them. Part of api.py."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anyseek.contracts import Modality, ModelCard, Segment
+
+if TYPE_CHECKING:
+    from anyseek.search.ask import AnyPath
+    from anyseek.search.duplicates import Group
+    from anyseek.search.overview import Status
+    from anyseek.stores.catalog import Catalog, Snapshot, SpaceRecord
+    from anyseek.stores.check import Finding
+    from anyseek.stores.control import StoreControl
+    from anyseek.stores.exchange import Moved
+
+
+class Keeping:
+    """The half of an Index that needs no model."""
+
+    _catalog: Catalog
+
+    @property
+    def folder(self) -> Path:
+        """Where the index itself lies."""
+        return self._catalog.folder
+
+    @property
+    def model(self) -> ModelCard:
+        """The card of the model that the vectors were made with."""
+        raise NotImplementedError
+
+    @property
+    def store(self) -> StoreControl:
+        """Which store answers searches, and how to change it."""
+        raise NotImplementedError
+
+    def _space(self, snapshot: Snapshot) -> SpaceRecord:
+        raise NotImplementedError
+
+    def roots(self) -> list[Path]:
+        """The folders that it covers."""
+        with self._catalog.read() as snapshot:
+            return list(snapshot.roots().values())
+
+    def status(self, *, look: bool = True) -> Status:
+        """What the index holds. look: compare it with the files on disk too (one stat each)."""
+        from anyseek.search.overview import overview
+
+        return overview(self._catalog, look=look)
+
+    def duplicates(self, near: float = 0.97) -> list[Group]:
+        """Groups of files with the same bytes, then of files whose vectors have at least this cosine (below 1)."""
+        from anyseek.search import duplicates
+
+        with self._catalog.read() as snapshot:
+            found = duplicates.identical(snapshot)
+            return found + (duplicates.near(snapshot, self._space(snapshot), near) if near < 1 else [])
+
+    @property
+    def depth_unit(self) -> float | None:
+        """Metres that a raw unit of depth stands for, as the index was told; None for each format's own."""
+        with self._catalog.read() as snapshot:
+            unit: float | None = snapshot.settings().get("depth_unit")
+            return unit
+
+    def modality_of(self, path: AnyPath) -> Modality | None:
+        """As what an indexed file is searched; None for one that is not."""
+        with self._catalog.read() as snapshot:
+            record = snapshot.locate(os.path.abspath(path))
+            segments = snapshot.segments_of_file(record.file_id) if record and record.problem is None else []
+            return segments[0].modality if segments else None
+
+    def segment(self, segment_id: int) -> tuple[Segment, str] | None:
+        """A searchable segment by its number, with its file's absolute path; None when there is none."""
+        with self._catalog.read() as snapshot:
+            return snapshot.segment_by_id(segment_id)
+
+    def tag(self, name: str, *paths: AnyPath, remove: bool = False) -> int:
+        """Tag indexed files and folders of them; how many files changed. Raises UsageError, QueryFileError."""
+        from anyseek.stores.tags import tag
+
+        return tag(self._catalog, paths, name, remove=remove)
+
+    def tags(self) -> dict[str, int]:
+        """How many files have each tag."""
+        from anyseek.stores.tags import counts
+
+        with self._catalog.read() as snapshot:
+            return counts(snapshot)
+
+    def export(self, target: Path) -> Moved:
+        """Every searchable vector to a .parquet or .npy file. Raises what stores.exchange.export raises."""
+        from anyseek.stores import exchange
+
+        with self._catalog.read() as snapshot:
+            return exchange.export(snapshot, self._space(snapshot), target)
+
+    def bring(self, source: Path) -> Moved:
+        """Vectors made elsewhere, in. Raises what stores.exchange.bring raises."""
+        from anyseek.stores import exchange
+
+        moved = exchange.bring(self._catalog, source, self.model)
+        self.store.refresh()
+        return moved
+
+    def doctor(self, *, mend: bool = False) -> list[Finding]:
+        """What is wrong with the index, worst first; [] when it is healthy. mend: put right what safely can
+        be, and return what is wrong still. `anyseek.check` takes an index that cannot be opened as well.
+
+        Raises with `mend`: IndexLocked, ReadOnlyIndex, DiskFull.
+        """
+        from anyseek.stores.mend import examined
+
+        return examined(self.folder, mend_it=mend)

@@ -20,6 +20,7 @@ from typing import Annotated
 import typer
 
 from anyseek.commands import (
+    bench,
     classify,
     duplicates,
     evaluate,
@@ -188,4 +189,5 @@ models.register(app)
 reindex.register(app)
 exchange.register(app)
 store.register(app)
+bench.register(app)
 serve.register(app)

@@ -136,7 +136,7 @@ class Embedder(Protocol):
 
     @property
     def card(self) -> ModelCard:
-        """Name, fingerprint, dimension, modalities, licence."""
+        """What it is."""
 
     def preparer(self, modality: Modality) -> Preparer:
         """Raises ModalityNotSupported."""
@@ -159,6 +159,14 @@ class HasLogitScale(Protocol):
 
     def logit_scale(self, modality: Modality) -> float:
         """What cosines of `modality` with texts are multiplied by before a softmax makes them probabilities."""
+
+
+@runtime_checkable
+class HasChoices(Protocol):
+    """An embedder that measures what is fastest on this machine."""
+
+    def choices(self, modality: Modality) -> dict[str, str]:
+        """What was chosen for a tower, as {"precision": "bfloat16"}."""
 
 
 # ---------------------------------------------------------------- files and segments

@@ -51,6 +51,8 @@ COMMANDS = (
     "compact",
     "export",
     "import",
+    "bench",
+    "bench model",
     "serve",
     "mcp",
 )

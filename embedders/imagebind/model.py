@@ -63,10 +63,10 @@ class ImageBindEmbedder:
         """Name, fingerprint, dimension, modalities, licence."""
         return self._card
 
-    @property
-    def choices(self) -> dict[str, str]:
-        """What was chosen for each tower that is open, for people."""
-        return {name: f"{tower.precision} on {self._device}" for name, tower in self._towers.items()}
+    def choices(self, modality: Modality) -> dict[str, str]:
+        """The precision and the device of a tower, measured to be fastest here."""
+        self.preparer(modality)
+        return {"precision": self._tower(TOWERS[modality]).precision, "device": self._device}
 
     def preparer(self, modality: Modality) -> Preparer:
         """Raises ModalityNotSupported."""

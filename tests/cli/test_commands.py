@@ -296,6 +296,7 @@ COMMANDS = (
     "mcp",
     "models",
     "store",
+    "bench",
 )
 
 

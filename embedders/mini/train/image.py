@@ -54,9 +54,9 @@ class ImageConfig:
     composed: float = 0.5
     calm: tuple[float, float, float] = (0.7, 0.4, 0.3)
     cells: float = 1.0
-    beliefs: float = 0.5
+    beliefs: float = 0.75
     embedding: float = 4.0
-    names: float = 0.5
+    names: float = 1.0
     captions: tuple[float, float] = (0.25, 1.5)
     seed: int = 0
     hold_out: tuple[str, ...] = field(default=())

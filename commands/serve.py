@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from anyseek.commands.options import Debug, IndexDir
-from anyseek.errors import EXIT_OK, AnyseekError, MissingExtra
+from anyseek.errors import EXIT_OK, MissingExtra, UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -44,16 +46,20 @@ def serve(
         raise MissingExtra(f"The server needs {error.name}.", 'pip install "anyseek[serve]"') from error
     token = os.environ.get("ANYSEEK_TOKEN", "")
     app = make_app(place, guard=Guard.of(host, token), allow_write=allow_write)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_keep_alive=30)
-    )
     shown = f"[{host}]" if ":" in host else host
-    typer.echo(f"Anyseek is at http://{shown}:{port}/ - Ctrl-C ends it.")
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_keep_alive=30)
     try:
-        server.run()
-    except SystemExit as error:
-        raise AnyseekError(
-            f"Port {port} on {host} cannot be used.", "Choose another one: --port 8751"
+        with socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        ) as listening:
+            # Listening already: who reads this line may ask at once.
+            typer.echo(f"Anyseek is at http://{shown}:{listening.getsockname()[1]}/ - Ctrl-C ends it.")
+            sys.stdout.flush()
+            uvicorn.Server(config).run(sockets=[listening])
+    except OSError as error:
+        why = error.strerror or error
+        raise UsageError(
+            f"{shown}:{port} cannot be listened on: {why}.", "Choose another: --port 8751"
         ) from error
     return EXIT_OK
 

@@ -28,7 +28,7 @@ from anyseek.stores.database import CATALOG_NAME, Database, connect, create_data
 from anyseek.stores.locking import LOCK_NAME, WriterLock
 from anyseek.stores.records import Counts, RunRecord, SpaceRecord
 from anyseek.stores.schema import APPLICATION_ID, FORMAT, TABLES, WORDS
-from anyseek.stores.snapshot import Snapshot
+from anyseek.stores.snapshot import AllowedRows, Snapshot
 from anyseek.stores.writer import Writer
 
 __all__ = ["Catalog", "Counts", "RunRecord", "Snapshot", "SpaceRecord", "Writer", "WriterLock"]
@@ -60,6 +60,7 @@ class Catalog:
         self._spare: Database | None = None  # made by `open`, for the first `read`
         self._idle_writers: list[Database] = []  # kept: closing the last connection moves the log each time
         self._is_closed = False
+        self._allowed = AllowedRows()
 
     @classmethod
     def create(cls, folder: Path, roots: Sequence[Path] = ()) -> Catalog:
@@ -132,7 +133,7 @@ class Catalog:
         Opening a snapshot takes about a millisecond; keep one for the questions that belong together.
         """
         database, self._spare = self._spare, None
-        return Snapshot(database or connect(self.folder, writable=False))
+        return Snapshot(database or connect(self.folder, writable=False), self._allowed)
 
     def begin(self) -> Writer:
         """One transaction: `with catalog.begin() as w: ...` commits at the end.

@@ -1,0 +1,132 @@
+"""How many text queries a second the server answers to 1, 8 and 32 clients, beside one search in this process.
+
+    python benchmarks/serve.py [--segments 10000] [--seconds 5]
+
+The server is `anyseek serve` in a process of its own; the clients are threads of another one. "memory" is the server's
+resident memory after the first and after the last request.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from startup import write_notes
+
+import anyseek
+from anyseek.search.background import texts
+
+PORT = 8799
+
+
+def ask(connection: http.client.HTTPConnection, number: int) -> None:
+    """One query; raises unless it was answered."""
+    words = texts()[number % len(texts())].replace(" ", "+")
+    connection.request("GET", f"/search?words={words}&k=10")
+    answer = connection.getresponse()
+    body = answer.read()
+    if answer.status != 200:
+        raise RuntimeError(f"{answer.status}: {body[:200]!r}")
+
+
+def clients(n: int, seconds: float) -> dict[str, float]:
+    """Queries a second and latencies of n clients that ask one after the other."""
+    taken: list[float] = []
+    until = time.perf_counter() + seconds
+    lock = threading.Lock()
+
+    def client(first: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+        mine, number = [], first
+        while time.perf_counter() < until:
+            start = time.perf_counter()
+            ask(connection, number)
+            mine.append(time.perf_counter() - start)
+            number += n
+        with lock:
+            taken.extend(mine)
+
+    threads = [threading.Thread(target=client, args=(i,)) for i in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    p50, p99 = (float(np.percentile(taken, q)) * 1000 for q in (50, 99))
+    return {
+        "clients": n,
+        "queries a second": round(len(taken) / seconds, 1),
+        "p50 ms": round(p50, 2),
+        "p99 ms": round(p99, 2),
+        "p99 / p50": round(p99 / p50, 2),
+    }
+
+
+def alone(index: anyseek.Index, n: int = 100) -> float:
+    """Median seconds of one search in this process."""
+    taken = []
+    for number in range(n):
+        start = time.perf_counter()
+        index.search(texts()[number % len(texts())], k=10)
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def memory_mb(process: subprocess.Popen[bytes]) -> float:
+    """Resident memory of the server."""
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    return round(pages * 4096 / 1e6, 1)
+
+
+def main() -> None:
+    """Prints one JSON object a line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--segments", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        write_notes(Path(folder), options.segments)
+        with anyseek.create(folder) as index:
+            index.add()
+            print(
+                json.dumps(
+                    {"segments": index.n_segments, "one search here, ms": round(1000 * alone(index), 2)}
+                )
+            )
+        command = [
+            sys.executable,
+            "-m",
+            "anyseek.cli",
+            "serve",
+            "--port",
+            str(PORT),
+            "--index",
+            f"{folder}/.anyseek",
+        ]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+            assert server.stdout is not None
+            server.stdout.readline()
+            try:
+                clients(1, 1.0)
+                before = memory_mb(server)
+                found = [clients(n, options.seconds) for n in (1, 8, 32)]
+                for one in found:
+                    rate = one["queries a second"] / found[0]["queries a second"]
+                    print(json.dumps({**one, "times one client": round(rate, 2)}))
+                print(json.dumps({"memory MB": [before, memory_mb(server)]}))
+            finally:
+                server.terminate()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The command itself: a real server in a process, asked over a real connection, and ended by Ctrl-C."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ran import ANYSEEK, Ran
+
+pytest.importorskip("uvicorn")
+
+Run = Callable[..., Ran]
+
+
+def test_a_server_answers_and_ends_with_ctrl_c(media: Path, environment: dict[str, str]) -> None:
+    command = [str(ANYSEEK), "serve", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=media, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as server:
+        assert server.stdout is not None
+        said = server.stdout.readline()
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", int(said.split(":")[2].partition("/")[0]), timeout=30
+        )
+        connection.request("GET", "/search?words=green&to=image&k=1")
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert json.loads(answer.read())["hits"][0]["path"].endswith("green.png")
+        connection.close()
+        server.send_signal(signal.SIGINT)
+        _, err = server.communicate(timeout=30)
+        assert "Traceback" not in err
+
+
+def test_what_cannot_be_listened_on_is_told(media: Path, here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANYSEEK_TOKEN", raising=False)
+    refused = here("serve", "--host", "0.0.0.0", cwd=media)
+    assert (refused.code, "token" in refused.err) == (2, True)
+    assert here("serve", "--index", "nowhere", cwd=media).code == 10

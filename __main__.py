@@ -2,7 +2,7 @@
 
 import sys
 
-from anyseek.cli import main
+from anyseek.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

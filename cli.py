@@ -12,7 +12,7 @@ if __name__ == "__main__":
     del sys.path[0]
     import anyseek.cli
 
-    sys.exit(anyseek.cli.main())
+    sys.exit(anyseek.cli.command())
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -50,6 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from anyseek.program import run
 
     return run(app, sys.argv[1:] if arguments is None else arguments)
+
+
+def command() -> int:
+    """The command `anyseek`: `main`, after whose end no late Ctrl-C changes the exit code."""
+    import signal
+
+    code = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return code
 
 
 def _tell_version(is_asked: bool) -> None:

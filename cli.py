@@ -25,6 +25,7 @@ from anyseek.commands import (
     duplicates,
     evaluate,
     exchange,
+    map,
     models,
     reindex,
     search,
@@ -191,6 +192,7 @@ def doctor(
 
 tag.register(app)
 duplicates.register(app)
+map.register(app)
 evaluate.register(app)
 watch.register(app)
 classify.register(app)

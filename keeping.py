@@ -11,6 +11,7 @@ from anyseek.contracts import Modality, ModelCard, Segment
 if TYPE_CHECKING:
     from anyseek.search.ask import AnyPath
     from anyseek.search.duplicates import Group
+    from anyseek.search.mapping import By
     from anyseek.search.overview import Status
     from anyseek.stores.catalog import Catalog, Snapshot, SpaceRecord
     from anyseek.stores.check import Finding
@@ -91,6 +92,13 @@ class Keeping:
 
         with self._catalog.read() as snapshot:
             return counts(snapshot)
+
+    def map(self, target: Path, by: By = "modality") -> int:
+        """Draw the library in two dimensions; how many segments are on it. Raises UsageError."""
+        from anyseek.search.mapping import draw
+
+        with self._catalog.read() as snapshot:
+            return draw(snapshot, self._space(snapshot), target, by)
 
     def export(self, target: Path) -> Moved:
         """Every searchable vector to a .parquet or .npy file. Raises what stores.exchange.export raises."""

@@ -36,6 +36,7 @@ COMMANDS = (
     "doctor",
     "tag",
     "duplicates",
+    "map",
     "eval",
     "watch",
     "classify",

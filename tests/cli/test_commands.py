@@ -285,6 +285,7 @@ COMMANDS = (
     "doctor",
     "tag",
     "duplicates",
+    "map",
     "eval",
     "watch",
     "classify",

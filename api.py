@@ -150,8 +150,11 @@ class Index(Keeping):
             space = self._space(snapshot)
             known_targets(wanted.targets, space.card)  # before a file is read or the model loaded
             parts = (*self._query_reader(snapshot).read(terms), *example_parts(snapshot, space, examples))
-            vector = query_vector(parts, self._embedder())
-            words = said(term.value for term in terms if term.kind == "words" and term.weight > 0)
+        # No snapshot is held while the model is at work, which may take seconds.
+        vector = query_vector(parts, self._embedder())
+        words = said(term.value for term in terms if term.kind == "words" and term.weight > 0)
+        with self._catalog.read() as snapshot:
+            space = self._space(snapshot)
             return answer(
                 snapshot, space, vector, described(parts), wanted, None, main_modality(parts), words
             )

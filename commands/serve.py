@@ -49,9 +49,7 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_keep_alive=30)
     try:
-        with socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-        ) as listening:
+        with _listening(host, port) as listening:
             # Listening already: who reads this line may ask at once.
             typer.echo(f"Anyseek is at http://{shown}:{listening.getsockname()[1]}/ - Ctrl-C ends it.")
             sys.stdout.flush()
@@ -62,6 +60,24 @@ def serve(
             f"{shown}:{port} cannot be listened on: {why}.", "Choose another: --port 8751"
         ) from error
     return EXIT_OK
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that waits for requests. Raises OSError.
+
+    Its protocol is said aloud: only then does asyncio send small answers at once (TCP_NODELAY); else every one waits
+    some 40 ms for the client's acknowledgement of its first half.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
 
 
 def mcp(index_dir: IndexDir = None, debug: Debug = False) -> int:

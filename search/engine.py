@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _MORE = 4
 """How many times more rows are asked for when too few files were among those that came."""
 
+_FROM_WORDS = 50
+"""Rows that words bring at least; in fused ranks the 50th already weighs half of the first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -100,7 +103,7 @@ class Engine:
             found = [row for row, is_in in zip(found, np.isin(found, allow), strict=True) if is_in]
         if not found:
             return best
-        told = _kept(list(self._scored_rows(query, found)), request)
+        told = _kept(list(self._scored_rows(query, found[: max(_FROM_WORDS, 5 * request.k)])), request)
         # A file that both found is one hit, at the moment that its vectors chose.
         of_file = {one.segment.file_id: one for one in (*told, *best)}
         if request.is_by_segment:

@@ -6,6 +6,7 @@ scale. A phrase in quotes has to be there; of other words any may be.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,25 @@ CONSTANT = 60
 
 MOST = 200
 """Files and passages that each list gives at most."""
+
+# Passages ranked by FTS5 alone, before anything is joined: a common word is in most passages of a library.
+_PASSAGES = f"SELECT rowid FROM passages WHERE passages MATCH ? ORDER BY rank LIMIT {5 * MOST}"
+_ROWS_OF_PASSAGES = (
+    "SELECT s.file_id, e.row FROM json_each(?) p CROSS JOIN segments s ON s.segment_id = p.value"
+    " CROSS JOIN embeddings e ON e.segment_id = p.value"
+)
+# Files by their names, with captions counting double.
+_NAMES = (
+    "SELECT rowid AS file_id, bm25(file_words, 1.0, 2.0) AS rank FROM file_words WHERE file_words MATCH ?"
+    f" ORDER BY rank LIMIT {MOST}"
+)
+# What photo.jpg.txt says is about photo.jpg.
+_PICTURED = (
+    "SELECT pictured.file_id, p.key AS rank FROM json_each(?) p CROSS JOIN segments s ON s.segment_id = p.value"
+    " CROSS JOIN files beside ON beside.file_id = s.file_id CROSS JOIN files pictured"
+    " ON pictured.root = beside.root AND pictured.path = substr(beside.path, 1, length(beside.path) - 4)"
+    " WHERE lower(CAST(beside.path AS TEXT)) LIKE '%.txt'"
+)
 
 # Words that are everywhere and say nothing about a file.
 _EVERYWHERE = frozenset(
@@ -68,33 +88,20 @@ def rows(snapshot: Snapshot, space_id: int, wanted: Said, target: Modality) -> l
     """Rows of one modality whose file or passage has the words, best first, one a file."""
     if not wanted:
         return []
-    places = "e.space_id = ? AND e.visible = 1 AND e.modality = ?"
-    lists: list[list[int]] = []
-    if target is Modality.TEXT:
-        lists.append(
-            _first(
-                snapshot,
-                "SELECT s.file_id, e.row FROM passages p JOIN segments s ON s.segment_id = p.rowid"
-                f" JOIN embeddings e ON e.segment_id = p.rowid WHERE passages MATCH ? AND {places}"
-                " ORDER BY bm25(passages) LIMIT ?",
-                [wanted.expression, space_id, str(target), MOST],
-            )
-        )
-    of_file = (
-        "(SELECT min(e.row) FROM segments s JOIN embeddings e ON e.segment_id = s.segment_id"
-        f" WHERE s.file_id = found.file_id AND {places})"
+    here = "e.space_id = ? AND e.visible = 1 AND e.modality = ?"
+    first_row = (
+        "SELECT min(e.row) FROM segments s JOIN embeddings e ON e.segment_id = s.segment_id"
+        f" WHERE s.file_id = found.file_id AND {here}"
     )
-    # Names, with captions counting double; then what photo.jpg.txt says about photo.jpg.
-    for found in (
-        "SELECT rowid AS file_id, bm25(file_words, 1.0, 2.0) AS rank FROM file_words WHERE file_words MATCH ?"
-        " ORDER BY rank LIMIT ?",
-        "SELECT pictured.file_id, bm25(passages) AS rank FROM passages p JOIN segments s ON s.segment_id = p.rowid"
-        " JOIN files beside ON beside.file_id = s.file_id JOIN files pictured ON pictured.root = beside.root"
-        " AND pictured.path = substr(beside.path, 1, length(beside.path) - 4)"
-        " WHERE passages MATCH ? AND lower(CAST(beside.path AS TEXT)) LIKE '%.txt' ORDER BY rank LIMIT ?",
-    ):
-        sql = f"SELECT found.file_id, {of_file} AS row FROM ({found}) found ORDER BY found.rank"
-        lists.append(_first(snapshot, sql, [space_id, str(target), wanted.expression, MOST]))
+    of_files = f"SELECT found.file_id, ({first_row}) FROM (%s) found ORDER BY found.rank LIMIT {MOST}"
+    place = [space_id, str(target)]
+    passages = json.dumps([one for (one,) in snapshot.database.rows(_PASSAGES, [wanted.expression])])
+    lists = [_first(snapshot, of_files % _NAMES, [*place, wanted.expression])]
+    lists.append(_first(snapshot, of_files % _PICTURED, [*place, passages]))
+    if target is Modality.TEXT:
+        lists.insert(
+            0, _first(snapshot, f"{_ROWS_OF_PASSAGES} WHERE {here} LIMIT {MOST}", [passages, *place])
+        )
     return fused(lists)
 
 

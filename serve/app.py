@@ -7,23 +7,23 @@ read: hits are named by their numbers, never by a path.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from anyseek.errors import AnyseekError, IndexNotFound, MediaError, UsageError
 from anyseek.serve import asking, embeddings, jobs
-from anyseek.serve.guard import Guard
+from anyseek.serve.guard import Guard, Guarded, problem
 from anyseek.serve.metrics import Metrics
 from anyseek.serve.served import Served
 
@@ -90,26 +90,8 @@ def make_app(folder: Path, *, guard: Guard, allow_write: bool = False) -> FastAP
     if allow_write:
         _add_jobs(app, work)
 
-    @app.middleware("http")
-    async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        """Who may ask, before anything is looked at."""
-        refusal = guard.refusal(request)
-        if refusal is not None:
-            return problem(*refusal)
-        with metrics.timed(request):
-            response = await call(request)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Content-Security-Policy"] = guard.POLICY
-        guard.remember(request, response)
-        return response
-
+    app.add_middleware(Guarded, guard=guard, metrics=metrics)
     return app
-
-
-def problem(status: int, title: str, hint: str = "", code: str = "refused") -> JSONResponse:
-    """A problem document."""
-    body = {"type": f"urn:anyseek:{code}", "title": title, "status": status, "detail": hint}
-    return JSONResponse(body, status, media_type="application/problem+json")
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -165,23 +147,27 @@ def _add_pages(app: FastAPI, served: Served, metrics: Metrics) -> None:
 
 
 def _add_search(app: FastAPI, served: Served) -> None:
-    @app.post("/search")
-    def search(asked: Asked) -> dict[str, Any]:
+    async def found(asked: Asked, file: Path | None = None) -> Response:
+        body = await to_thread.run_sync(asking.answer, served, asked, file)
+        return Response(body, media_type="application/json")
+
+    @app.post("/search", response_model=dict[str, Any])
+    async def search(asked: Asked) -> Response:
         """Search by words, by hits, or by both."""
-        return asking.shown(asking.ask(served, asked))
+        return await found(asked)
 
-    @app.get("/search")
-    def search_by_address(asked: Annotated[Asked, Query()]) -> dict[str, Any]:
+    @app.get("/search", response_model=dict[str, Any])
+    async def search_by_address(asked: Annotated[Asked, Query()]) -> Response:
         """The same, as an address."""
-        return asking.shown(asking.ask(served, asked))
+        return await found(asked)
 
-    @app.post("/search/file")
-    async def search_by_file(request: Request, asked: Annotated[Asked, Query()]) -> dict[str, Any]:
+    @app.post("/search/file", response_model=dict[str, Any])
+    async def search_by_file(request: Request, asked: Annotated[Asked, Query()]) -> Response:
         """Search with a picture, sound, film, text or depth map: the body is the file, up to 64 MB."""
         with asking.Upload() as upload:
             async for part in request.stream():
                 upload.add(part)
-            return asking.shown(await run_in_threadpool(asking.ask, served, asked, upload.finished()))
+            return await found(asked, upload.finished())
 
 
 def _add_hits(app: FastAPI, served: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from dataclasses import asdict, replace
@@ -38,11 +39,16 @@ def ask(served: Served, asked: Asked, file: Path | None = None) -> Results:
         terms.append(Term("words", asked.without, Modality.TEXT, -1.0))
     wanted = scope(asked.to or None, asked.k, None, asked.segments, asked.where, asked.merge, asked.min_match)
     examples = [(number, 1.0) for number in asked.like] + [(number, -UNLIKE) for number in asked.unlike]
-    with served.index() as index:
+    with served.turns.taken(), served.index() as index:
         if not examples:
             checked(terms)
         found = index.ask(terms, wanted, examples)
     return found if file is None else replace(found, query=found.query.replace(os.fspath(file), "given"))
+
+
+def answer(served: Served, asked: Asked, file: Path | None) -> bytes:
+    """`ask`, `shown`, as JSON."""
+    return json.dumps(shown(ask(served, asked, file)), ensure_ascii=False).encode()
 
 
 def shown(found: Results) -> dict[str, Any]:

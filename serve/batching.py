@@ -1,13 +1,16 @@
-"""Concurrent queries share the model: those that come within a few milliseconds of one another are one batch."""
+"""Concurrent queries share the model: those that come while it is at work are its next batch.
+
+Nobody waits for company: a lone query is answered at once, and the busier the model, the larger its batches.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +20,38 @@ from anyseek.errors import UsageError
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
 
-WINDOW_S = 0.003
-"""How long a lone query waits for others: less than the model takes for one."""
-
 MOST = 64
+"""Items of a batch, unless a single asker brings more."""
+
+
+class Turns:
+    """So many threads at work at once; who waits for the model lets another one work."""
+
+    def __init__(self, n: int) -> None:
+        self._free = threading.Semaphore(n)
+        self._mine = threading.local()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Waits for a turn, and has it inside."""
+        with self._free:
+            self._mine.is_held = True
+            try:
+                yield
+            finally:
+                self._mine.is_held = False
+
+    @contextmanager
+    def left(self) -> Iterator[None]:
+        """Without this thread's turn, if it had one, inside; with it again afterwards."""
+        is_held = getattr(self._mine, "is_held", False)
+        if is_held:
+            self._free.release()
+        try:
+            yield
+        finally:
+            if is_held:
+                self._free.acquire()
 
 
 @dataclass(slots=True)
@@ -33,8 +64,10 @@ class _Wish:
 class BatchingEmbedder:
     """An Embedder that gathers what several threads ask of another one. Close it."""
 
-    def __init__(self, inner: Embedder) -> None:
+    def __init__(self, inner: Embedder, turns: Turns | None = None) -> None:
+        """turns: left while a thread waits for its batch."""
         self._inner = inner
+        self._turns = turns or Turns(1)
         self._wishes: queue.SimpleQueue[_Wish | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._is_closed = False
@@ -64,7 +97,8 @@ class BatchingEmbedder:
             if self._is_closed:
                 raise UsageError("The model was closed.", "Ask again: the index was opened anew.")
             self._wishes.put(wish)
-        found: Floats = wish.answer.result()
+        with self._turns.left():
+            found: Floats = wish.answer.result()
         return found
 
     def close(self) -> None:
@@ -78,10 +112,9 @@ class BatchingEmbedder:
     def _serve(self) -> None:
         while (first := self._wishes.get()) is not None:
             batch, is_last = [first], False
-            until = time.monotonic() + WINDOW_S
             while sum(len(wish.items) for wish in batch) < MOST:
                 try:
-                    wish = self._wishes.get(timeout=max(0.0, until - time.monotonic()))
+                    wish = self._wishes.get_nowait()
                 except queue.Empty:
                     break
                 if wish is None:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from http.cookies import SimpleCookie
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from anyseek.errors import UsageError
+from anyseek.serve.metrics import Metrics
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 COOKIE = "anyseek_token"
+POLICY = (
+    "default-src 'none'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self';"
+    " style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'"
+)
+"""What the page may load: itself alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +31,6 @@ class Guard:
 
     hosts: frozenset[str] = LOOPBACK
     token: str = ""
-
-    # What the page may load: itself alone.
-    POLICY = (
-        "default-src 'none'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self';"
-        " style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
-        " frame-ancestors 'none'"
-    )
 
     @staticmethod
     def of(host: str, token: str) -> Guard:
@@ -59,7 +62,55 @@ class Guard:
         given = given or request.query_params.get("token", "") or request.cookies.get(COOKIE, "")
         return hmac.compare_digest(given.encode(), self.token.encode())
 
-    def remember(self, request: Request, response: Response) -> None:
-        """A browser that came with ?token= keeps it for the page's own requests."""
-        if self.token and request.url.path == "/" and request.query_params.get("token"):
-            response.set_cookie(COOKIE, self.token, httponly=True, samesite="strict")
+    def is_to_remember(self, request: Request) -> bool:
+        """Whether a browser came with ?token=, which it is to keep for the page's own requests."""
+        return bool(self.token and request.url.path == "/" and request.query_params.get("token"))
+
+    def cookie(self) -> str:
+        """The token as a Set-Cookie header, out of reach of scripts and of other sites."""
+        jar = SimpleCookie({COOKIE: self.token})
+        for name, value in (("httponly", True), ("path", "/"), ("samesite", "strict")):
+            jar[COOKIE][name] = value
+        return jar.output(header="").strip()
+
+
+class Guarded:
+    """Who may ask, before anything is looked at; what every answer says; how long it took.
+
+    Plain ASGI: Starlette's middleware of functions takes a task and two streams for each request.
+    """
+
+    def __init__(self, app: ASGIApp, guard: Guard, metrics: Metrics) -> None:
+        self._app = app
+        self._guard = guard
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Any ASGI message; only HTTP requests are looked at."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        refusal = self._guard.refusal(request)
+        if refusal is not None:
+            await problem(*refusal)(scope, receive, send)
+            return
+        is_to_remember = self._guard.is_to_remember(request)
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Content-Security-Policy"] = POLICY
+                if is_to_remember:
+                    headers.append("Set-Cookie", self._guard.cookie())
+            await send(message)
+
+        with self._metrics.timed(request):
+            await self._app(scope, receive, sent)
+
+
+def problem(status: int, title: str, hint: str = "", code: str = "refused") -> JSONResponse:
+    """A problem document (RFC 9457)."""
+    body = {"type": f"urn:anyseek:{code}", "title": title, "status": status, "detail": hint}
+    return JSONResponse(body, status, media_type="application/problem+json")

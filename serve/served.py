@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from anyseek import opening
 from anyseek.contracts import Modality, Segment
 from anyseek.errors import NoSuchSegment
-from anyseek.serve.batching import BatchingEmbedder
+from anyseek.serve.batching import BatchingEmbedder, Turns
 from anyseek.serve.previews import Preview, Previews
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class Served:
     def __init__(self, folder: Path) -> None:
         """Raises IndexNotFound and what opening an index raises."""
         self.folder = folder
+        # More threads at work than this only wait for one another.
+        self.turns = Turns((os.cpu_count() or 1) + 2)
         self._is_open = False
         self._lock = threading.Lock()
         self._open()
@@ -34,7 +36,7 @@ class Served:
 
         with opening.open(index=self.folder) as first:
             name = first.model.name
-        self._embedder = BatchingEmbedder(registry.load(name))
+        self._embedder = BatchingEmbedder(registry.load(name), self.turns)
         self._index = opening.open(index=self.folder, model=self._embedder)
         sound = Modality.AUDIO
         window = (

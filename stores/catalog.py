@@ -27,8 +27,9 @@ from anyseek.stores.compaction import compact
 from anyseek.stores.database import CATALOG_NAME, Database, connect, create_database, translated
 from anyseek.stores.locking import LOCK_NAME, WriterLock
 from anyseek.stores.records import Counts, RunRecord, SpaceRecord
+from anyseek.stores.remembered import Remembered
 from anyseek.stores.schema import APPLICATION_ID, FORMAT, TABLES, WORDS
-from anyseek.stores.snapshot import AllowedRows, Snapshot
+from anyseek.stores.snapshot import Snapshot
 from anyseek.stores.writer import Writer
 
 __all__ = ["Catalog", "Counts", "RunRecord", "Snapshot", "SpaceRecord", "Writer", "WriterLock"]
@@ -50,6 +51,9 @@ _OURS = {
     "CACHEDIR.TAG",
 }
 
+MOST_IDLE = 6
+"""Connections kept for the next snapshots: a new one has to read the schema, a used one remembers it."""
+
 
 class Catalog:
     """An index on disk. Safe to share between threads: a snapshot and a writer have their own connections."""
@@ -57,10 +61,10 @@ class Catalog:
     def __init__(self, folder: Path) -> None:
         """Use `Catalog.create` or `Catalog.open`."""
         self.folder = folder
-        self._spare: Database | None = None  # made by `open`, for the first `read`
+        self._idle_readers: list[Database] = []  # the first is made by `open`
         self._idle_writers: list[Database] = []  # kept: closing the last connection moves the log each time
         self._is_closed = False
-        self._allowed = AllowedRows()
+        self._remembered = Remembered()
 
     @classmethod
     def create(cls, folder: Path, roots: Sequence[Path] = ()) -> Catalog:
@@ -118,22 +122,40 @@ class Catalog:
         database = connect(catalog.folder, writable=False)
         try:
             is_old = migrations.read_format(database) < FORMAT
-            if not is_old:
-                catalog._spare, database = database, None  # type: ignore[assignment]
-        finally:
-            if database is not None:
-                database.close()
+        except BaseException:
+            database.close()
+            raise
         if is_old:
+            database.close()
             migrations.migrate(catalog.folder)
+        else:
+            catalog._idle_readers.append(database)
         return catalog
 
     def read(self) -> Snapshot:
         """What the index holds now, unmoved by later commits: `with catalog.read() as snapshot: ...`
 
-        Opening a snapshot takes about a millisecond; keep one for the questions that belong together.
+        Opening a snapshot takes up to a millisecond; keep one for the questions that belong together.
         """
-        database, self._spare = self._spare, None
-        return Snapshot(database or connect(self.folder, writable=False), self._allowed)
+        database = self._idle_reader() or connect(self.folder, writable=False)
+        return Snapshot(database, self._remembered, self._keep_reader)
+
+    def _idle_reader(self) -> Database | None:
+        """A connection that an earlier snapshot left, unless another catalog has taken the place of its file."""
+        with suppress(IndexError, FileNotFoundError):
+            while True:
+                database = self._idle_readers.pop()
+                if os.stat(self.folder / CATALOG_NAME).st_ino == database.file:
+                    return database
+                database.close()
+        return None
+
+    def _keep_reader(self, database: Database) -> None:
+        if not self._is_closed and len(self._idle_readers) < MOST_IDLE:
+            left = database.handed_on()
+            if left is not None:
+                self._idle_readers.append(left)
+        database.close()
 
     def begin(self) -> Writer:
         """One transaction: `with catalog.begin() as w: ...` commits at the end.
@@ -175,11 +197,10 @@ class Catalog:
     def close(self) -> None:
         """Let go of files; safe to call twice. Open snapshots go on."""
         self._is_closed = True
-        if self._spare is not None:
-            self._spare.close()
-            self._spare = None
-        while self._idle_writers:
-            self._idle_writers.pop().close()
+        self._remembered.close()
+        for idle in (self._idle_readers, self._idle_writers):
+            while idle:
+                idle.pop().close()
 
     def __enter__(self) -> Catalog:
         return self

@@ -44,9 +44,18 @@ class Database:
     Raises, from every method: DiskFull, ReadOnlyIndex, IndexLocked, IndexDamaged.
     """
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, folder: Path, file: int = 0) -> None:
+        """file: the inode that it is connected to."""
+        self._kept: sqlite3.Connection | None = connection
+        self._n_unread = 0
         self.folder = folder
+        self.file = file
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._kept is None:
+            raise UsageError("This snapshot, or its catalog, is closed.")
+        return self._kept
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """The cursor after one statement; take its rows with `rows` or `first` when there may be many."""
@@ -67,9 +76,11 @@ class Database:
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         """Rows as tuples, read as they are asked for."""
         with translated(self.folder):
+            self._n_unread += 1
             # Not `yield from`: that would close the cursor of an unfinished loop, after its connection.
             for row in self._connection.execute(sql, values):  # noqa: UP028
                 yield row
+            self._n_unread -= 1
 
     def first(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """The first row as a tuple, or None."""
@@ -87,9 +98,18 @@ class Database:
             with translated(self.folder):
                 self._connection.execute("ROLLBACK")
 
+    def handed_on(self) -> Database | None:
+        """The same connection for another to use, this one being closed; None while something of it is unread."""
+        if self._kept is None or self._n_unread:
+            return None
+        self.rollback()
+        connection, self._kept = self._kept, None
+        return Database(connection, self.folder, self.file)
+
     def close(self) -> None:
         """Safe to call twice."""
-        self._connection.close()
+        if self._kept is not None:
+            self._kept.close()
 
 
 def connect(folder: Path, *, writable: bool) -> Database:
@@ -105,7 +125,7 @@ def connect(folder: Path, *, writable: bool) -> Database:
         )
     with translated(folder):
         if not writable:
-            return Database(_connect_reader(path), folder)
+            return Database(_connect_reader(path), folder, path.stat().st_ino)
         if not (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
             raise ReadOnlyIndex(f"The index in {folder} cannot be written.", "Check its permissions.")
         connection = _open(path, "mode=rw")

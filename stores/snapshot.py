@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -15,38 +15,11 @@ from anyseek.stores.database import Database
 from anyseek.stores.file_reader import FileReader
 from anyseek.stores.filter_fields import Condition
 from anyseek.stores.records import Counts, RunRecord, SpaceRecord
+from anyseek.stores.remembered import Remembered
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats, Rows
     from anyseek.stores.vectors import Halves
-
-
-_MOST_FILTERS = 32
-
-
-class AllowedRows:
-    """The rows that recent filters let through, as of one change of the catalog. Threads may share it.
-
-    A library that is asked again and again answers most filters without SQL: a million rows take a third of a second.
-    """
-
-    def __init__(self) -> None:
-        # One attribute, so that a thread never sees the rows of another change.
-        self._kept: tuple[int, dict[tuple[int, Filter], Rows]] = (-1, {})
-
-    def get(self, change: int, space_id: int, wanted: Filter) -> Rows | None:
-        """What was put for this very change."""
-        known, rows = self._kept
-        return rows.get((space_id, wanted)) if change == known else None
-
-    def put(self, change: int, space_id: int, wanted: Filter, found: Rows) -> None:
-        """Keep it, and forget what is older; the array is not to be written to any more."""
-        found.flags.writeable = False
-        known, rows = self._kept
-        if change != known or len(rows) >= _MOST_FILTERS:
-            rows = {}
-        rows[space_id, wanted] = found
-        self._kept = (change, rows)
 
 
 class Snapshot(FileReader):
@@ -57,10 +30,16 @@ class Snapshot(FileReader):
     once; make one for each. Every method may raise IndexDamaged.
     """
 
-    def __init__(self, database: Database, known: AllowedRows | None = None) -> None:
-        """known: what earlier snapshots of the same catalog found, kept by the catalog."""
+    def __init__(
+        self,
+        database: Database,
+        known: Remembered | None = None,
+        let_go: Callable[[Database], None] | None = None,
+    ) -> None:
+        """known: what earlier snapshots of the same catalog found. let_go: takes the connection at the end."""
         super().__init__(database)
-        self._known = known if known is not None else AllowedRows()
+        self._let_go = let_go or Database.close
+        self._known = known or Remembered()
         self._descriptors: dict[int, int] = {}
         self._vectors: dict[int, Halves] = {}
         try:
@@ -186,7 +165,7 @@ class Snapshot(FileReader):
             space = self._space(space_id)
             if space.live == space.rows:
                 return None
-        found = self._known.get(self.change, space_id, wanted)
+        found = self._known.rows(self.change, space_id, wanted)
         if found is None:
             found = self._allowed_rows(space_id, wanted)
             self._known.put(self.change, space_id, wanted, found)
@@ -272,8 +251,6 @@ class Snapshot(FileReader):
     def vectors(self, space_id: int) -> Halves:
         """All rows of a space, deleted ones too: (rows, dim) float16, mapped, read-only."""
         if space_id not in self._vectors:
-            from anyseek.stores.vectors import map_rows
-
             space = self._space(space_id)
             descriptor = self._descriptors.get(space_id, -1)
             if space.rows and descriptor < 0:
@@ -281,7 +258,7 @@ class Snapshot(FileReader):
                     f"The vector file of {space.card.name} in {self.folder} is gone.",
                     "`anyseek doctor` forgets the files it held, and the next run embeds them again.",
                 )
-            self._vectors[space_id] = map_rows(descriptor, space.card.dim, space.rows, self.folder)
+            self._vectors[space_id] = self._known.mapped(descriptor, space, self.folder)
         return self._vectors[space_id]
 
     def vectors_at(self, space_id: int, rows: Rows) -> Floats:
@@ -307,7 +284,7 @@ class Snapshot(FileReader):
         """End the snapshot; safe to call twice. Arrays handed out stay valid."""
         self._close_vectors()
         self._vectors.clear()
-        self.database.close()
+        self._let_go(self.database)
 
     def __enter__(self) -> Snapshot:
         return self

@@ -200,3 +200,43 @@ def test_somebody_elses_index(tmp_path: Path) -> None:
     (tmp_path / "place").chmod(0o755)
     (tmp_path / "place/.anyseek").chmod(0o755)
     assert run_reader(tmp_path / "place/.anyseek", "65534") == ["3", "read-only", "read-only", "read-only"]
+
+
+def test_a_connection_is_used_again_but_never_a_snapshot(tmp_path: Path) -> None:
+    catalog, space = new_index(tmp_path, 5)
+    with catalog:
+        with catalog.read() as first:
+            before = contents(first)
+        with pytest.raises(UsageError, match="closed"):
+            list(first.files())
+        with catalog.begin() as writer:
+            put(writer, space, "new", unit_rows(1, 7))
+        with catalog.read() as second:
+            assert contents(second) == before | {"new": contents(second)["new"]}
+            assert len(second.vectors(space)) == 6
+
+
+def test_a_listing_that_was_not_read_to_its_end_holds_no_later_snapshot_back(tmp_path: Path) -> None:
+    catalog, space = new_index(tmp_path, 5)
+    with catalog:
+        with catalog.read() as first:
+            unread = first.files()
+            next(unread)
+        with catalog.begin() as writer:
+            put(writer, space, "new", unit_rows(1, 7))
+        with catalog.read() as second:
+            assert len(list(second.files())) == 6
+        del unread
+
+
+def test_another_index_in_the_same_place_is_what_is_read(tmp_path: Path) -> None:
+    catalog, space = new_index(tmp_path / "one", 5)
+    new_index(tmp_path / "two", 3)[0].close()
+    with catalog:
+        with catalog.read() as snapshot:
+            assert len(snapshot.vectors(space)) == 5
+        (tmp_path / "one").rename(tmp_path / "gone")
+        (tmp_path / "two").rename(tmp_path / "one")
+        with catalog.read() as snapshot:
+            assert len(list(snapshot.files())) == 3
+            assert len(snapshot.vectors(space)) == 3

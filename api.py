@@ -142,21 +142,21 @@ class Index(Keeping):
     def ask(self, terms: Sequence[Term], wanted: Scope, examples: Sequence[Example] = ()) -> Results:
         """`search` for terms that were understood already. examples: (segment's number, weight), parts too."""
         from anyseek.search.ask import answer, example_parts, known_targets
-        from anyseek.search.embed import main_modality, query_vector
+        from anyseek.search.embed import main_modality, query_vectors
         from anyseek.search.query import described
         from anyseek.search.words import said
 
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
-            known_targets(wanted.targets, space.card)  # before a file is read or the model loaded
+            targets = known_targets(wanted.targets, space.card)  # before a file is read or the model loaded
             parts = (*self._query_reader(snapshot).read(terms), *example_parts(snapshot, space, examples))
         # No snapshot is held while the model is at work, which may take seconds.
-        vector = query_vector(parts, self._embedder())
+        vectors = query_vectors(parts, self._embedder(), targets)
         words = said(term.value for term in terms if term.kind == "words" and term.weight > 0)
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
             return answer(
-                snapshot, space, vector, described(parts), wanted, None, main_modality(parts), words
+                snapshot, space, vectors, described(parts), wanted, None, main_modality(parts), words
             )
 
     def similar(
@@ -181,7 +181,8 @@ class Index(Keeping):
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
             file_id, vector, asked = stored_vector(snapshot, space, path)
-            return answer(snapshot, space, vector, f"files like {os.fspath(path)}", wanted, file_id, asked)
+            vectors = dict.fromkeys(space.card.modalities, vector)
+            return answer(snapshot, space, vectors, f"files like {os.fspath(path)}", wanted, file_id, asked)
 
     def embed(
         self,
@@ -213,7 +214,7 @@ class Index(Keeping):
         from anyseek.search.background import embedded
         from anyseek.stores.control import StoreControl
 
-        return StoreControl(self._catalog, lambda: embedded(self._embedder()))
+        return StoreControl(self._catalog, lambda: embedded(self._embedder())[0])
 
     # ------------------------------------------------------------ life
 

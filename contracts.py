@@ -169,6 +169,14 @@ class HasChoices(Protocol):
         """What was chosen for a tower, as {"precision": "bfloat16"}."""
 
 
+@runtime_checkable
+class HasTargets(Protocol):
+    """An embedder with several heads for some queries: `embed` gives another vector for each `target`."""
+
+    targeted: frozenset[Modality]
+    """The modalities of such queries."""
+
+
 # ---------------------------------------------------------------- files and segments
 
 

@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--media", type=Path, required=True)
     media = parser.parse_args().media
     model = mini_quality.Model(registry.load("mini"))
-    bank = background.embedded(model.embedder)
+    bank = background.embedded(model.embedder)[0]
     pictures = [r for r in data.read_records(media, "image") if r.split == "val" or r.source == "coco-mini"]
     seen = model.of(Modality.IMAGE, mini_quality.read_images(media, pictures))
     sounds = [r for r in data.read_records(media, "sound") if r.split == "val"]

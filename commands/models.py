@@ -82,7 +82,7 @@ def pull(
     """Fetch the weights of a model; an interrupted download goes on where it stopped."""
     from dataclasses import replace
 
-    from anyseek.embedders import hub, registry
+    from anyseek.embedders import hub, registry, repositories
 
     if accept_licence not in {None, name}:
         raise UsageError(
@@ -92,6 +92,9 @@ def pull(
     if accept_licence == name:
         hub.accept(name)  # before the model is asked: some families need the weights to tell what they are
     entry = registry.entry(name)
+    if entry.repository:
+        typer.echo(repositories.pull(entry.repository))
+        return EXIT_OK
     if entry.weights is None:
         typer.echo(f"{name} is on this disk: there is nothing more to fetch.")
         return EXIT_OK
@@ -120,13 +123,15 @@ def path(name: Name, file: Annotated[Path, typer.Argument(metavar="FILE")], debu
 
 def _record(entry: Entry) -> dict[str, Any]:
     """What `--json` prints: the card, whether the weights are here, and where."""
-    from anyseek.embedders import hub
+    from anyseek.embedders import hub, repositories
 
     here = hub.on_disk(entry.card.name, entry.weights) if entry.weights else None
+    if entry.repository:
+        here = repositories.here(entry.repository)
     return {
         "type": "model",
         **asdict(entry.card),
-        "on_disk": entry.weights is None or here is not None,
+        "on_disk": here is not None or (entry.weights is None and not entry.repository),
         "path": str(here) if here else None,
     }
 

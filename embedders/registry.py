@@ -25,19 +25,27 @@ GROUP = "anyseek.embedders"
 BUILT_IN = {
     "imagebind": "anyseek.embedders.imagebind.card:entry",
     "mini": "anyseek.embedders.mini.card:entry",
+    "pe-av-base": "anyseek.embedders.pe_av.card:base",
+    "pe-av-large": "anyseek.embedders.pe_av.card:large",
+    "pe-av-small": "anyseek.embedders.pe_av.card:small",
 }
 
 # Families whose members are too many to list: `prefix:name`, and the function that takes the whole name.
-FAMILIES = {"st": "anyseek.embedders.sentence_tf.card:entry"}
+FAMILIES = {
+    "pe-av": "anyseek.embedders.pe_av.card:entry",
+    "st": "anyseek.embedders.sentence_tf.card:entry",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model: its card, cheap to have, the function that loads it, and its weights if they are fetched."""
+    """One model: its card, cheap to have, the function that loads it, and what is fetched for it: a file of weights, or
+    a repository of a model hub."""
 
     card: ModelCard
     load: Callable[[], Embedder]
     weights: Weights | None = None
+    repository: str = ""
 
 
 def load(name: str) -> Embedder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -72,14 +72,15 @@ def scope(
 def answer(
     snapshot: Snapshot,
     space: SpaceRecord,
-    vector: Floats,
+    vectors: Mapping[Modality, Floats],
     label: str,
     wanted: Scope,
     except_file: int | None = None,
     asked: Modality = Modality.TEXT,
     said: Said = NOTHING_SAID,
 ) -> Results:
-    """The hits for a unit vector (dim,); `label` says for people what the vector stands for, `asked` of what it is.
+    """The hits for a unit vector (dim,) for each target; `label` says for people what it stands for, `asked` of what
+    it is.
 
     Raises ModalityNotSupported, and UsageError for a folder outside the index.
     """
@@ -100,7 +101,9 @@ def answer(
         wanted.by,
     )
     with closing(open_store(snapshot, space.space_id)) as store:
-        found = Engine(snapshot, space, store, calibration.read(snapshot.folder, space)).find(vector, request)
+        found = Engine(snapshot, space, store, calibration.read(snapshot.folder, space)).find(
+            vectors, request
+        )
     hits = kept(found.hits, wanted)
     if wanted.targets is None and len(found.missing) < len(targets):
         there = tuple(t for t in targets if t not in found.missing)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from anyseek.contracts import Modality
+from anyseek.contracts import HasTargets, Modality
 
 if TYPE_CHECKING:
     from anyseek.contracts import Embedder, Floats
@@ -19,16 +20,25 @@ def texts() -> tuple[str, ...]:
     return tuple(line for line in lines if line)
 
 
-def embedded(embedder: Embedder, target: Modality | None = None) -> Floats:
-    """Their vectors as queries: (len(texts()), dim) float32; (0, dim) for a model that knows no text."""
+def embedded(embedder: Embedder) -> Floats:
+    """Their vectors as queries, (heads, len(texts()), dim) float32: one head, or of a model that has a head for each
+    target one for each modality of its card, in that order. (1, 0, dim) for a model that knows no text."""
     import numpy as np
 
-    if Modality.TEXT not in embedder.card.modalities:
-        return np.zeros((0, embedder.card.dim), np.float32)
+    card = embedder.card
+    if Modality.TEXT not in card.modalities:
+        return np.zeros((1, 0, card.dim), np.float32)
+    has_heads = isinstance(embedder, HasTargets) and Modality.TEXT in embedder.targeted
     prepare = embedder.preparer(Modality.TEXT)
     items = [prepare(text) for text in texts()]
-    parts = [
-        embedder.embed(Modality.TEXT, items[i : i + 64], role="query", target=target)
-        for i in range(0, len(items), 64)
-    ]
-    return np.concatenate(parts)
+    heads: tuple[Modality | None, ...] = card.modalities if has_heads else (None,)
+    return np.stack([_queries(embedder, items, target) for target in heads])
+
+
+def _queries(embedder: Embedder, items: Sequence[Any], target: Modality | None) -> Floats:
+    import numpy as np
+
+    parts = [items[i : i + 64] for i in range(0, len(items), 64)]
+    return np.concatenate(
+        [embedder.embed(Modality.TEXT, part, role="query", target=target) for part in parts]
+    )

@@ -73,7 +73,7 @@ class Calibration:
     def __init__(
         self, samples: dict[Modality, Floats], pairs: dict[tuple[Modality, Modality], Pair], bank: Floats
     ) -> None:
-        """bank: (n, dim) vectors of the bank of texts, kept so that no model need make them again."""
+        """bank: the bank of texts (background.embedded), kept so that no model need make it again."""
         self.samples, self.pairs, self.bank = samples, pairs, bank
 
     def strength(
@@ -134,13 +134,15 @@ def _read(path: Path, fingerprint: str, mtime_ns: int, inode: int) -> Calibratio
             samples = {Modality(name): saved[f"sample_{name}"].astype(np.float32) for name in told["samples"]}
             pairs = {(Modality(a), Modality(t)): Pair(**facts) for a, t, facts in told["pairs"]}
             bank = saved["bank"].astype(np.float32)
+            if bank.ndim != 3:
+                return None
     except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile):
         return None
     return Calibration(samples, pairs, bank)
 
 
 def refresh(snapshot: Snapshot, space: SpaceRecord, texts: Callable[[], Floats]) -> None:
-    """Measure again where the index has changed enough; cheap otherwise. texts: vectors of the bank of texts.
+    """Measure again where the index has changed enough; cheap otherwise. texts: makes background.embedded.
 
     Raises DiskFull, ReadOnlyIndex.
     """
@@ -157,16 +159,17 @@ def refresh(snapshot: Snapshot, space: SpaceRecord, texts: Callable[[], Floats])
         rows[modality] = _some(rng, allowed, _MOST_ROWS)
         samples[modality] = snapshot.vectors_at(space.space_id, _some(rng, allowed, SAMPLE))
     pairs = {}
-    known = old.bank if old is not None else texts()
+    bank = old.bank if old is not None else texts()
     for target, chosen in rows.items():
         vectors = snapshot.vectors_at(space.space_id, chosen)
+        known = bank[space.card.modalities.index(target) if len(bank) > 1 else 0]
         for asked in {Modality.TEXT, *samples} if len(known) else samples:
             queries = (
                 known[:BACKGROUND] if asked is Modality.TEXT and len(known) else samples[asked][:BACKGROUND]
             )
             if len(queries) >= LEAST_BACKGROUND:
                 pairs[asked, target] = _measured(queries, vectors, samples[target], counts[target])
-    _write(snapshot.folder, space, Calibration(samples, pairs, known))
+    _write(snapshot.folder, space, Calibration(samples, pairs, bank))
 
 
 def _is_like(old: Calibration, counts: dict[Modality, int]) -> bool:

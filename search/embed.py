@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from anyseek.contracts import Embedder, Modality, QueryPart
+from anyseek.contracts import Embedder, HasTargets, Modality, QueryPart
 from anyseek.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,19 @@ _NOTHING_LEFT = 1e-4
 by 1e-7 a part, stored ones (float16) by 1e-3 of their entries."""
 
 
-def query_vector(parts: Sequence[QueryPart], embedder: Embedder) -> Floats:
+def query_vectors(
+    parts: Sequence[QueryPart], embedder: Embedder, targets: Iterable[Modality]
+) -> dict[Modality, Floats]:
+    """The unit vector that a query stands for, for each target: (dim,) float32. See `query_vector`.
+
+    They are one and the same, unless the model has a head for each target.
+    """
+    if isinstance(embedder, HasTargets) and any(part.modality in embedder.targeted for part in parts):
+        return {target: query_vector(parts, embedder, target) for target in targets}
+    return dict.fromkeys(targets, query_vector(parts, embedder))
+
+
+def query_vector(parts: Sequence[QueryPart], embedder: Embedder, target: Modality | None = None) -> Floats:
     """The unit vector that a query stands for, (dim,) float32.
 
     Every part's vector has length 1; they are multiplied by their weights, summed, and the sum is brought to
@@ -28,7 +40,7 @@ def query_vector(parts: Sequence[QueryPart], embedder: Embedder) -> Floats:
     Raises UsageError when the parts cancel each other out.
     Source: embedding-space arithmetic, Girdhar et al. 2023 (ImageBind), section 4.2 and figure 4.
     """
-    vectors = np.stack([mean_direction(embedded(part, embedder)) for part in parts])
+    vectors = np.stack([mean_direction(embedded(part, embedder, target)) for part in parts])
     return combined(vectors, [part.weight for part in parts])
 
 
@@ -47,11 +59,11 @@ def main_modality(parts: Sequence[QueryPart]) -> Modality:
     return max(weights, key=lambda modality: weights[modality])
 
 
-def embedded(part: QueryPart, embedder: Embedder) -> Floats:
+def embedded(part: QueryPart, embedder: Embedder, target: Modality | None = None) -> Floats:
     """A unit row for each segment of a part, (n, dim) float32."""
     if isinstance(part.data, Stored):
         return part.data.vector
-    return embedder.embed(part.modality, part.data, role="query")
+    return embedder.embed(part.modality, part.data, role="query", target=target)
 
 
 def mean_direction(vectors: Floats) -> Floats:

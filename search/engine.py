@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -72,11 +72,12 @@ class Engine:
         self._space = space
         self._store = store
 
-    def find(self, query: Floats, request: Request) -> Found:
-        """query: (dim,) float32, unit length. Every target has up to k hits, as long as k exist."""
+    def find(self, queries: Mapping[Modality, Floats], request: Request) -> Found:
+        """queries: for each target (dim,) float32, unit length. Every target has up to k hits, as long as k exist."""
         hits: list[Hit] = []
         missing = []
         for target in request.targets:
+            query = queries[target]
             wanted = Filter(frozenset({target}), request.folder, request.where)
             allow = self._snapshot.allowed_rows(self._space.space_id, wanted)
             n_rows = self._space.rows if allow is None else len(allow)

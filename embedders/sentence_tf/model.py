@@ -16,7 +16,8 @@ from transformers.utils import logging
 
 from anyseek.contracts import DecodeHint, Modality, ModelCard, Preparer, Role
 from anyseek.embedders.fingerprint import digest, fingerprint
-from anyseek.embedders.sentence_tf.prepare import PrepareImage, PrepareSound, PrepareText
+from anyseek.embedders.plain import PrepareSound, PrepareText
+from anyseek.embedders.sentence_tf.prepare import PrepareImage
 from anyseek.errors import ModalityNotSupported, ModelNotFound
 
 if TYPE_CHECKING:

@@ -52,12 +52,14 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
 
 def measure(catalog: Catalog) -> None:
     with catalog.read() as snapshot:
-        calibration.refresh(snapshot, snapshot.spaces()[0], lambda: rows(Modality.TEXT, meanings(300, 5), 6))
+        calibration.refresh(
+            snapshot, snapshot.spaces()[0], lambda: rows(Modality.TEXT, meanings(300, 5), 6)[None]
+        )
 
 
 def ask(snapshot: Snapshot, query: np.ndarray, **how: object) -> tuple[Hit, ...]:
     options = {"to": "image,audio", "k": 5, "in_": None, "segments": False, **how}
-    return answer(snapshot, snapshot.spaces()[0], query, "", scope(**options)).hits  # type: ignore[arg-type]
+    return answer(snapshot, snapshot.spaces()[0], dict.fromkeys(Modality, query), "", scope(**options)).hits  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------- the formula
@@ -186,6 +188,6 @@ def test_the_bank_is_varied_and_any_model_with_text_can_embed_it() -> None:
     from fakes import WordEmbedder
 
     assert len(set(texts())) == len(texts()) >= 250
-    vectors = embedded(WordEmbedder())
+    vectors = embedded(WordEmbedder())[0]
     assert vectors.shape == (len(texts()), WordEmbedder().card.dim)
-    assert embedded(WordEmbedder(modalities=(Modality.IMAGE,))).shape[0] == 0
+    assert embedded(WordEmbedder(modalities=(Modality.IMAGE,))).shape[1] == 0

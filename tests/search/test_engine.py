@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,6 +43,10 @@ def snapshot(tmp_path: Path) -> Iterator[Snapshot]:
             yield opened
 
 
+def for_all(vector: Any) -> dict[Modality, Any]:
+    return dict.fromkeys(Modality, vector)
+
+
 class CountingStore:
     """The exact store, and what it was asked for."""
 
@@ -62,7 +67,7 @@ def find(snapshot: Snapshot, words: str, request: Request) -> list[tuple[int, st
     space = snapshot.spaces()[0]
     query = MODEL.embed(Modality.TEXT, [words])[0]
     with ExactStore(snapshot, space.space_id) as store:
-        found = Engine(snapshot, space, store).find(query, request)
+        found = Engine(snapshot, space, store).find(for_all(query), request)
     return [(hit.rank, Path(hit.path).name, hit.excerpt) for hit in found.hits]
 
 
@@ -112,10 +117,10 @@ def test_k_files_come_though_one_file_owns_the_first_rows(tmp_path: Path) -> Non
         with catalog.read() as snapshot, ExactStore(snapshot, space_id) as exact:
             store = CountingStore(exact)
             engine = Engine(snapshot, snapshot.spaces()[0], store)
-            found = engine.find(MODEL.embed(Modality.TEXT, ["red"])[0], Request(TEXT, 5))
+            found = engine.find(for_all(MODEL.embed(Modality.TEXT, ["red"])[0]), Request(TEXT, 5))
             assert [Path(hit.path).name for hit in found.hits] == ["long", "f0", "f1", "f2", "f3"]
             assert store.asked == [10, 40, 104]
-            found = engine.find(MODEL.embed(Modality.TEXT, ["red"])[0], Request(TEXT, 99))
+            found = engine.find(for_all(MODEL.embed(Modality.TEXT, ["red"])[0]), Request(TEXT, 99))
             assert len(found.hits) == 5
 
 
@@ -141,7 +146,7 @@ def test_every_target_has_ranks_of_its_own_in_the_order_asked_for(snapshot: Snap
     space = snapshot.spaces()[0]
     with ExactStore(snapshot, space.space_id) as store:
         found = Engine(snapshot, space, store).find(
-            MODEL.embed(Modality.TEXT, ["red"])[0], Request(targets, 2)
+            for_all(MODEL.embed(Modality.TEXT, ["red"])[0]), Request(targets, 2)
         )
     assert [(hit.modality, hit.rank, Path(hit.path).name) for hit in found.hits] == [
         (Modality.IMAGE, 1, "red.png"),
@@ -152,3 +157,17 @@ def test_every_target_has_ranks_of_its_own_in_the_order_asked_for(snapshot: Snap
     first = found.hits[0]
     assert (first.path, first.model) == (str(Path(snapshot.roots()[0]) / "red.png"), "words")
     assert first.score == pytest.approx(1, abs=1e-3)
+
+
+def test_each_target_is_searched_with_its_own_vector(snapshot: Snapshot) -> None:
+    space = snapshot.spaces()[0]
+    red, blue = MODEL.embed(Modality.TEXT, ["red", "blue"])
+    with ExactStore(snapshot, space.space_id) as store:
+        found = Engine(snapshot, space, store).find(
+            {Modality.IMAGE: red, Modality.TEXT: blue}, Request((Modality.TEXT, Modality.IMAGE), 1)
+        )
+    assert [(hit.modality, hit.excerpt) for hit in found.hits] == [
+        (Modality.TEXT, "blue"),
+        (Modality.IMAGE, ""),
+    ]
+    assert found.hits[1].score == pytest.approx(1, abs=1e-3)

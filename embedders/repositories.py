@@ -1,0 +1,75 @@
+"""Models that are a repository of a model hub: what of them is on this disk, and how it gets there.
+
+By huggingface_hub, whose settings hold: HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, proxies. It takes an
+interrupted download up again and checks what it fetched.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from anyseek.errors import DiskFull, DownloadFailed, MissingExtra, ModelNotFound
+
+
+def here(repository: str) -> Path | None:
+    """The folder of the repository's files on this disk, None when it was not fetched."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
+    found = try_to_load_from_cache(repository, "config.json")
+    if not isinstance(found, str):
+        return None
+    folder = Path(found).parent
+    return folder if any(folder.glob("*.safetensors")) else None
+
+
+def commit(repository: str) -> str:
+    """Which state of the repository is here: its commit, "" for none."""
+    folder = here(repository)
+    return folder.name if folder else ""
+
+
+def find(name: str, repository: str) -> Path:
+    """The folder. Raises ModelNotFound with what fetches it."""
+    folder = here(repository)
+    if folder is None:
+        raise ModelNotFound(
+            f"The weights of {name} are not on this disk.", f"Fetch them: anyseek models pull {name}"
+        )
+    return folder
+
+
+def pull(repository: str) -> Path:
+    """Fetch what is missing of a repository. Raises MissingExtra, DownloadFailed, DiskFull."""
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise MissingExtra("huggingface_hub is not installed.", "pip install 'anyseek[models]'") from error
+    wanted = ["*.json", "*.safetensors", "*.txt"]
+    try:
+        return Path(snapshot_download(repository, allow_patterns=wanted))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                "There is no room for the model.", "Make room, or name another disk by HF_HOME."
+            ) from error
+        reason = str(error).strip().split("\n")[0][:200]
+        raise DownloadFailed(
+            f"{repository} could not be fetched: {reason}",
+            "Look at the network, HF_ENDPOINT and HF_HUB_OFFLINE; asked again, it goes on where it stopped.",
+        ) from error
+
+
+def config(folder: Path) -> Mapping[str, Any]:
+    """What config.json says. Raises ModelNotFound for one that is damaged."""
+    try:
+        found = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelNotFound(f"{folder}/config.json cannot be read.", "Fetch the model again.") from error
+    return found if isinstance(found, dict) else {}

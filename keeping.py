@@ -80,6 +80,11 @@ class Keeping:
         with self._catalog.read() as snapshot:
             return snapshot.segment_by_id(segment_id)
 
+    def written(self, segment_id: int) -> str:
+        """The words of a segment: the whole passage of a text, a caption of anything else; "" where there are none."""
+        with self._catalog.read() as snapshot:
+            return snapshot.written(segment_id)
+
     def tag(self, name: str, *paths: AnyPath, remove: bool = False) -> int:
         """Tag indexed files and folders of them; how many files changed. Raises UsageError, QueryFileError."""
         from anyseek.stores.tags import tag

@@ -240,6 +240,15 @@ class Snapshot(FileReader):
             return codec.segment(fields), self._absolute(root, path)
         return None
 
+    def written(self, segment_id: int) -> str:
+        """The words of a segment: a text's whole passage, of others what captions say about the file; "" for none."""
+        found = self.database.first(
+            "SELECT coalesce((SELECT text FROM passages WHERE rowid = s.segment_id),"
+            " (SELECT caption FROM file_words WHERE rowid = s.file_id), '') FROM segments s WHERE s.segment_id = ?",
+            [segment_id],
+        )
+        return str(found[0]) if found else ""
+
     def row_of_segment(self, space_id: int, segment_id: int) -> int | None:
         """Where its vector lies, None when a search may not return it."""
         row = self.database.first(

@@ -1,0 +1,1 @@
+"""Anyseek inside other ecosystems: one small file for each, behind an extra of its name."""

@@ -1,0 +1,186 @@
+"""LangChain: a retriever over an index, and a vector store whose documents are text files in a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.vectorstores import VectorStore
+from pydantic import PrivateAttr
+
+from anyseek import opening
+from anyseek.adapters.asking import Found, ask, opened
+from anyseek.api import DEFAULT_MODEL, Index
+from anyseek.errors import UsageError
+
+
+class AnyseekRetriever(BaseRetriever):
+    """Documents of any modality for words. index: the folder of the index, or one that it covers.
+
+    k: how many. to: modalities, as "image,audio"; None for all, ranked by match. where: a filter. min_match: 0 to 1.
+    A document's text is the passage, the caption, or "image: NAME"; its metadata says path, modality, score, match
+    and the place in the file.
+    """
+
+    index: str
+    k: int = 10
+    to: str | None = None
+    where: str = ""
+    min_match: float = 0.0
+    _opened: Index | None = PrivateAttr(default=None)
+
+    def _get_relevant_documents(
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
+    ) -> list[Document]:
+        if self._opened is None:
+            self._opened = opened(self.index)
+        found = ask(self._opened, query, k or self.k, self.to, self.where, self.min_match)
+        return [_document(one) for one in found]
+
+
+def _document(found: Found) -> Document:
+    return Document(id=str(found.facts["segment_id"]), page_content=found.text, metadata=found.facts)
+
+
+class AnyseekVectorStore(VectorStore):
+    """Documents as text files in a folder, `ID.txt`, with their metadata in the hidden file `.ID.json` beside it.
+
+    Other files of the folder are found too: their documents have the path below the folder as id.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], model: str = DEFAULT_MODEL) -> None:
+        """Opens the folder's index, or makes it. Raises what `anyseek.open` and `anyseek.create` raise."""
+        self._folder = Path(os.path.abspath(folder))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        is_there = (self._folder / opening.INDEX_NAME / opening.CATALOG_NAME).is_file()
+        self._index = (
+            opening.open(index=self._folder / opening.INDEX_NAME, model=model)
+            if is_there
+            else opening.create(self._folder, model=model)
+        )
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: list[str],
+        embedding: Embeddings | None = None,
+        metadatas: list[dict[str, Any]] | None = None,
+        *,
+        ids: list[str] | None = None,
+        folder: str | os.PathLike[str] = "",
+        model: str = DEFAULT_MODEL,
+        **_: Any,
+    ) -> AnyseekVectorStore:
+        """A store in `folder` with these texts. embedding: has to be None, vectors are Anyseek's own model's."""
+        if embedding is not None:
+            raise UsageError(
+                "Anyseek makes its vectors itself.", "Leave `embedding` out; name a `model` instead."
+            )
+        if not folder:
+            raise UsageError(
+                "The store needs a folder.", 'As in: AnyseekVectorStore.from_texts([...], folder="notes")'
+            )
+        store = cls(folder, model)
+        store.add_texts(texts, metadatas, ids=ids)
+        return store
+
+    def add_texts(
+        self,
+        texts: Iterable[str],
+        metadatas: list[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str | None] | None = None,
+        **_: Any,
+    ) -> list[str]:
+        """Write and index texts; what has the id of an earlier document takes its place. Returns the ids."""
+        written = []
+        for number, text in enumerate(texts):
+            one = (ids[number] if ids else None) or uuid.uuid4().hex
+            told = metadatas[number] if metadatas else {}
+            _replace(self._notes(one), json.dumps({"id": one, "metadata": told}))
+            _replace(self._text(one), text)
+            written.append(one)
+        self._index.add()
+        return written
+
+    def delete(self, ids: list[str] | None = None, **_: Any) -> bool | None:
+        """Remove documents; those that are not there are passed over. None removes all of them."""
+        doomed = [self._id(path) for path in self._folder.glob("*.txt")] if ids is None else ids
+        for one in doomed:
+            for path in (self._text(one), self._notes(one)):
+                with suppress(FileNotFoundError):
+                    path.unlink()
+        self._index.add()
+        return True
+
+    def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+        """The documents that are there, in the order asked for."""
+        return [self._read(one) for one in ids if self._text(one).is_file()]
+
+    def similarity_search(self, query: str, k: int = 4, **kwargs: Any) -> list[Document]:
+        """The k best; `where` and `to` as in Index.search, texts alone unless told otherwise."""
+        return [document for document, _ in self.similarity_search_with_score(query, k, **kwargs)]
+
+    def similarity_search_with_score(
+        self, query: str, k: int = 4, *, to: str | None = "text", where: str = "", **_: Any
+    ) -> list[tuple[Document, float]]:
+        """The k best with their cosines."""
+        found = ask(self._index, query, k, to, where, 0.0)
+        return [(self._document(one), one.hit.score) for one in found]
+
+    def close(self) -> None:
+        """Let go of files; safe to call twice."""
+        self._index.close()
+
+    def _text(self, one: str) -> Path:
+        return self._folder / f"{_safe(one)}.txt"
+
+    def _notes(self, one: str) -> Path:
+        return self._folder / f".{_safe(one)}.json"
+
+    def _id(self, path: Path) -> str:
+        try:
+            told = json.loads((path.parent / f".{path.stem}.json").read_text("utf-8"))
+            return str(told["id"])
+        except FileNotFoundError:
+            return path.stem
+
+    def _read(self, one: str) -> Document:
+        told = {}
+        with suppress(FileNotFoundError):
+            told = json.loads(self._notes(one).read_text("utf-8"))["metadata"]
+        return Document(id=one, page_content=self._text(one).read_text("utf-8"), metadata=told)
+
+    def _document(self, found: Found) -> Document:
+        path = Path(found.hit.path)
+        if path.parent == self._folder and path.suffix == ".txt":
+            return self._read(self._id(path))
+        return Document(id=os.path.relpath(path, self._folder), page_content=found.text, metadata=found.facts)
+
+
+def _safe(one: str) -> str:
+    """An id as a file name: not hidden, without separators."""
+    name = quote(one, safe=" ")
+    name = "%2E" + name[1:] if name.startswith(".") else name
+    if len(name) > 200:
+        raise UsageError(
+            f"The id {one[:40]!r}... is too long to be a file's name.", "Use ids of up to 60 letters."
+        )
+    return name
+
+
+def _replace(path: Path, text: str) -> None:
+    """In one step: whoever indexes meanwhile sees the old file or the new one."""
+    beside = path.with_name(f".{path.name.lstrip('.')}.new")
+    beside.write_text(text, "utf-8")
+    beside.replace(path)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import Modality, ModelCard, Segment
 
 if TYPE_CHECKING:
-    from anyseek.search.ask import AnyPath
+    from anyseek.search.ask import AnyPath, Example
     from anyseek.search.duplicates import Group
     from anyseek.search.mapping import By
     from anyseek.search.overview import Status
@@ -79,6 +80,13 @@ class Keeping:
         """A searchable segment by its number, with its file's absolute path; None when there is none."""
         with self._catalog.read() as snapshot:
             return snapshot.segment_by_id(segment_id)
+
+    def examples(self, like: Iterable[str], unlike: Iterable[str] = ()) -> list[Example]:
+        """For `ask`: hits that are wanted and that are not, numbers of segments or paths. Raises QueryFileError."""
+        from anyseek.search.ask import examples
+
+        with self._catalog.read() as snapshot:
+            return examples(snapshot, self._space(snapshot), like, unlike)
 
     def written(self, segment_id: int) -> str:
         """The words of a segment: the whole passage of a text, a caption of anything else; "" where there are none."""

@@ -82,6 +82,18 @@ def search(
     vectors_only: Annotated[
         bool, typer.Option("--vectors-only", help="Only what resembles the query.")
     ] = False,
+    rerank: Annotated[
+        str | None,
+        typer.Option(
+            "--rerank", metavar="st:NAME", help="A cross-encoder that reads the first 50 hits again."
+        ),
+    ] = None,
+    like: Annotated[
+        Many, typer.Option("--like", metavar="HIT", help="More like this: an indexed file, or a segment_id.")
+    ] = None,
+    unlike: Annotated[
+        Many, typer.Option("--unlike", metavar="HIT", help="Less like this; repeatable.")
+    ] = None,
     as_json: Json = False,
     paths: Paths = False,
     nul: Nul = False,
@@ -94,21 +106,29 @@ def search(
     dog.jpg@0.5 or "snow@2"; without one its weight is 1. A negative weight subtracts.
     """
     from anyseek import opening
+    from anyseek.embedders import registry
     from anyseek.search.ask import scope
     from anyseek.search.query import QueryOptions, count, from_options, modalities
+    from anyseek.search.reranking import reranked
 
     count(k), modalities(to)  # what is wrong with the options is said before the index is looked for
     asked = (query, words, text, image, audio, depth, video, thermal, imu, minus)
-    terms = from_options(QueryOptions(*(values or [] for values in asked)))
+    terms = from_options(QueryOptions(*(values or [] for values in asked)), has_examples=bool(like))
     wanted = filter_of(where, type_, after, before, tag)
+    if rerank and (like or unlike):
+        raise UsageError("Only words can be reranked by.", "Leave out --like and --unlike, or --rerank.")
     if words_only and vectors_only:
         raise UsageError(
             "--words-only and --vectors-only leave nothing to find by.", "Give one of them, or none."
         )
     by = "words" if words_only else "vectors" if vectors_only else "both"
     scoped = scope(to, k, in_, segments, wanted, merge, min_match, by)
+    judge = None if rerank is None else registry.reranker(rerank)
     with opening.open(index=index_dir) as opened:
-        found = opened.ask(terms, scoped)
+        if judge is not None:
+            found = reranked(opened, terms, scoped, judge)
+        else:
+            found = opened.ask(terms, scoped, opened.examples(like or [], unlike or []))
     return _show(found, in_, wanted, as_json=as_json, paths=paths, nul=nul, exit_code=exit_code)
 
 

@@ -18,6 +18,7 @@ from anyseek.errors import AnyseekError, ModelNotFound
 
 if TYPE_CHECKING:
     from anyseek.embedders.hub import Weights
+    from anyseek.embedders.sentence_tf.reranker import CrossReranker
 
 LOG = logging.getLogger(__name__)
 
@@ -86,6 +87,17 @@ def entry(name: str) -> Entry:
     module, _, function = place.partition(":")
     found: Entry = getattr(import_module(module), function)()
     return found
+
+
+def reranker(name: str) -> CrossReranker:
+    """The model `st:NAME` that reads query and hit together. Raises ModelNotFound, MissingExtra, DownloadFailed."""
+    if not name.startswith("st:"):
+        raise ModelNotFound(
+            f"There is no reranker called {name!r}.", "As in: --rerank st:BAAI/bge-reranker-v2-m3"
+        )
+    from anyseek.embedders.sentence_tf import card
+
+    return card.reranker(name)
 
 
 def _declared() -> dict[str, str]:

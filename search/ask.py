@@ -27,6 +27,10 @@ AnyPath: TypeAlias = "str | os.PathLike[str]"
 Example: TypeAlias = tuple[int, float]
 Wanted: TypeAlias = "str | Modality | Iterable[str | Modality] | None"
 
+UNLIKE = 0.5
+"""What an unwanted hit takes away, beside 1 for a wanted one: Rocchio's feedback (Manning et al. 2008, section 9.1.1)
+weighs what is unwanted less, 0.15 to 0.75."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -130,6 +134,29 @@ def example_parts(snapshot: Snapshot, space: SpaceRecord, examples: Iterable[Exa
         yield QueryPart(segment.modality, Stored(vector), weight, label)
 
 
+def examples(
+    snapshot: Snapshot, space: SpaceRecord, like: Iterable[str], unlike: Iterable[str]
+) -> list[Example]:
+    """Hits that are wanted, and that are not: numbers of segments, or paths of indexed files. A file weighs like one
+    segment, however many it has. Raises QueryFileError."""
+    found: list[Example] = []
+    for names, weight in ((like, 1.0), (unlike, -UNLIKE)):
+        for name in names:
+            if name.isdecimal() and not os.path.exists(name):
+                found.append((int(name), weight))
+                continue
+            of_file = snapshot.segments_of_file(_searchable_file(snapshot, name))
+            numbers = [
+                one.segment_id
+                for one in of_file
+                if snapshot.row_of_segment(space.space_id, one.segment_id) is not None
+            ]
+            if not numbers:
+                raise QueryFileError(f"{printable(name)} has no vector in the index.", "Index it again.")
+            found += [(number, weight / len(numbers)) for number in numbers]
+    return found
+
+
 def kept(hits: tuple[Hit, ...], wanted: Scope) -> tuple[Hit, ...]:
     """Those above the least match; merged, the best k of all by match, hits without one last."""
     good = [hit for hit in hits if hit.match is None or hit.match >= wanted.least or hit.has_words]
@@ -157,6 +184,16 @@ def stored_vector(snapshot: Snapshot, space: SpaceRecord, path: AnyPath) -> tupl
 
     Raises QueryFileError for a file that is not in the index, or has no vector in it.
     """
+    file_id = _searchable_file(snapshot, path)
+    rows = snapshot.rows_of_file(space.space_id, file_id)
+    if not len(rows):
+        raise QueryFileError(f"{printable(os.fspath(path))} has no vector in the index.", "Index it again.")
+    asked = snapshot.segments_of_file(file_id)[0].modality
+    return file_id, mean_direction(snapshot.vectors_at(space.space_id, rows)), asked
+
+
+def _searchable_file(snapshot: Snapshot, path: AnyPath) -> int:
+    """The number of an indexed file. Raises QueryFileError for one that is not there, or has a problem."""
     shown = printable(os.fspath(path))
     record = snapshot.locate(os.path.abspath(path))
     if record is None:
@@ -169,11 +206,7 @@ def stored_vector(snapshot: Snapshot, space: SpaceRecord, path: AnyPath) -> tupl
         raise QueryFileError(
             f"{shown} could not be indexed: {record.problem.reason}", "Repair it and index again."
         )
-    rows = snapshot.rows_of_file(space.space_id, record.file_id)
-    if not len(rows):
-        raise QueryFileError(f"{shown} has no vector in the index.", "Index it again.")
-    asked = snapshot.segments_of_file(record.file_id)[0].modality
-    return record.file_id, mean_direction(snapshot.vectors_at(space.space_id, rows)), asked
+    return record.file_id
 
 
 def _check_covered(folder: str | None, snapshot: Snapshot) -> None:

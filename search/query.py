@@ -54,9 +54,9 @@ class QueryOptions:
     minus: Sequence[str] = ()
 
 
-def from_options(options: QueryOptions) -> tuple[Term, ...]:
-    """The terms of a command line, words first. Raises UsageError, and QueryFileError for a bare name of a
-    media file that is not there."""
+def from_options(options: QueryOptions, *, has_examples: bool = False) -> tuple[Term, ...]:
+    """The terms of a command line, words first; see `checked`. Raises UsageError, and QueryFileError for a bare name of
+    a media file that is not there."""
     terms: list[Term] = []
     loose: list[str] = []
     for argument in options.bare:
@@ -79,7 +79,7 @@ def from_options(options: QueryOptions) -> tuple[Term, ...]:
     ):
         terms += [_file(path, modality) for path in paths]
     terms += [_minus(value) for value in options.minus]
-    return checked(terms)
+    return checked(terms, has_examples=has_examples)
 
 
 def from_values(words: Any, files: Mapping[Modality, Any], minus: Any = None) -> tuple[Term, ...]:
@@ -124,10 +124,11 @@ def _said(words: Any, weight: float) -> Term:
     return Term("words", words, Modality.TEXT, weight)
 
 
-def checked(terms: Iterable[Term]) -> tuple[Term, ...]:
-    """The terms, when they make a query. Raises UsageError when there is none, or none to look for."""
+def checked(terms: Iterable[Term], *, has_examples: bool = False) -> tuple[Term, ...]:
+    """The terms, when they make a query. has_examples: hits to look for beside them. Raises UsageError when there is
+    nothing, or nothing to look for."""
     found = tuple(terms)
-    if not found:
+    if not found and not has_examples:
         raise UsageError(
             "There is nothing to search for.", 'Give words or a file: anyseek search "a dog", or dog.jpg'
         )
@@ -139,7 +140,7 @@ def checked(terms: Iterable[Term]) -> tuple[Term, ...]:
                 f"A weight of {term.weight:g} says nothing.",
                 "A weight is a number above 0, as in dog.jpg@0.5",
             )
-    if all(term.weight < 0 for term in found):
+    if all(term.weight < 0 for term in found) and not has_examples:
         raise UsageError(
             "Every part of the query is subtracted, so there is nothing to look for.",
             'Add what to find: anyseek search "a beach" --not "people"',

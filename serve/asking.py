@@ -21,14 +21,11 @@ if TYPE_CHECKING:
     from anyseek.serve.served import Served
 
 MOST_UPLOAD = 64 << 20
-UNLIKE = 0.5
-"""What an unwanted hit takes away, beside 1 for a wanted one: Rocchio's feedback (Manning et al. 2008, section 9.1.1)
-weighs what is unwanted less, 0.15 to 0.75."""
 
 
 def ask(served: Served, asked: Asked, file: Path | None = None) -> Results:
     """Raises UsageError, QueryFileError, ModalityNotSupported."""
-    from anyseek.search.ask import scope
+    from anyseek.search.ask import UNLIKE, scope
 
     terms = []
     if asked.words.strip():
@@ -40,8 +37,7 @@ def ask(served: Served, asked: Asked, file: Path | None = None) -> Results:
     wanted = scope(asked.to or None, asked.k, None, asked.segments, asked.where, asked.merge, asked.min_match)
     examples = [(number, 1.0) for number in asked.like] + [(number, -UNLIKE) for number in asked.unlike]
     with served.turns.taken(), served.index() as index:
-        if not examples:
-            checked(terms)
+        checked(terms, has_examples=bool(asked.like))
         found = index.ask(terms, wanted, examples)
     return found if file is None else replace(found, query=found.query.replace(os.fspath(file), "given"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ from anyseek.errors import DownloadFailed, MissingExtra, ModelNotFound
 
 if TYPE_CHECKING:
     from anyseek.embedders.registry import Entry
+    from anyseek.embedders.sentence_tf.reranker import CrossReranker
 
 PREFIX = "st:"
 # Licences as their publishers state them; of any other model nobody knows: "check".
@@ -31,30 +34,54 @@ def entry(name: str) -> Entry:
     Raises MissingExtra without the library, ModelNotFound for no such model or one that cannot be used,
     DownloadFailed when it is not on this disk and cannot be fetched, LicenceNotAccepted.
     """
-    from anyseek.embedders import hub
     from anyseek.embedders.registry import Entry
 
     place, dim = _split(name.removeprefix(PREFIX))
+    place, licence, commercial = _allowed(place)
+    if Path(place).is_dir():  # an index remembers the name, and is asked from anywhere
+        name = PREFIX + place + (f"@{dim}" if dim else "")
+    with _told(place):
+        from anyseek.embedders.sentence_tf.model import SentenceEmbedder
+
+        model = SentenceEmbedder(name, place, licence, commercial, dim)
+    return Entry(model.card, lambda: model)
+
+
+def reranker(name: str) -> CrossReranker:
+    """The cross-encoder `st:NAME`. Raises what `entry` raises."""
+    place, _, _ = _allowed(name.removeprefix(PREFIX))
+    with _told(place):
+        from anyseek.embedders.sentence_tf.reranker import CrossReranker
+
+        return CrossReranker(place)
+
+
+def _allowed(place: str) -> tuple[str, str, str]:
+    """(place, licence, commercial use); folders absolute. Raises ModelNotFound, LicenceNotAccepted."""
+    from anyseek.embedders import hub
+
     if not place:
         raise ModelNotFound("st: names no model.", "As in: st:google/embeddinggemma-2, or st:./folder")
     licence, commercial = LICENCES.get(place, ("see its page", "check"))
-    is_folder = Path(place).expanduser().is_dir()
-    if is_folder:  # an index remembers the name, and is asked from anywhere
+    if Path(place).expanduser().is_dir():
         place = str(Path(place).expanduser().resolve())
-        name = PREFIX + place + (f"@{dim}" if dim else "")
-    if commercial == "no" and not is_folder:
+    elif commercial == "no":
         hub.demand_licence(PREFIX + place, licence, commercial)
+    return place, licence, commercial
+
+
+@contextmanager
+def _told(place: str) -> Iterator[None]:
+    """What goes wrong inside, in our own words."""
     try:
-        from anyseek.embedders.sentence_tf.model import SentenceEmbedder
+        yield
     except ImportError as error:
         raise MissingExtra(
             "sentence-transformers is not installed.", "pip install 'anyseek[models]'"
         ) from error
-    try:
-        model = SentenceEmbedder(name, place, licence, commercial, dim)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).split("\n")[0][:200]
-        if is_folder:
+        if Path(place).is_dir():
             raise ModelNotFound(
                 f"{place} holds no sentence-transformers model: {reason}", "Look at the folder."
             ) from error
@@ -62,7 +89,6 @@ def entry(name: str) -> Entry:
             f"{place} is not on this disk and could not be fetched: {reason}",
             "Look at the name, the network, HF_ENDPOINT and HF_HUB_OFFLINE.",
         ) from error
-    return Entry(model.card, lambda: model)
 
 
 def _split(place: str) -> tuple[str, int | None]:

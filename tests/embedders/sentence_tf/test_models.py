@@ -16,8 +16,11 @@ import pytest
 
 pytest.importorskip("sentence_transformers")
 import torch
+from sentence_transformers import CrossEncoder
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
     ClapConfig,
     ClapFeatureExtractor,
     ClapModel,
@@ -265,3 +268,40 @@ def test_a_folder_is_indexed_and_searched_with_it(clip: Path, tmp_path: Path) ->
     assert "no-tower 1" in indexed
     hits = [json.loads(line) for line in anyseek("search", "--image", "red.png", "--json").splitlines()]
     assert next(hit for hit in hits if hit["type"] == "hit")["path"].endswith("red.png")
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("judge")
+    torch.manual_seed(0)
+    config = BertConfig(**SHAPE, num_attention_heads=2, max_position_embeddings=64, num_labels=1)
+    BertForSequenceClassification(config).save_pretrained(folder)
+    words(64, sep_token="</s>", cls_token="<s>").save_pretrained(folder)
+    return folder
+
+
+def test_a_cross_encoder_reads_query_and_text_together(judge: Path) -> None:
+    reranker = registry.reranker(f"st:{judge}")
+    assert reranker.modalities == (Modality.TEXT,)
+    found = reranker.scores("a dog", Modality.TEXT, TEXTS)
+    assert found.dtype == np.float32
+    expected = CrossEncoder(str(judge)).predict([("a dog", text) for text in TEXTS])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    with pytest.raises(ModelNotFound, match="no reranker"):
+        registry.reranker("mini")
+
+
+def test_a_search_is_reranked_from_the_command_line(judge: Path, tmp_path: Path) -> None:
+    for number, text in enumerate(TEXTS):
+        (tmp_path / f"{number}.txt").write_text(text)
+
+    def anyseek(*arguments: str) -> str:
+        command = [sys.executable, "-m", "anyseek.cli", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    anyseek("index", ".")
+    found = anyseek("search", "a dog", "--paths", "--to", "text", "--rerank", f"st:{judge}").split()
+    scores = registry.reranker(f"st:{judge}").scores("a dog", Modality.TEXT, TEXTS)
+    assert [Path(one).stem for one in found] == [str(i) for i in np.argsort(-scores)]

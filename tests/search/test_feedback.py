@@ -1,0 +1,55 @@
+"""More like this, less like that: hits as parts of a query, by number or by path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sample_files
+from fakes import WordEmbedder
+
+import anyseek
+from anyseek.errors import QueryFileError
+from anyseek.search.ask import UNLIKE, scope
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[anyseek.Index]:
+    folder = sample_files.fill(tmp_path / "media")
+    with anyseek.create(folder, model=WordEmbedder()) as made:
+        made.add(workers=1)
+        yield made
+
+
+def names(index: anyseek.Index, like: list[str], unlike: list[str]) -> list[str]:
+    found = index.ask([], scope("image", 3, None, False), index.examples(like, unlike))
+    return [Path(hit.path).stem for hit in found]
+
+
+def test_a_hit_leads_to_what_is_like_it_by_number_and_by_path(index: anyseek.Index) -> None:
+    (green,) = index.search("green", to="image", k=1)
+    by_number = names(index, [str(green.segment_id)], [])
+    assert by_number == names(index, [green.path], [])
+    assert by_number[0] == Path(green.path).stem
+
+
+def test_what_is_unwanted_moves_down(index: anyseek.Index) -> None:
+    red, green = (index.search(one, to="image", k=1)[0].path for one in ("red", "green"))
+    both = names(index, [red, green], [])
+    assert set(both[:2]) == {Path(red).stem, Path(green).stem}
+    assert names(index, [red, green], [green])[0] == Path(red).stem
+
+
+def test_a_file_of_many_segments_weighs_like_one(index: anyseek.Index) -> None:
+    long = next(hit.path for hit in index.search("red", to="audio", k=9))
+    examples = index.examples([long], [long])
+    assert sum(weight for _, weight in examples) == pytest.approx(1 - UNLIKE)
+
+
+def test_a_file_that_is_not_indexed_is_told(index: anyseek.Index, tmp_path: Path) -> None:
+    with pytest.raises(QueryFileError, match="There is no file"):
+        index.examples([str(tmp_path / "gone.png")])
+    (tmp_path / "new.txt").write_text("new")
+    with pytest.raises(QueryFileError, match="not in the index"):
+        index.examples([str(tmp_path / "new.txt")])

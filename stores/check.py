@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyseek.errors import IndexDamaged, NewerFormat
+from anyseek.stores import faiss_file
 from anyseek.stores.catalog import Catalog
 from anyseek.stores.database import CATALOG_NAME, Database
 from anyseek.stores.locking import is_locked, read_holder
@@ -244,10 +245,25 @@ def _name(space: SpaceRecord) -> str:
     return f"the space of {space.card.name}"
 
 
+def _derived(snapshot: Snapshot) -> Iterator[Finding]:
+    """A FAISS file that is not what was written: it is not used, so answers are right, but slow."""
+    for space in snapshot.spaces():
+        told = faiss_file.read_description(snapshot.folder, space)
+        if told is not None and not faiss_file.is_whole(snapshot.folder, told, thorough=True):
+            yield Finding(
+                "store-damaged",
+                f"The FAISS file of {space.card.name} is damaged; searches go without it.",
+                1,
+                True,
+                "remove it; `anyseek store refresh` makes it again",
+            )
+
+
 _CHECKS: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     _vectors,
     _orphans,
     _unembedded,
     _wrong_counts,
+    _derived,
 )
 _CHECKS_ALONE = (_half_indexed, _unused_files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from anyseek.stores import faiss_file
 from anyseek.stores.catalog import Catalog
 from anyseek.stores.check import SHOULD_BE_VISIBLE, Finding, examine, unused_vector_files
 from anyseek.stores.database import Database, connect, translated
@@ -55,6 +56,11 @@ def _mend(folder: Path, finding: Finding) -> None:
             _count_again(writer.database)
         with catalog.read() as snapshot:
             spaces = snapshot.spaces()
+    if finding.code == "store-damaged":
+        for space in spaces:
+            told = faiss_file.read_description(folder, space)
+            if told is not None and not faiss_file.is_whole(folder, told, thorough=True):
+                faiss_file.remove(folder, space.space_id)
     if finding.code == "vectors-cut-off":
         _lengthen(folder, spaces)
     if finding.code == "unused-files":

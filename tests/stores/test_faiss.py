@@ -22,6 +22,7 @@ from anyseek.stores.control import StoreControl
 from anyseek.stores.exact import ExactStore
 from anyseek.stores.faiss_file import read_description
 from anyseek.stores.faiss_store import FaissStore
+from anyseek.stores.mend import examined
 from anyseek.stores.opening import Choice
 
 pytest.importorskip("faiss")
@@ -227,6 +228,13 @@ def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
         told.write_text(told.read_text().replace('"generation": 0', '"generation": 5'))
     with library.read() as snapshot:
         assert isinstance(opening.open_store(snapshot, 1), ExactStore)
+    is_told = damage in (
+        "flipped",
+        "cut",
+        "gone",
+    )  # without a description that fits there is no file to speak of
+    assert [finding.code for finding in examine(library.folder)] == ["store-damaged"] * is_told
+    assert examined(library.folder, mend_it=True) == []
     control(library).refresh()
     with library.read() as snapshot:
         store = opening.open_store(snapshot, 1)

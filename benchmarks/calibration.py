@@ -4,12 +4,17 @@
 
 Each label of the pack's unseen pictures and sounds is asked as words, once with the items of that label in the gallery
 and once without them. AUROC: how often a query with an answer scores above one without, over all pairs.
+
+Then one list of pictures, sounds and captions together, ranked by cosine and by match: nDCG@10 of labels that at least
+two modalities have (captions have those whose words they hold, pictures those of their captions too), and how many of
+the ten are captions. For comparison the nDCG@10 of each modality by itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 import mini_quality
@@ -22,6 +27,8 @@ from anyseek.embedders.mini.train import data
 from anyseek.search import background, calibration
 
 Floats = npt.NDArray[np.float32]
+Galleries = dict[Modality, tuple[Floats, list[set[str]]]]
+"""Rows and the labels of each."""
 
 
 def auroc(with_answer: Floats, without: Floats) -> float:
@@ -75,6 +82,56 @@ def matched_bank(known: calibration.Calibration, bank: Floats, gallery: Floats) 
     return np.array(found, np.float32)
 
 
+def mixed(asked: Floats, names: list[str], galleries: Galleries, bank: Floats) -> dict[str, float]:
+    """One list over all galleries: nDCG@10 and the share of texts in it, by cosine and by match."""
+    rng = np.random.default_rng(0)
+    samples, pairs = {}, {}
+    for kind, (rows, _) in galleries.items():
+        samples[kind] = rows[rng.choice(len(rows), min(calibration.SAMPLE, len(rows)), replace=False)]
+        pairs[Modality.TEXT, kind] = calibration._measured(bank, rows, samples[kind], len(rows))
+    known = calibration.Calibration(samples, pairs, bank)
+    is_text = np.concatenate(
+        [np.full(len(rows), kind is Modality.TEXT) for kind, (rows, _) in galleries.items()]
+    )
+    found: dict[str, list[tuple[float, float]]] = {"cosine": [], "match": []}
+    alone: dict[str, list[float]] = {str(kind): [] for kind in galleries}
+    for query, name in zip(asked, names, strict=True):
+        right = [np.array([name in labels for labels in told]) for _, told in galleries.values()]
+        if sum(one.any() for one in right) < 2:
+            continue
+        relevant = np.concatenate(right)
+        scores = [rows @ query for rows, _ in galleries.values()]
+        strengths = [
+            known.strength(query, Modality.TEXT, kind, one, len(one))
+            for kind, one in zip(galleries, scores, strict=True)
+        ]
+        for kind, one, own in zip(galleries, scores, right, strict=True):
+            if own.any():
+                alone[str(kind)].append(ndcg(own, np.argsort(-one)[:10]))
+        for how, values in (("cosine", scores), ("match", strengths)):
+            best = np.argsort(-np.concatenate([one for one in values if one is not None]))[:10]
+            found[how].append((ndcg(relevant, best), float(is_text[best].mean())))
+    told = {
+        f"{what} by {how}": round(float(np.mean([pair[i] for pair in rows])), 3)
+        for how, rows in found.items()
+        for i, what in enumerate(("nDCG@10", "captions"))
+    }
+    by_itself = {f"{kind} by itself": round(float(np.mean(values)), 3) for kind, values in alone.items()}
+    return {"queries": len(found["match"]), **told, **by_itself}
+
+
+def said(names: list[str], *texts: str) -> set[str]:
+    """The labels whose words are in the texts."""
+    padded = f" {' '.join(re.findall('[a-z]+', ' . '.join(texts).lower()))} "
+    return {name for name in names if f" {name.lower()} " in padded}
+
+
+def ndcg(relevant: npt.NDArray[np.bool_], best: npt.NDArray[np.int64]) -> float:
+    """Of the first rows, each relevant or not (Jarvelin and Kekalainen 2002)."""
+    gains = 1 / np.log2(np.arange(2, len(best) + 2))
+    return float(gains[relevant[best]].sum() / gains[: int(relevant.sum())].sum())
+
+
 def main() -> None:
     """Prints one JSON object for pictures and one for sounds."""
     parser = argparse.ArgumentParser(
@@ -93,6 +150,14 @@ def main() -> None:
         labels = [record.labels[0] if record.labels else "" for record in records]
         names = sorted(set(labels) - {""})
         print(json.dumps({"set": kind, **measure(model.texts(names), names, gallery, labels, bank)}))
+    names = sorted({name for record in (*pictures, *sounds) for name in record.labels})
+    captions = [record.captions[0] for record in pictures if record.captions]
+    galleries = {
+        Modality.IMAGE: (seen, [{*one.labels, *said(names, *one.captions)} for one in pictures]),
+        Modality.AUDIO: (heard, [set(record.labels) for record in sounds]),
+        Modality.TEXT: (model.texts(captions), [said(names, text) for text in captions]),
+    }
+    print(json.dumps({"set": "one list", **mixed(model.texts(names), names, galleries, bank)}))
 
 
 if __name__ == "__main__":

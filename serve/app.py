@@ -6,6 +6,7 @@ read: hits are named by their numbers, never by a path.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from anyseek.errors import AnyseekError, IndexNotFound, MediaError, UsageError
 from anyseek.serve import asking, embeddings, jobs
@@ -165,8 +167,14 @@ def _add_search(app: FastAPI, served: Served) -> None:
     async def search_by_file(request: Request, asked: Annotated[Asked, Query()]) -> Response:
         """Search with a picture, sound, film, text or depth map: the body is the file, up to 64 MB."""
         with asking.Upload() as upload:
-            async for part in request.stream():
-                upload.add(part)
+            try:
+                async with asyncio.timeout(asking.UPLOAD_S):
+                    async for part in request.stream():
+                        upload.add(part)
+            except TimeoutError:
+                return problem(408, "The file took too long to come.", "Send a smaller one.", "slow")
+            except ClientDisconnect:
+                return problem(400, "The client left before its file was here.", "", "left")
             return await found(asked, upload.finished())
 
 

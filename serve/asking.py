@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Modality
-from anyseek.errors import QueryFileError
+from anyseek.errors import DiskFull, QueryFileError
 from anyseek.search.query import Term, checked
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from anyseek.serve.served import Served
 
 MOST_UPLOAD = 64 << 20
+UPLOAD_S = 120.0
+"""How long a file may take to come."""
 
 
 def ask(served: Served, asked: Asked, file: Path | None = None) -> Results:
@@ -72,9 +76,10 @@ class Upload:
     """A file that comes in parts, in a folder of its own that is gone at the end."""
 
     def __enter__(self) -> Upload:
-        self._folder = tempfile.TemporaryDirectory(prefix="anyseek-")
-        self._path = Path(self._folder.name) / "upload"
-        self._file = self._path.open("wb")
+        with _room():
+            self._folder = tempfile.TemporaryDirectory(prefix="anyseek-")
+            self._path = Path(self._folder.name) / "upload"
+            self._file = self._path.open("wb")
         self._n = 0
         return self
 
@@ -83,11 +88,13 @@ class Upload:
         self._n += len(part)
         if self._n > MOST_UPLOAD:
             raise QueryFileError(f"The file has more than {MOST_UPLOAD >> 20} MB.", "Send a part of it.")
-        self._file.write(part)
+        with _room():
+            self._file.write(part)
 
     def finished(self) -> Path:
         """Raises QueryFileError for an empty one."""
-        self._file.flush()
+        with _room():
+            self._file.flush()
         if not self._n:
             raise QueryFileError("The file is empty.", "Send it as the body of the request.")
         return self._path
@@ -95,5 +102,18 @@ class Upload:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be written was told already
+            self._file.close()
         self._folder.cleanup()
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Raises DiskFull for what the file system has no room for, or will not do."""
+    try:
+        yield
+    except OSError as error:
+        raise DiskFull(
+            f"The server could not keep the file: {error.strerror or error}.",
+            "Make room, or set TMPDIR there.",
+        ) from error

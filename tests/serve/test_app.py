@@ -5,8 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import json
+import logging
 import os
+import resource
 import shutil
+import socket
+import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +267,43 @@ def test_what_is_served_is_counted_and_described(client: TestClient) -> None:
     page = client.get("/").text
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page
+
+
+def test_a_disk_without_room_for_an_upload_is_told(client: TestClient, media: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        refused = client.post("/search/file", content=bytes(200_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    is_problem(refused, 507, "could not keep the file")
+    assert names(client.post("/search/file", content=(next(media.rglob("red.png"))).read_bytes()))
+
+
+def test_clients_that_stall_or_leave_get_nowhere_and_leave_nothing(
+    media: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    uvicorn = pytest.importorskip("uvicorn")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(asking, "UPLOAD_S", 0.5)
+    app = make_app(media / ".anyseek", guard=Guard())
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        address = server.servers[0].sockets[0].getsockname()
+        begun = b"POST /search/file HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\npart"
+        with socket.create_connection(address, timeout=20) as leaving:
+            leaving.sendall(begun)
+        with socket.create_connection(address, timeout=20) as stalling:
+            stalling.sendall(begun)
+            assert b"408" in stalling.recv(100)
+    finally:
+        server.should_exit = True
+        thread.join(20)
+    assert not thread.is_alive()
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert list((tmp_path / "tmp").iterdir()) == []

@@ -76,11 +76,16 @@ def _told(place: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise MissingExtra(
-            "sentence-transformers is not installed.", "pip install 'anyseek[models]'"
-        ) from error
+        if error.name == "sentence_transformers":
+            message, hint = "sentence-transformers is not installed.", "pip install 'anyseek[models]'"
+        else:  # some models need torchvision, timm or the like
+            message, hint = (
+                f"{place} needs what is not installed: {_first_line(error)}",
+                "Install it with pip.",
+            )
+        raise MissingExtra(message, hint) from error
     except (OSError, ValueError, KeyError) as error:
-        reason = str(error).split("\n")[0][:200]
+        reason = _first_line(error)
         if Path(place).is_dir():
             raise ModelNotFound(
                 f"{place} holds no sentence-transformers model: {reason}", "Look at the folder."
@@ -89,6 +94,10 @@ def _told(place: str) -> Iterator[None]:
             f"{place} is not on this disk and could not be fetched: {reason}",
             "Look at the name, the network, HF_ENDPOINT and HF_HUB_OFFLINE.",
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).strip().split("\n") if line.strip()), type(error).__name__)[:200]
 
 
 def _split(place: str) -> tuple[str, int | None]:

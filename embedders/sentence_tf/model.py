@@ -17,17 +17,19 @@ from transformers.utils import logging
 from anyseek.contracts import DecodeHint, Modality, ModelCard, Preparer, Role
 from anyseek.embedders.fingerprint import digest, fingerprint
 from anyseek.embedders.plain import PrepareSound, PrepareText
-from anyseek.embedders.sentence_tf.prepare import PrepareImage
+from anyseek.embedders.sentence_tf.prepare import FRAMES, WINDOW_S, PrepareFilm, PrepareImage
 from anyseek.errors import ModalityNotSupported, ModelNotFound
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
 
 REVISION = 1  # of our preparation: a change that moves vectors raises it
-KNOWN = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO)
-BATCH: Mapping[Modality, int] = {Modality.TEXT: 64, Modality.IMAGE: 16, Modality.AUDIO: 8}
+KNOWN = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.VIDEO)
+BATCH: Mapping[Modality, int] = {Modality.TEXT: 64, Modality.IMAGE: 16, Modality.AUDIO: 8, Modality.VIDEO: 1}
 # SigLIP was trained with texts filled up to 64 tokens and reads its last position: any other length is another vector.
 FILLED_UP = {"text": {"padding": "max_length", "max_length": 64, "truncation": True}}
+# Frames are chosen by the decoder: the library's own choice would take some of them away.
+ALL_FRAMES = {"video": {"do_sample_frames": False}}
 # Seconds that a model hears where it does not say: more would be cut away in silence.
 LONGEST_S = 30.0
 # A passage has as many characters as the model has tokens for, four each, and no more than this.
@@ -47,7 +49,7 @@ class SentenceEmbedder:
         modalities = tuple(one for one in KNOWN if one.value in self._model.modalities)
         if not modalities:
             raise ModelNotFound(
-                f"{name} knows neither text, images nor audio.", "Choose another: anyseek models"
+                f"{name} knows neither text, images, audio nor video.", "Choose another: anyseek models"
             )
         config = getattr(getattr(self._model[0], "auto_model", None), "config", None)
         self._kind = str(getattr(config, "model_type", ""))
@@ -113,6 +115,8 @@ class SentenceEmbedder:
             made[Modality.AUDIO] = PrepareSound(
                 DecodeHint(rate_hz=self._rate_hz(), window_s=window, hop_s=window)
             )
+        if Modality.VIDEO in modalities:
+            made[Modality.VIDEO] = PrepareFilm()
         return made
 
     def _rate_hz(self) -> int:
@@ -131,13 +135,19 @@ class SentenceEmbedder:
     def _probe(self, modality: Modality) -> Any:
         if modality is Modality.TEXT:
             return "a"
-        return np.zeros((32, 32, 3), np.uint8) if modality is Modality.IMAGE else np.zeros(16_000, np.float32)
+        if modality is Modality.IMAGE:
+            return np.zeros((32, 32, 3), np.uint8)
+        return (
+            np.zeros(16_000, np.float32) if modality is Modality.AUDIO else np.zeros((2, 3, 32, 32), np.uint8)
+        )
 
     def _encoded(self, modality: Modality, items: Sequence[Any], role: Role) -> Floats:
         encode = self._model.encode_query if role == "query" else self._model.encode_document
         more: dict[str, Any] = {}
         if modality is Modality.TEXT and self._kind.startswith("siglip"):
             more["processing_kwargs"] = FILLED_UP
+        if modality is Modality.VIDEO:
+            more["processing_kwargs"] = ALL_FRAMES
         found = encode(
             [self._said(modality, item) for item in items],
             batch_size=BATCH[modality],
@@ -162,6 +172,13 @@ class SentenceEmbedder:
             from PIL import Image
 
             return {"image": Image.fromarray(item)}
+        if modality is Modality.VIDEO:
+            about = {
+                "fps": FRAMES / WINDOW_S,
+                "total_num_frames": len(item),
+                "frames_indices": [*range(len(item))],
+            }
+            return {"video": {"array": item, "video_metadata": about}}
         return {"audio": {"array": item, "sampling_rate": self._rate_hz()}}
 
 

@@ -1,1 +1,1 @@
-"""Any sentence-transformers model as `st:NAME`, a hub name or a folder: text, images, audio, video as far as it has them."""
+"""Any sentence-transformers model, `st:NAME` (hub name or folder): text, images, audio, video as far as it has them."""

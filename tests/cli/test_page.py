@@ -1,0 +1,145 @@
+"""The page in a real browser: typed, clicked and walked by keys. Needs Playwright and a Chromium on the path."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ran import ANYSEEK
+
+pytest.importorskip("uvicorn")
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium"),
+    pytest.mark.filterwarnings("ignore"),
+]
+
+
+@pytest.fixture
+def address(media: Path, environment: dict[str, str]) -> Iterator[str]:
+    command = [str(ANYSEEK), "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=media, stdout=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().split()[3]
+        server.terminate()
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[Any]:
+    """The page, opened; an error in its script, or a request to anywhere else, fails the test."""
+    wrong: list[str] = []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        one = browser.new_page()
+        one.on("pageerror", lambda error: wrong.append(str(error)))
+        one.on(
+            "request",
+            lambda asked: asked.url.startswith((address, "blob:", "data:")) or wrong.append(asked.url),
+        )
+        one.goto(address)
+        one.wait_for_selector("#kinds button")
+        yield one
+        browser.close()
+    assert wrong == []
+
+
+def ask(page: Any, words: str) -> None:
+    page.fill("#words", words)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("article")
+
+
+def first(page: Any, kind: str) -> str:
+    """The name of the first hit of a modality."""
+    section = page.locator("section", has=page.locator("h2", has_text=kind))
+    name: str = section.locator("article a").first.inner_text()
+    return name
+
+
+def test_words_find_in_every_modality_and_the_address_says_so(page: Any) -> None:
+    ask(page, "green")
+    assert first(page, "image") == "green.png"
+    shared = page.url
+    page.goto("about:blank")
+    page.goto(shared)
+    page.wait_for_selector("article")
+    assert page.input_value("#words") == "green"
+    assert first(page, "image") == "green.png"
+    picture = page.locator("article img").first
+    sync_api.expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("one => one.naturalWidth") > 0
+    ask(page, "red")
+    assert first(page, "image") == "red.png"
+    page.go_back()
+    sync_api.expect(
+        page.locator("section", has=page.locator("h2", has_text="image")).locator("a").first
+    ).to_have_text("green.png")
+
+
+def test_keys_are_enough(page: Any) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("red")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("article")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.tagName") == "ARTICLE"
+    page.keyboard.press("m")
+    page.wait_for_selector("#parts button")
+    assert "like=" in page.url
+    page.locator("#parts button").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#parts button", state="detached")
+    assert "like=" not in page.url
+
+
+def test_a_file_is_a_question_and_chips_narrow_the_answer(page: Any, media: Path) -> None:
+    page.set_input_files("#file", next(media.rglob("blue.png")))
+    page.wait_for_selector("article")
+    assert first(page, "image") == "blue.png"
+    page.locator("#kinds button", has_text="audio").click()
+    sync_api.expect(page.locator("h2")).to_have_text(["audio"])
+    assert page.locator("#kinds button", has_text="audio").get_attribute("aria-pressed") == "true"
+
+
+def test_what_goes_wrong_is_said_where_it_is_read(page: Any) -> None:
+    page.fill("#where", "colour = red")
+    ask_for = page.locator("#words")
+    ask_for.fill("red")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#told.error")
+    assert "colour" in page.inner_text("#told")
+    page.fill("#where", "name = nothing.at.all")
+    page.keyboard.press("Enter")
+    sync_api.expect(page.locator("#told")).to_contain_text("passes the filter")
+
+
+def test_what_is_typed_is_never_lost(page: Any) -> None:
+    page.fill("#words", "green")
+    page.fill("#where", "type = png")
+    page.locator("#merge").click()
+    page.wait_for_selector("article")
+    assert page.input_value("#words") == "green"
+    assert "words=green" in page.url
+
+
+def test_everything_that_can_be_used_has_a_name(page: Any) -> None:
+    ask(page, "green")
+    nameless = page.evaluate(
+        """[...document.querySelectorAll('button, input:not([hidden]), audio, canvas, img, a')]
+        .filter(one => !(one.textContent.trim() || one.ariaLabel || one.alt || one.title || one.placeholder))
+        .map(one => one.outerHTML)"""
+    )
+    assert nameless == []
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(page: Any) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    ask(page, "green")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

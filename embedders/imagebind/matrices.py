@@ -37,6 +37,10 @@ class Plain:
         return functional.linear(x.to(self.weight.dtype), self.weight, self.bias)
 
 
+AT_ONCE = 512
+"""Rows: what lies between the steps of more of them does not stay in a processor's cache (1.6 times slower at 5,500)."""
+
+
 class Integer:
     """8-bit weights with a scale for each output, 8-bit inputs with a scale for each row (Dettmers et al. 2022, sec.
     2).
@@ -53,12 +57,17 @@ class Integer:
 
     def __call__(self, x: Tensor) -> Tensor:
         """See Matrix."""
-        rows = x.reshape(-1, x.shape[-1]).float()
+        rows = x.reshape(-1, x.shape[-1])
+        out = torch.empty(len(rows), len(self.scale), device=x.device)
+        for i in range(0, len(rows), AT_ONCE):
+            out[i : i + AT_ONCE] = self._some(rows[i : i + AT_ONCE].float())
+        return out.view(*x.shape[:-1], -1)
+
+    def _some(self, rows: Tensor) -> Tensor:
         scale = rows.abs().amax(1, keepdim=True).clamp_(min=1e-12).div_(127.0)
         small = (rows / scale).round_().to(torch.int8)
         out = torch._int_mm(small, self.weight).float()
-        out = torch.addcmul(self.bias, out.mul_(scale), self.scale)
-        return out.view(*x.shape[:-1], -1)
+        return torch.addcmul(self.bias, out.mul_(scale), self.scale)
 
 
 def matrix(weight: Tensor, bias: Tensor | None, precision: Precision) -> Matrix:

@@ -38,7 +38,7 @@ class Plain:
 
 
 AT_ONCE = 512
-"""Rows: what lies between the steps of more of them does not stay in a processor's cache (1.6 times slower at 5,500)."""
+"""Rows: what lies between the steps of more does not stay in a processor's cache (1.6 times slower at 5,500)."""
 
 
 class Integer:

@@ -12,7 +12,7 @@ import torch
 
 from anyseek.embedders.mini.prepare_sound import log_mel
 from anyseek.embedders.mini.train import audio, data, sounds
-from anyseek.embedders.mini.train.export import export
+from anyseek.embedders.mini.train.export import centre, export
 from anyseek.embedders.mini.train.measure import Floats, unit
 from anyseek.embedders.mini.train.minilm import MiniLM
 from anyseek.embedders.mini.train.tagger import Tagger, tag_names
@@ -61,6 +61,8 @@ def run(
             "%s: %d clips, %d classes, top-1 %.3f", source, len(part), len(classes), (found == right).mean()
         )
     export(net, torch.zeros(2, 250, 64), (0, 1), weights / "audio.onnx", "mel")
+    heard = audio.embed(net, [log_mel(clip) for clip in sounds.read_clips(media, learned)])
+    centre(weights / "audio.onnx", heard.mean(0))
 
 
 def joint(

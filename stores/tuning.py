@@ -61,15 +61,30 @@ def _tune_one(
 ) -> Tuned:
     truth = {name: exact.search(vectors, K, rows)[0][:, -1] for name, vectors in queries.items()}
     widest = found.cells if found.kind == "ivf" else 4096
-    breadth = min(_FIRST[found.kind], widest)
-    while True:
-        recall = {
+    wanted = min(1.0, target + _MARGIN)
+
+    def measured(breadth: int) -> dict[str, float]:
+        return {
             name: _recall(store.search_with(vectors, K, rows, breadth)[0], truth[name])
             for name, vectors in queries.items()
         }
-        if min(recall.values()) >= min(1.0, target + _MARGIN) or breadth >= widest:
-            return Tuned(breadth, len(rows), {name: round(value, 4) for name, value in recall.items()})
-        breadth = min(widest, max(breadth + 1, int(breadth * 1.5)))
+
+    too_narrow, breadth = 0, min(_FIRST[found.kind], widest)
+    recall = measured(breadth)
+    while min(recall.values()) < wanted and breadth < widest:
+        too_narrow, breadth = breadth, min(widest, 2 * breadth)
+        recall = measured(breadth)
+    # Between what was too narrow and what is wide enough: to an eighth of the way.
+    for _ in range(3):
+        middle = (too_narrow + breadth + 1) // 2
+        if not too_narrow or middle >= breadth:
+            break
+        narrower = measured(middle)
+        if min(narrower.values()) >= wanted:
+            breadth, recall = middle, narrower
+        else:
+            too_narrow = middle
+    return Tuned(breadth, len(rows), {name: round(value, 4) for name, value in recall.items()})
 
 
 def _recall(scores: Floats, tenth: Floats) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from anyseek.stores import faiss_file
 from anyseek.stores.exact import ExactStore, checked
-from anyseek.stores.faiss_file import Description
+from anyseek.stores.faiss_file import Description, Opened
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats, Rows
@@ -25,65 +25,77 @@ if TYPE_CHECKING:
 FEW_NUMBERS = 8_000_000
 FEW_SHARE = 0.02
 
-# Codes of eight bits put a few of the true best further down: candidates a hit that are scored again.
-CANDIDATES = 4
-_LEAST_CANDIDATES = 40
+# The breadth of a search and its candidates are measured for so many hits.
+MEASURED_HITS = 10
+_UNMEASURED_CANDIDATES = 640
 
 
 class FaissStore:
     """A VectorStore over a file of faiss_file. Lives as long as its snapshot; several threads may search."""
 
     def __init__(
-        self, snapshot: Snapshot, space_id: int, found: Description, opened: Any, few: int | None = None
+        self, snapshot: Snapshot, space_id: int, found: Description, opened: Opened, few: int | None = None
     ) -> None:
         """opened: what `faiss_file.open_file` gave. few: up to so many allowed rows are searched
         exactly; None for the rule."""
         self._space = next(space for space in snapshot.spaces() if space.space_id == space_id)
         self._exact = ExactStore(snapshot, space_id)
-        live = snapshot.allowed_rows(space_id)
-        self._live = np.arange(self._space.rows, dtype=np.int64) if live is None else live
-        self._has_all = live is None
-        self._late = self._live[np.searchsorted(self._live, found.rows) :]
-        self._found, self._index = found, opened
-        few_by_rule = max(FEW_NUMBERS // self._space.card.dim, int(FEW_SHARE * len(self._live)))
+        self._live = snapshot.allowed_rows(space_id)
+        if self._live is None:
+            n_live, self._late = self._space.rows, np.arange(found.rows, self._space.rows, dtype=np.int64)
+        else:
+            n_live, self._late = len(self._live), self._live[np.searchsorted(self._live, found.rows) :]
+        self._found, self._opened = found, opened
+        few_by_rule = max(FEW_NUMBERS // self._space.card.dim, int(FEW_SHARE * n_live))
         self._few = few_by_rule if few is None else few
 
     @classmethod
     def open(cls, snapshot: Snapshot, space_id: int, found: Description, folder: Path) -> FaissStore:
-        """Raises MissingExtra."""
-        return cls(snapshot, space_id, found, faiss_file.open_file(folder, found))
+        """The file is read once for all snapshots of a catalog. Raises MissingExtra."""
+        opened = snapshot.remembered.index(
+            space_id, (found.file, found.crc), lambda: faiss_file.open_file(folder, found)
+        )
+        return cls(snapshot, space_id, found, opened)
 
     def search(self, queries: Floats, k: int, allow: Rows | None = None) -> tuple[Floats, Rows]:
         """See contracts.VectorStore. Raises UsageError."""
         queries = checked(queries, k, self._space.card.dim)
         wanted = self._live if allow is None else self._among_live(allow)
-        if k >= len(wanted) or self.is_few(len(wanted)) or not len(queries):
+        n_wanted = self._space.rows if wanted is None else len(wanted)
+        if k >= n_wanted or self.is_few(n_wanted) or not len(queries):
             return self._exact.search(queries, k, wanted)
-        return self.search_with(queries, k, wanted, self._breadth(len(wanted)))
+        return self.search_with(queries, k, wanted, *self._width(n_wanted))
 
-    def search_with(self, queries: Floats, k: int, wanted: Rows, breadth: int) -> tuple[Floats, Rows]:
-        """Among the rows `wanted` (sorted, live), with this nprobe or efSearch to begin with."""
+    def search_with(
+        self, queries: Floats, k: int, wanted: Rows | None, breadth: int, candidates: int
+    ) -> tuple[Floats, Rows]:
+        """Among the rows `wanted` (sorted, live; None for all), with this nprobe or efSearch to begin with.
+
+        candidates: that FAISS gives for ten hits, to be scored again.
+        """
         scores = np.full((len(queries), k), -np.inf, np.float32)
         rows = np.full((len(queries), k), -1, np.int64)
-        late = self._late[np.isin(self._late, wanted, assume_unique=True)] if len(self._late) else self._late
-        known = len(wanted) - len(late)
-        selector = self._selector(wanted)
+        late = self._late
+        if wanted is not None and len(late):
+            late = late[np.isin(late, wanted, assume_unique=True)]
+        known = (self._space.rows if wanted is None else len(wanted)) - len(late)
+        asked = max(1, min(known, candidates * max(k, MEASURED_HITS) // MEASURED_HITS))
+        selector = None if wanted is None else self._opened.selector(wanted)
         open_ = np.arange(len(queries))
         while len(open_):
-            asked = min(known, max(_LEAST_CANDIDATES, CANDIDATES * k)) if known else 1
-            _, near = self._index.search(queries[open_], asked, params=self._parameters(breadth, selector))
+            _, near = self._opened.index.search(
+                queries[open_], asked, params=self._parameters(breadth, selector)
+            )
             is_widest = breadth >= self._widest
             short = []
-            for i, candidates in zip(open_, near, strict=True):
-                candidates = candidates[candidates >= 0]
-                if len(candidates) < min(k, known) and not is_widest:
+            for i, found in zip(open_, near, strict=True):
+                found = found[found >= 0]
+                is_short = len(found) < min(k, known)
+                if is_short and not is_widest:
                     short.append(i)
                     continue
-                if len(candidates) < min(
-                    k, known
-                ):  # a graph that does not reach what is left: then all of it
-                    candidates = wanted
-                allowed = np.union1d(candidates, late) if len(late) else np.sort(candidates)
+                # A graph that does not reach what is left: then all of it is scored.
+                allowed = wanted if is_short else np.sort(np.concatenate([found, late]))
                 one_scores, one_rows = self._exact.search(queries[i : i + 1], k, allowed)
                 scores[i], rows[i] = one_scores[0], one_rows[0]
             open_ = np.array(short, np.int64)
@@ -93,7 +105,6 @@ class FaissStore:
     def close(self) -> None:
         """Safe to call twice."""
         self._exact.close()
-        self._index = None
 
     # ------------------------------------------------------------ how wide, and among which
 
@@ -105,33 +116,23 @@ class FaissStore:
     def _widest(self) -> int:
         return self._found.cells if self._found.kind == "ivf" else 4096
 
-    def _breadth(self, n_wanted: int) -> int:
-        """What was measured for a modality that so many rows can be of, wider as they are fewer than it has."""
+    def _width(self, n_wanted: int) -> tuple[int, int]:
+        """Breadth and candidates, as measured for a modality that so many rows can be of; wider as they are fewer
+        than it has."""
         tuned = [one for one in self._found.tuned.values() if one.breadth]
         if not tuned:
-            return self._widest
+            return self._widest, _UNMEASURED_CANDIDATES
         of_one = [one for one in tuned if one.rows >= 0.9 * n_wanted] or tuned
-        return min(self._widest, max(int(one.breadth * max(1.0, one.rows / n_wanted)) for one in of_one))
+        breadth = max(int(one.breadth * max(1.0, one.rows / n_wanted)) for one in of_one)
+        return min(self._widest, breadth), max(one.candidates for one in of_one)
 
     def _among_live(self, allow: Rows) -> Rows:
         allow = np.asarray(allow, np.int64)
-        if (np.diff(allow) <= 0).any():
+        if (allow[1:] <= allow[:-1]).any():
             allow = np.unique(allow)
-        if self._has_all:
-            return allow[(allow >= 0) & (allow < self._space.rows)]
-        return np.intersect1d(allow, self._live, assume_unique=True)
-
-    def _selector(self, wanted: Rows) -> Any:
-        """FAISS's own bit for each row; None when every row may answer. Keeps its bits alive."""
-        if len(wanted) == self._space.rows:
-            return None
-        faiss = faiss_file.faiss_module()
-        mask = np.zeros(self._found.rows, np.bool_)
-        mask[wanted[: np.searchsorted(wanted, self._found.rows)]] = True
-        bits = np.packbits(mask, bitorder="little")
-        selector = faiss.IDSelectorBitmap(bits)
-        selector.bits_alive = bits
-        return selector
+        if len(allow) and (allow[0] < 0 or allow[-1] >= self._space.rows):
+            allow = allow[(allow >= 0) & (allow < self._space.rows)]
+        return allow if self._live is None else np.intersect1d(allow, self._live, assume_unique=True)
 
     def _parameters(self, breadth: int, selector: Any) -> Any:
         faiss = faiss_file.faiss_module()

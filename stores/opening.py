@@ -102,9 +102,9 @@ def _check(choice: Choice) -> None:
 
 
 def cells_for(n_rows: int) -> int:
-    """Two square roots of the rows, as a power of two: 256 for 20,000 rows, 2,048 for a million; 40 rows a cell at
+    """About a square root of the rows, as a power of two: 256 for 50,000 rows, 1,024 for a million; 40 rows a cell at
     least, as k-means wants (faiss/Clustering.h: min_points_per_centroid 39)."""
-    return max(1, min(n_rows // 40, 1 << round((4 * n_rows).bit_length() / 2)))
+    return max(1, min(n_rows // 40, 1 << round(n_rows.bit_length() / 2)))
 
 
 # ---------------------------------------------------------------- answering

@@ -39,7 +39,7 @@ class Snapshot(FileReader):
         """known: what earlier snapshots of the same catalog found. let_go: takes the connection at the end."""
         super().__init__(database)
         self._let_go = let_go or Database.close
-        self._known = known or Remembered()
+        self.remembered = known or Remembered()
         self._descriptors: dict[int, int] = {}
         self._vectors: dict[int, Halves] = {}
         try:
@@ -165,10 +165,10 @@ class Snapshot(FileReader):
             space = self._space(space_id)
             if space.live == space.rows:
                 return None
-        found = self._known.rows(self.change, space_id, wanted)
+        found = self.remembered.rows(self.change, space_id, wanted)
         if found is None:
             found = self._allowed_rows(space_id, wanted)
-            self._known.put(self.change, space_id, wanted, found)
+            self.remembered.put(self.change, space_id, wanted, found)
         return found
 
     def _allowed_rows(self, space_id: int, wanted: Filter) -> Rows:
@@ -267,7 +267,7 @@ class Snapshot(FileReader):
                     f"The vector file of {space.card.name} in {self.folder} is gone.",
                     "`anyseek doctor` forgets the files it held, and the next run embeds them again.",
                 )
-            self._vectors[space_id] = self._known.mapped(descriptor, space, self.folder)
+            self._vectors[space_id] = self.remembered.mapped(descriptor, space, self.folder)
         return self._vectors[space_id]
 
     def vectors_at(self, space_id: int, rows: Rows) -> Floats:

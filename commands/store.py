@@ -53,6 +53,9 @@ def set_(
     recall: Annotated[
         float, typer.Option("--recall", metavar="SHARE", help="Of the true best ten, promised for each pair.")
     ] = 0.95,
+    device: Annotated[
+        str, typer.Option("--device", metavar="cpu|gpu", help="Where exact search and FAISS look.")
+    ] = "cpu",
     url: Annotated[
         str, typer.Option("--url", metavar="URL", help="Of a Qdrant server; without it, Qdrant embedded.")
     ] = "",
@@ -88,7 +91,7 @@ def set_(
             strict=True,
         )
     )
-    choice = choice_of(name, kind, recall, options)
+    choice = choice_of(name, kind, recall, options, device)
     with opening.open(index=index_dir) as opened:
         opened.store.set(choice, None if as_json else render.remark)
         found = opened.store.state()

@@ -33,16 +33,19 @@ _LATE_ROWS, _LATE_SHARE, _OUTGROWN = 20_000, 0.1, 2.0
 
 _SETTING = "store"
 Name = Literal["auto", "exact", "faiss", "qdrant"]
+Device = Literal["cpu", "gpu"]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What answers. kind: of a FAISS index. recall: promised, of the true best ten. qdrant: QdrantOptions' fields."""
+    """What answers. kind: of a FAISS index. recall: promised, of the true best ten. qdrant: QdrantOptions' fields.
+    device: where vectors are searched; without a GPU, "gpu" means the processor too."""
 
     name: Name = "auto"
     kind: Kind = "ivf"
     recall: float = 0.95
     qdrant: dict[str, Any] | None = None
+    device: Device = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +83,22 @@ def promise(catalog: Catalog, recall: float) -> None:
     write_choice(catalog, choice)
 
 
-def choice_of(name: str, kind: str, recall: float, qdrant: dict[str, Any]) -> Choice:
+def choice_of(name: str, kind: str, recall: float, qdrant: dict[str, Any], device: str = "cpu") -> Choice:
     """A choice from words. Raises UsageError for unknown ones."""
     for value, known, what in (
         (name, ("auto", "exact", "faiss", "qdrant"), "store"),
         (kind, ("ivf", "hnsw"), "kind of FAISS index"),
+        (device, ("cpu", "gpu"), "device"),
         (qdrant.get("quantisation", "none"), ("none", "int8", "binary"), "quantisation"),
     ):
         if value not in known:
             raise UsageError(f"There is no {what} {value!r}.", f"Choose among: {', '.join(known)}.")
-    choice = Choice(name, kind, recall, qdrant if name == "qdrant" else None)  # type: ignore[arg-type]
+    if device == "gpu" and (name == "qdrant" or kind == "hnsw"):
+        raise UsageError(
+            f"{'Qdrant' if name == 'qdrant' else 'A graph (hnsw)'} is not searched on a GPU.",
+            "Exact search and --kind ivf are.",
+        )
+    choice = Choice(name, kind, recall, qdrant if name == "qdrant" else None, device)  # type: ignore[arg-type]
     _check(choice)
     return choice
 
@@ -119,7 +128,17 @@ def open_store(snapshot: Snapshot, space_id: int, choice: Choice | None = None) 
     if choice.name == "qdrant":
         return _qdrant(snapshot, space, choice)
     found = None if choice.name == "exact" else faiss_file.read_description(snapshot.folder, space)
-    if found is None or not faiss_file.is_installed() or not faiss_file.is_whole(snapshot.folder, found):
+    if not faiss_file.is_installed() or (
+        found is not None and not faiss_file.is_whole(snapshot.folder, found)
+    ):
+        found = None
+    if choice.device == "gpu" and faiss_file.is_installed():
+        from anyseek.stores import gpu_store
+
+        on_gpus = gpu_store.opened(snapshot, space_id, found)
+        if on_gpus is not None:
+            return on_gpus
+    if found is None:
         return ExactStore(snapshot, space_id)
     from anyseek.stores.faiss_store import FaissStore
 
@@ -240,6 +259,7 @@ def state(snapshot: Snapshot) -> State | None:
         held = qdrant_store.read_held(snapshot.folder, space, _index_id(snapshot))
         url = (choice.qdrant or {}).get("url") or "embedded"
         return State(f"qdrant ({url})", len(held.rows), space.live, choice.recall, {})
+    on = ", on GPUs where there are any" if choice.device == "gpu" else ""
     found = None if choice.name == "exact" else faiss_file.read_description(snapshot.folder, space)
     if found is not None and faiss_file.is_installed():
         recall = {name: one.recall for name, one in found.tuned.items()}
@@ -249,10 +269,10 @@ def state(snapshot: Snapshot) -> State | None:
             if is_short
             else ""
         )
-        return State(f"faiss {found.kind}", found.rows, space.rows, choice.recall, recall, remark)
+        return State(f"faiss {found.kind}{on}", found.rows, space.rows, choice.recall, recall, remark)
     is_large = space.rows * space.card.dim > EXACT_NUMBERS
     remark = 'searches would be faster with FAISS: pip install "anyseek[faiss]"' if is_large else ""
-    return State("exact", space.rows, space.rows, 1.0, {}, "" if faiss_file.is_installed() else remark)
+    return State(f"exact{on}", space.rows, space.rows, 1.0, {}, "" if faiss_file.is_installed() else remark)
 
 
 def switch(

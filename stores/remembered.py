@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyseek.contracts import Filter
 
@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from anyseek.contracts import Rows
-    from anyseek.stores.faiss_file import Opened
     from anyseek.stores.records import SpaceRecord
     from anyseek.stores.vectors import Halves
 
 _MOST_FILTERS = 32
+
+T = TypeVar("T")
 
 
 class Remembered:
@@ -30,7 +31,7 @@ class Remembered:
         # Each one attribute, so that a thread never sees the halves of two changes.
         self._rows: tuple[int, dict[tuple[int, Filter], Rows]] = (-1, {})
         self._vectors: dict[int, tuple[tuple[int, int], Halves]] = {}
-        self._indexes: dict[int, tuple[tuple[str, int], Opened]] = {}
+        self._indexes: dict[int, tuple[tuple[str, int], Any]] = {}
 
     def rows(self, change: int, space_id: int, wanted: Filter) -> Rows | None:
         """What was put for this very change."""
@@ -62,12 +63,13 @@ class Remembered:
             self._vectors[space.space_id] = (file, vectors)
         return vectors[: space.rows]
 
-    def index(self, space_id: int, which: tuple[str, int], read: Callable[[], Opened]) -> Opened:
+    def index(self, space_id: int, which: tuple[str, int], read: Callable[[], T]) -> T:
         """A space's derived index, read if the one that is here is not this very file (its name and checksum)."""
         kept = self._indexes.get(space_id)
         if kept is None or kept[0] != which:
             kept = self._indexes[space_id] = (which, read())
-        return kept[1]
+        found: T = kept[1]
+        return found
 
     def close(self) -> None:
         """Forget all; what was handed out stays valid."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import tempfile
 import time
 from contextlib import closing
@@ -65,9 +66,15 @@ def measure(snapshot: Snapshot, gap: Gap, kind: str, n_queries: int) -> dict[str
                     "p50_ms": round(p50, 2),
                     "p99_ms": round(p99, 2),
                 }
+            start = time.perf_counter()
+            store.search(queries, 10, whole)
+            told[f"{asked}->{target} all at once, a second"] = round(
+                n_queries / (time.perf_counter() - start)
+            )
     if isinstance(store, FaissStore):
         told |= overhead(snapshot, store, gap.rows(Modality.TEXT, n_queries, 99))
     store.close()
+    told["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
     return told
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,9 @@ import numpy as np
 
 from anyseek.contracts import Filter, Modality
 from anyseek.stores.exact import ExactStore, checked
-from anyseek.stores.qdrant_engines import Edge, Engine, QdrantOptions, Server
+from anyseek.stores.qdrant_embedded import Edge
+from anyseek.stores.qdrant_engines import Engine, QdrantOptions
+from anyseek.stores.qdrant_server import Server
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats, Rows
@@ -99,19 +102,45 @@ def sync(
         engine.delete(gone[i : i + BATCH])
     held.rows = np.setdiff1d(held.rows, gone, assume_unique=True)
     missing = np.setdiff1d(wanted, held.rows, assume_unique=True)
-    kinds = modality_of_rows(snapshot, space)
-    for i in range(0, len(missing), BATCH):
-        rows = missing[i : i + BATCH]
-        engine.upsert(rows, snapshot.vectors_at(space.space_id, rows), [kinds(int(row)) for row in rows])
-        held.rows = np.union1d(held.rows, rows)
-        if (i // BATCH) % 16 == 15:
-            write_held(index, space.space_id, held)
-        if progress:
-            progress(i + len(rows), len(missing))
-    if len(missing):
-        engine.settle()
-    write_held(index, space.space_id, held)
+    n_sent = 0
+    try:
+        for rows in _sent(snapshot, space, engine, missing):
+            held.rows = np.union1d(held.rows, rows)
+            n_sent += len(rows)
+            if (n_sent // BATCH) % 16 == 0:
+                write_held(index, space.space_id, held)
+            if progress:
+                progress(n_sent, len(missing))
+        if len(missing):
+            engine.settle()
+    finally:
+        write_held(index, space.space_id, held)
     return held
+
+
+def _sent(snapshot: Snapshot, space: SpaceRecord, engine: Engine, missing: Rows) -> Iterator[Rows]:
+    """Sends `missing`, as many batches at once as the engine takes; gives the rows of each that was acknowledged."""
+    kinds = modality_of_rows(snapshot, space)
+    batches = [missing[i : i + BATCH] for i in range(0, len(missing), BATCH)]
+    with ThreadPoolExecutor(engine.lanes) as threads:
+        for i in range(0, len(batches), engine.lanes):
+            sent = [
+                (
+                    rows,
+                    threads.submit(
+                        engine.upsert,
+                        rows,
+                        snapshot.vectors_at(space.space_id, rows),
+                        [kinds(int(row)) for row in rows],
+                    ),
+                )
+                for rows in batches[i : i + engine.lanes]
+            ]
+            wait([future for _, future in sent])
+            # Those that were acknowledged first, then the failure of another.
+            for rows, future in sorted(sent, key=lambda one: one[1].exception() is not None):
+                future.result()
+                yield rows
 
 
 def modality_of_rows(snapshot: Snapshot, space: SpaceRecord) -> Callable[[int], Modality]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +19,9 @@ from anyseek.contracts import Modality, VectorStore
 from anyseek.errors import StoreRefused, StoreUnreachable
 from anyseek.stores.catalog import Catalog, Snapshot
 from anyseek.stores.exact import ExactStore
-from anyseek.stores.qdrant_engines import Edge, Engine, QdrantOptions, Server
+from anyseek.stores.qdrant_embedded import Edge
+from anyseek.stores.qdrant_engines import Engine, QdrantOptions
+from anyseek.stores.qdrant_server import Server
 from anyseek.stores.qdrant_store import QdrantStore, connect, folder_of, read_held, sync
 
 pytest.importorskip("qdrant_client")
@@ -182,6 +185,72 @@ def faulty() -> Iterator[tuple[type[Faulty], str]]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+class Keeping(Faulty):
+    """Keeps the numbers of the points that it is sent, and refuses batches that hold row `refused`."""
+
+    refused: int | None = None
+
+    def _answer(self) -> None:
+        kind = type(self)
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        result: object = {"operation_id": 1, "status": "completed"}
+        status = 200
+        if self.path.endswith("/exists"):
+            result = {"exists": False}
+        elif self.path.endswith("/points/count"):
+            result = {"count": len(kind.kept)}
+        elif self.command == "PUT" and "/points" in self.path:
+            with kind.turn:
+                kind.under_way += 1
+                kind.most = max(kind.most, kind.under_way)
+            time.sleep(0.05)
+            sent = set(json.loads(body)["batch"]["ids"])
+            if kind.refused in sent:
+                status, result = 400, None
+            else:
+                kind.kept |= sent
+            kind.batches += 1
+            with kind.turn:
+                kind.under_way -= 1
+        elif self.command == "PUT" and self.path.count("/") == 2:
+            result = True
+        told = json.dumps({"result": result, "status": "ok" if status == 200 else {"error": "no"}}).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815
+
+
+def test_batches_go_side_by_side_and_one_that_is_refused_costs_the_others_nothing(
+    index: tuple[Catalog, int, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anyseek.stores.qdrant_store.BATCH", 4)
+    catalog, _, _ = index
+    facts = {"kept": set(), "most": 0, "under_way": 0, "batches": 0, "turn": threading.Lock(), "refused": 21}
+    handler = type("ThisKeeping", (Keeping,), facts)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    engine = Server(QdrantOptions(url=f"http://127.0.0.1:{server.server_port}"), "c")
+    with pytest.raises(StoreRefused):
+        filled(catalog, engine)
+    assert handler.most > 1
+    with catalog.read() as snapshot:
+        known = read_held(catalog.folder, snapshot.spaces()[0], "x").rows
+    assert set(known.tolist()) == handler.kept  # told of what was acknowledged, and of nothing else
+    assert len(known) >= 20
+    missing = 40 - len(known)
+    handler.refused, handler.batches = None, 0
+    filled(catalog, engine)
+    assert handler.kept == set(range(40))
+    assert handler.batches == -(-missing // 4)
+    engine.close()
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.mark.parametrize(

@@ -196,10 +196,11 @@ def build(index: Path, space: SpaceRecord, vectors: Halves, kind: Kind, cells: i
         made = faiss.index_factory(
             space.card.dim, f"IVF{cells},{codes(space.card.dim)}", faiss.METRIC_INNER_PRODUCT
         )
-        made.pq.cp.min_points_per_centroid = 1  # a small index is right all the same: no warning
     rng = np.random.default_rng(0)
     n_sample = min(len(vectors), max(TRAIN_A_CELL * cells, _LEAST_TRAINING))
-    made.train(vectors[np.sort(rng.choice(len(vectors), n_sample, replace=False))].astype(np.float32))
+    sample = vectors[np.sort(rng.choice(len(vectors), n_sample, replace=False))].astype(np.float32)
+    # k-means refuses fewer rows than centroids, and warns of less than 39 a centroid (Clustering.h): then some twice.
+    made.train(np.resize(sample, (max(n_sample, 39 * 16, 39 * cells), space.card.dim)))
     for block in _blocks(vectors, 0):
         made.add(block)
     return _write(

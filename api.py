@@ -129,7 +129,7 @@ class Index(Keeping):
         data (a Pillow picture, an array: see search/given.py). Each takes one value, a pair (value, weight), or
         a list of these. to: "image,audio", None for all.
         in_: only what lies below that folder. where: a filter (stores/where.py). segments: let several segments of
-        one file answer. merge: one list of k over all modalities, by match. min_match: leave out what is below.
+        one file answer. merge: one list of k over all modalities. min_match: leave out what is below.
         by: vectors, words (of names, captions, texts; phrases in quotes hold), or both.
         Raises UsageError, QueryFileError, ModalityNotSupported, OtherModel.
         """

@@ -300,8 +300,9 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One result. score: cosine of query and segment. path: absolute. `segment_id` is stable in the index. match: how
-    far above chance, 0 to 1 (search/calibration.py); None where the library is too small to tell. has_words: its
-    name, caption or text holds words of the query."""
+    far above chance, 0 to 1; lift: how much more it is this query's than others' (natural logarithm), by which hits of
+    different modalities are ranked in one list (both search/calibration.py); None where the library is too small to
+    tell. has_words: its name, caption or text holds words of the query."""
 
     rank: int
     score: float
@@ -314,3 +315,4 @@ class Hit:
     excerpt: str = ""
     match: float | None = None
     has_words: bool = False
+    lift: float | None = None

@@ -29,7 +29,7 @@ def opened(index: str) -> Index:
 
 
 def ask(index: Index, words: str, k: int, to: str | None, where: str, min_match: float) -> list[Found]:
-    """The best k over all modalities that were asked for, by match. Raises what `Index.search` raises."""
+    """The best k over all modalities that were asked for, in one list. Raises what `Index.search` raises."""
     is_one = to is not None and "," not in to
     hits = index.search(words, to=to, k=k, where=where, merge=not is_one, min_match=min_match)
     return [_found(index, hit) for hit in hits]

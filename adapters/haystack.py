@@ -14,7 +14,7 @@ from anyseek.api import Index
 class AnyseekRetriever:
     """Documents of any modality for words. index: the folder of the index, or one that it covers.
 
-    k: how many. to: modalities, as "image,audio"; None for all, ranked by match. where: a filter. min_match: 0 to 1.
+    k: how many. to: modalities, as "image,audio"; None for all, in one list. where: a filter. min_match: 0 to 1.
     A document's meta has path, modality, match and the place in the file; `file_path` is what Haystack's own
     components open.
     """

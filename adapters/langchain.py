@@ -27,7 +27,7 @@ from anyseek.errors import UsageError
 class AnyseekRetriever(BaseRetriever):
     """Documents of any modality for words. index: the folder of the index, or one that it covers.
 
-    k: how many. to: modalities, as "image,audio"; None for all, ranked by match. where: a filter. min_match: 0 to 1.
+    k: how many. to: modalities, as "image,audio"; None for all, in one list. where: a filter. min_match: 0 to 1.
     A document's text is the passage, the caption, or "image: NAME"; its metadata says path, modality, score, match
     and the place in the file.
     """

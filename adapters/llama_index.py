@@ -12,7 +12,7 @@ from anyseek.contracts import Modality
 class AnyseekRetriever(BaseRetriever):
     """Nodes of any modality for words. index: the folder of the index, or one that it covers.
 
-    k: how many. to: modalities, as "image,audio"; None for all, ranked by match. where: a filter. min_match: 0 to 1.
+    k: how many. to: modalities, as "image,audio"; None for all, in one list. where: a filter. min_match: 0 to 1.
     A node's score is its match where the library is large enough to tell, else its cosine.
     """
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -36,7 +37,7 @@ weighs what is unwanted less, 0.15 to 0.75."""
 class Scope:
     """What may answer a query, checked. targets: None for all. folder: absolute, None for everywhere.
 
-    merge: one list by match. least: hits below this match are left out, unless they have the query's words. by:
+    merge: one list by lift. least: hits below this match are left out, unless they have the query's words. by:
     what finds, names and texts by their words, vectors, or both.
     """
 
@@ -103,6 +104,7 @@ def answer(
         asked,
         said,
         wanted.by,
+        wanted.merge,
     )
     with closing(open_store(snapshot, space.space_id)) as store:
         found = Engine(snapshot, space, store, calibration.read(snapshot.folder, space)).find(
@@ -158,12 +160,25 @@ def examples(
 
 
 def kept(hits: tuple[Hit, ...], wanted: Scope) -> tuple[Hit, ...]:
-    """Those above the least match; merged, the best k of all by match, hits without one last."""
+    """Those above the least match; merged, the best k of all by lift."""
     good = [hit for hit in hits if hit.match is None or hit.match >= wanted.least or hit.has_words]
     if not wanted.merge:
         return tuple(good)
-    good.sort(key=lambda hit: (-1.0 if hit.match is None else hit.match, hit.score), reverse=True)
-    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(good[: wanted.k], 1))
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(merged(good)[: wanted.k], 1))
+
+
+def merged(hits: Sequence[Hit]) -> list[Hit]:
+    """One list by lift, modalities without one last. Hits of one modality stay in their order, which words had a part
+    in: a hit comes where the best of those from it on belongs."""
+    keys: list[tuple[bool, float]] = []
+    best: dict[Modality, float] = {}
+    for hit in reversed(hits):
+        best[hit.modality] = max(
+            best.get(hit.modality, -math.inf), hit.score if hit.lift is None else hit.lift
+        )
+        keys.append((hit.lift is not None, best[hit.modality]))
+    order = sorted(range(len(hits)), key=lambda i: keys[len(hits) - 1 - i], reverse=True)
+    return [hits[i] for i in order]
 
 
 def known_targets(targets: tuple[Modality, ...] | None, card: ModelCard) -> tuple[Modality, ...]:

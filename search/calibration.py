@@ -11,6 +11,14 @@ z that unrelated queries reach in this very library. The best of many follows a 
 is one minus that chance: of unrelated queries, a share of 1 - m has a best hit with a match above m. a and b are fitted
 for each pair of modalities to the tops of background queries: the bank of texts for text, the index's own segments
 for others. Only their lower seven tenths are used, since some of them do have an answer in the library.
+
+Hits of different modalities are ranked in one list by their lift, which asks the other way round: how much more is this
+item the query's than the background queries'? With c for cosines in units of the pair's deviation,
+
+    lift = c(query, item) - log(mean over background queries of exp(c(other, item)))
+
+(the inverted softmax of Smith et al. 2017, section 2.3; Querybank Normalisation, Bogolin et al. 2022). The level of a
+modality, and an item that is near everything, cancel out.
 """
 
 from __future__ import annotations
@@ -49,6 +57,7 @@ LEAST_BACKGROUND, LEAST_ROWS = 30, 8
 _MOST_ROWS = 20_000  # that background queries are held against; the top of more is reckoned (see _Pair.at)
 _PRIOR = 30.0  # a pair's own mean and deviation count like so many rows of the query's
 _USED = (0.1, 0.7)  # quantiles of the tops that the fit uses
+_ITSELF = 0.9999  # a background query that is the item, or a copy of it, is not unrelated
 _GROWN = 0.2  # a modality that has grown or shrunk by this share is measured again
 
 
@@ -87,6 +96,27 @@ class Calibration:
         found: Doubles = (
             _standardised(query[None], sample, pair, scores[None])[0] - pair.at(n_rows)
         ) / pair.scale
+        return found
+
+    def lift(
+        self, asked: Modality, target: Modality, scores: Floats, vectors: Floats, head: int = 0
+    ) -> Doubles | None:
+        """The logarithm of how much more each hit is the query's than unrelated queries'.
+
+        scores (k,): the query's cosines; vectors (k, dim): the hits' rows. head: of the bank, see background.embedded.
+        None where nothing was measured.
+        """
+        pair = self.pairs.get((asked, target))
+        others = (
+            self.bank[head] if asked is Modality.TEXT and len(self.bank[head]) else self.samples.get(asked)
+        )
+        if pair is None or others is None:
+            return None
+        near = vectors.astype(np.float64) @ others.T.astype(np.float64)
+        near[near > _ITSELF] = -np.inf
+        highest = near.max(1, keepdims=True)
+        level = highest[:, 0] / pair.deviation + np.log(np.exp((near - highest) / pair.deviation).mean(1))
+        found: Doubles = scores / pair.deviation - level
         return found
 
 
@@ -185,7 +215,7 @@ def _some(rng: np.random.Generator, rows: Rows, most: int) -> Rows:
 
 def _measured(queries: Floats, vectors: Floats, sample: Floats, n_rows: int) -> Pair:
     scores = queries @ vectors.T
-    scores[scores > 0.9999] = np.nan  # itself, or a copy of itself, is not unrelated
+    scores[scores > _ITSELF] = np.nan
     level = Pair(0.0, 1.0, len(vectors), float(np.nanmean(scores)), max(1e-4, float(np.nanstd(scores))))
     with np.errstate(invalid="ignore"):
         tops = np.nanmax(np.where(np.isnan(scores), -1.0, scores), axis=1, keepdims=True)

@@ -29,7 +29,7 @@ class Request:
     targets: each is searched and ranked by itself. k: hits a target. folder: absolute, None for everywhere.
     is_by_segment: several segments of one file may answer. except_file: never a hit. where: in the filter language.
     asked: the modality that the query is of, for its hits' match. said: the words of the query, to be looked for in
-    names and texts too. by: vectors, words, or both.
+    names and texts too. by: vectors, words, or both. is_merged: hits of several modalities will stand in one list.
     """
 
     targets: tuple[Modality, ...]
@@ -41,6 +41,7 @@ class Request:
     asked: Modality = Modality.TEXT
     said: Said = NOTHING_SAID
     by: Literal["both", "words", "vectors"] = "both"
+    is_merged: bool = False
 
 
 class Found(NamedTuple):
@@ -51,6 +52,7 @@ class Found(NamedTuple):
 
 
 class _Scored(NamedTuple):
+    row: int
     score: float
     segment: Segment
     path: str
@@ -86,7 +88,9 @@ class Engine:
                 continue
             best = self._by_words_too(query, request, target, allow, n_rows)
             matches = self._matches(query, request.asked, target, best, n_rows)
-            hits += [self._hit(rank, *one) for rank, one in enumerate(zip(best, matches, strict=True), 1)]
+            lifts = self._lifts(request, target, best)
+            told = zip(best, matches, lifts, strict=True)
+            hits += [self._hit(rank, *one) for rank, one in enumerate(told, 1)]
         return Found(tuple(hits), tuple(missing))
 
     def _by_words_too(
@@ -124,8 +128,8 @@ class Engine:
 
         vectors = self._snapshot.vectors_at(self._space.space_id, np.array(rows, np.int64))
         places = self._snapshot.hits_for_rows(self._space.space_id, rows)
-        for score, (segment, path) in zip(vectors @ query, places, strict=True):
-            yield _Scored(min(1.0, max(-1.0, float(score))), segment, path)
+        for row, score, (segment, path) in zip(rows, vectors @ query, places, strict=True):
+            yield _Scored(row, min(1.0, max(-1.0, float(score))), segment, path)
 
     def _best(self, query: Floats, request: Request, allow: Rows | None, n_rows: int) -> list[_Scored]:
         """The best k, one a file unless by segment: more rows are asked for until there are k or no more.
@@ -145,10 +149,11 @@ class Engine:
     def _scored(self, query: Floats, n_asked: int, allow: Rows | None) -> Iterator[_Scored]:
         scores, rows = self._store.search(query[None], n_asked, allow)
         is_used = rows[0] >= 0
-        places = self._snapshot.hits_for_rows(self._space.space_id, rows[0][is_used])
-        for score, (segment, path) in zip(scores[0][is_used], places, strict=True):
+        near = rows[0][is_used]
+        places = self._snapshot.hits_for_rows(self._space.space_id, near)
+        for row, score, (segment, path) in zip(near, scores[0][is_used], places, strict=True):
             # Rows rounded to float16 can have a length of a little more than 1.
-            yield _Scored(min(1.0, max(-1.0, float(score))), segment, path)
+            yield _Scored(int(row), min(1.0, max(-1.0, float(score))), segment, path)
 
     def _matches(
         self, query: Floats, asked: Modality, target: Modality, best: list[_Scored], n_rows: int
@@ -163,7 +168,22 @@ class Engine:
         strength = self._calibration.strength(query, asked, target, scores, n_rows)
         return [None] * len(best) if strength is None else match(strength).tolist()
 
-    def _hit(self, rank: int, scored: _Scored, match: float | None) -> Hit:
+    def _lifts(self, request: Request, target: Modality, best: list[_Scored]) -> list[float | None]:
+        known = self._calibration
+        nothing: list[float | None] = [None] * len(best)
+        if known is None or not best or not request.is_merged:
+            return nothing
+        import numpy as np
+
+        vectors = self._snapshot.vectors_at(
+            self._space.space_id, np.array([one.row for one in best], np.int64)
+        )
+        scores = np.array([one.score for one in best], np.float32)
+        head = self._space.card.modalities.index(target) if len(known.bank) > 1 else 0
+        lift = known.lift(request.asked, target, scores, vectors, head)
+        return nothing if lift is None else lift.tolist()
+
+    def _hit(self, rank: int, scored: _Scored, match: float | None, lift: float | None) -> Hit:
         segment = scored.segment
         return Hit(
             rank,
@@ -177,6 +197,7 @@ class Engine:
             segment.excerpt,
             match,
             scored.has_words,
+            lift,
         )
 
 

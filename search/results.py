@@ -16,7 +16,7 @@ class Results:
     Cosines of two modalities do not compare, so every modality has ranks of its own, from 1 up to k.
     query: what was understood. targets: the modalities that were searched. missing: those of them in which
     nothing is indexed (below the folder that was asked for); then `available` names those that are there.
-    is_merged: one list over all modalities by match, ranks 1 to k over all of it.
+    is_merged: one list over all modalities by lift, ranks 1 to k over all of it.
     """
 
     hits: tuple[Hit, ...]

@@ -115,26 +115,95 @@ def test_queries_with_an_answer_pass(catalog: Catalog, target: Modality) -> None
 # ---------------------------------------------------------------- one list
 
 
-def test_a_merged_list_is_in_order_of_match_and_holds_both_modalities(catalog: Catalog) -> None:
+def test_a_merged_list_begins_with_the_answer_and_holds_both_modalities(catalog: Catalog) -> None:
+    kinds = set()
     with catalog.read() as snapshot:
         for i in range(20):
             query = rows(Modality.TEXT, meanings(300, 400)[i : i + 1], 3)[0]  # has a sound, and no picture
             merged = ask(snapshot, query, merge=True)
             assert [hit.rank for hit in merged] == [1, 2, 3, 4, 5]
-            matches = [hit.match for hit in merged if hit.match is not None]
-            assert matches == sorted(matches, reverse=True)
+            assert all(hit.lift is not None for hit in merged)
+            for kind in (Modality.IMAGE, Modality.AUDIO):
+                scores = [hit.score for hit in merged if hit.modality is kind]
+                assert scores == sorted(scores, reverse=True)
             assert merged[0].path.endswith(f"audio{i:03}")
+            kinds |= {hit.modality for hit in merged}
+    assert kinds == {Modality.IMAGE, Modality.AUDIO}
 
 
-def test_hits_without_a_match_come_last_in_a_merged_list() -> None:
+def test_lift_is_the_inverted_softmax_over_the_background_queries() -> None:
+    rng = np.random.default_rng(0)
+    bank, vectors, query = (rng.normal(size=(n, 5)).astype(np.float32) for n in (40, 3, 1))
+    bank, vectors, query = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (bank, vectors, query))
+    bank[7] = vectors[1]  # itself: not counted among the others
+    pair = calibration.Pair(0.0, 1.0, 100, 0.1, 0.25)
+    known = calibration.Calibration({}, {(Modality.TEXT, Modality.IMAGE): pair}, bank[None])
+    found = known.lift(Modality.TEXT, Modality.IMAGE, vectors @ query[0], vectors)
+    assert found is not None
+    for i, vector in enumerate(vectors):
+        odds = [
+            np.exp(float(vector @ other) / 0.25) if (i, j) != (1, 7) else 0.0 for j, other in enumerate(bank)
+        ]
+        assert found[i] == pytest.approx(
+            np.log(np.exp(float(vector @ query[0]) / 0.25) / np.mean(odds)), abs=1e-4
+        )
+    assert known.lift(Modality.AUDIO, Modality.IMAGE, vectors @ query[0], vectors) is None
+
+
+def test_what_is_near_every_query_comes_after_what_is_near_this_one() -> None:
+    """A hub has a high cosine with all; a level that a whole modality has is the same thing."""
+    bank = (
+        np.stack([[1.0, np.cos(t), np.sin(t)] for t in np.linspace(0, 6.2, 60)]).astype(np.float32) / 2**0.5
+    )
+    hub, own = np.array([1.0, 0, 0], np.float32), np.array([0, 1, 0], np.float32)
+    query = np.array([1.0, 0.98, 0], np.float32) / np.linalg.norm([1, 0.98])
+    vectors = np.stack([hub, own])
+    assert (vectors @ query).argmax() == 0
+    pair = calibration.Pair(0.0, 1.0, 100, 0.1, 0.25)
+    known = calibration.Calibration({}, {(Modality.TEXT, Modality.IMAGE): pair}, bank[None])
+    lift = known.lift(Modality.TEXT, Modality.IMAGE, vectors @ query, vectors)
+    assert lift is not None
+    assert lift.argmax() == 1
+
+
+def listed(*told: tuple[Modality, float, float | None]) -> tuple[Hit, ...]:
+    from anyseek.contracts import Span
+
+    return tuple(
+        Hit(1, score, modality, str(i), Span(), i, i, "m", "", 0.7, False, lift)
+        for i, (modality, score, lift) in enumerate(told)
+    )
+
+
+def test_hits_without_a_lift_come_last_in_a_merged_list() -> None:
+    hits = listed(
+        (Modality.IMAGE, 0.9, None),
+        (Modality.IMAGE, 0.8, None),
+        (Modality.AUDIO, 0.2, 3.0),
+        (Modality.TEXT, 0.3, 4.0),
+    )
+    merged = kept(hits, scope(None, 3, None, segments=False, merge=True))
+    assert [(hit.rank, hit.path) for hit in merged] == [(1, "3"), (2, "2"), (3, "0")]
+
+
+def test_a_modality_keeps_its_own_order_which_words_had_a_part_in() -> None:
+    hits = listed(
+        (Modality.TEXT, 0.1, 1.0),  # has the words, and little lift
+        (Modality.TEXT, 0.4, 4.0),
+        (Modality.IMAGE, 0.3, 3.0),
+        (Modality.IMAGE, 0.2, 0.5),
+    )
+    merged = kept(hits, scope(None, 4, None, segments=False, merge=True))
+    assert [hit.path for hit in merged] == ["0", "1", "2", "3"]
+
+
+def test_hits_below_the_least_match_are_left_out() -> None:
     from anyseek.contracts import Span
 
     hits = tuple(
-        Hit(1, score, Modality.IMAGE, str(i), Span(), i, i, "m", "", match)
-        for i, (score, match) in enumerate([(0.9, None), (0.1, 0.2), (0.5, 0.7), (0.6, 0.7)])
+        Hit(1, 0.5, Modality.IMAGE, str(i), Span(), i, i, "m", "", match)
+        for i, match in enumerate([None, 0.2, 0.7, 0.7])
     )
-    merged = kept(hits, scope(None, 3, None, segments=False, merge=True))
-    assert [(hit.rank, hit.path) for hit in merged] == [(1, "3"), (2, "2"), (3, "1")]
     assert [hit.path for hit in kept(hits, scope(None, 9, None, segments=False, min_match=0.5))] == [
         "0",
         "2",

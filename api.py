@@ -122,6 +122,7 @@ class Index(Keeping):
         merge: bool = False,
         min_match: float = 0.0,
         by: str = "both",
+        fold: bool = False,
     ) -> Results:
         """The best k of each modality for a query of one or several parts.
 
@@ -130,14 +131,15 @@ class Index(Keeping):
         a list of these. to: "image,audio", None for all.
         in_: only what lies below that folder. where: a filter (stores/where.py). segments: let several segments of
         one file answer. merge: one list of k over all modalities. min_match: leave out what is below.
-        by: vectors, words (of names, captions, texts; phrases in quotes hold), or both.
+        by: vectors, words (of names, captions, texts; phrases in quotes hold), or both. fold: a hit that is nearly the
+        same as a better one is told of there (`Hit.alike`).
         Raises UsageError, QueryFileError, ModalityNotSupported, OtherModel.
         """
         from anyseek.search.ask import scope
         from anyseek.search.query import from_values
 
         terms = from_values(words, _files(text, image, audio, depth, video, thermal, imu), not_)
-        return self.ask(terms, scope(to, k, in_, segments, where, merge, min_match, by))
+        return self.ask(terms, scope(to, k, in_, segments, where, merge, min_match, by, fold))
 
     def ask(self, terms: Sequence[Term], wanted: Scope, examples: Sequence[Example] = ()) -> Results:
         """`search` for terms that were understood already. examples: (segment's number, weight), parts too."""
@@ -170,6 +172,7 @@ class Index(Keeping):
         segments: bool = False,
         merge: bool = False,
         min_match: float = 0.0,
+        fold: bool = False,
     ) -> Results:
         """What resembles a file of the index, by its stored vectors: no model runs, the file is not read.
 
@@ -177,7 +180,7 @@ class Index(Keeping):
         """
         from anyseek.search.ask import answer, scope, stored_vector
 
-        wanted = scope(to, k, in_, segments, where, merge, min_match)
+        wanted = scope(to, k, in_, segments, where, merge, min_match, fold=fold)
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
             file_id, vector, asked = stored_vector(snapshot, space, path)

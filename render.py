@@ -163,6 +163,8 @@ def _hit_lines(hit: Hit) -> Iterator[str]:
     sure = "    " if hit.match is None else f"{hit.match:4.0%}"
     line = f"{hit.rank:3}  {hit.score:6.3f}  {sure}  {hit.modality:<5}  {path}"
     notes = [_styled(span, "36", out), _styled("words", "33", out) if hit.has_words else ""]
+    if hit.alike:
+        notes.append(_styled(f"+{len(hit.alike)} alike", "33", out))
     yield "  ".join([line, *filter(None, notes)])
     if hit.excerpt:
         width = max(40, shutil.get_terminal_size((100, 24)).columns) - 27

@@ -24,6 +24,7 @@ In: TypeAlias = Annotated[
 Segments: TypeAlias = Annotated[
     bool, typer.Option("--segments", help="Let several segments of one file answer.")
 ]
+Fold: TypeAlias = Annotated[bool, typer.Option("--fold", help="Copies of a better hit are told of there.")]
 Merge: TypeAlias = Annotated[bool, typer.Option("--merge", help="One list over all modalities.")]
 MinMatch: TypeAlias = Annotated[
     float, typer.Option("--min-match", metavar="SHARE", help="Leave out what chance gives as often: 0.9.")

@@ -12,6 +12,7 @@ from anyseek.commands.options import (
     Count,
     Debug,
     ExitCode,
+    Fold,
     In,
     IndexDir,
     Json,
@@ -75,6 +76,7 @@ def search(
     index_dir: IndexDir = None,
     segments: Segments = False,
     merge: Merge = False,
+    fold: Fold = False,
     min_match: MinMatch = 0.0,
     words_only: Annotated[
         bool, typer.Option("--words-only", help="Only names and texts with the words.")
@@ -122,7 +124,7 @@ def search(
             "--words-only and --vectors-only leave nothing to find by.", "Give one of them, or none."
         )
     by = "words" if words_only else "vectors" if vectors_only else "both"
-    scoped = scope(to, k, in_, segments, wanted, merge, min_match, by)
+    scoped = scope(to, k, in_, segments, wanted, merge, min_match, by, fold)
     judge = None if rerank is None else registry.reranker(rerank)
     with opening.open(index=index_dir) as opened:
         if judge is not None:
@@ -145,6 +147,7 @@ def similar(
     index_dir: IndexDir = None,
     segments: Segments = False,
     merge: Merge = False,
+    fold: Fold = False,
     min_match: MinMatch = 0.0,
     as_json: Json = False,
     paths: Paths = False,
@@ -163,7 +166,15 @@ def similar(
     wanted = filter_of(where, type_, after, before, tag)
     with opening.open(index=index_dir) as opened:
         found = opened.similar(
-            file, to=to, k=k, in_=in_, where=wanted, segments=segments, merge=merge, min_match=min_match
+            file,
+            to=to,
+            k=k,
+            in_=in_,
+            where=wanted,
+            segments=segments,
+            merge=merge,
+            min_match=min_match,
+            fold=fold,
         )
     return _show(found, in_, wanted, as_json=as_json, paths=paths, nul=nul, exit_code=exit_code)
 

@@ -38,7 +38,7 @@ class Scope:
     """What may answer a query, checked. targets: None for all. folder: absolute, None for everywhere.
 
     merge: one list by lift. least: hits below this match are left out, unless they have the query's words. by:
-    what finds, names and texts by their words, vectors, or both.
+    what finds, names and texts by their words, vectors, or both. fold: copies of a hit are told of there.
     """
 
     targets: tuple[Modality, ...] | None
@@ -49,6 +49,7 @@ class Scope:
     merge: bool = False
     least: float = 0.0
     by: Literal["both", "words", "vectors"] = "both"
+    fold: bool = False
 
 
 def scope(
@@ -60,6 +61,7 @@ def scope(
     merge: bool = False,
     min_match: float = 0.0,
     by: str = "both",
+    fold: bool = False,
 ) -> Scope:
     """Raises UsageError: an unknown modality, k below 1, a file where a folder is needed, a match above 1."""
     if by not in ("both", "words", "vectors"):
@@ -71,7 +73,7 @@ def scope(
     folder = None if in_ is None else os.path.abspath(in_)
     if folder is not None and os.path.isfile(folder):
         raise UsageError(f"{printable(folder)} is a file.", "Results are narrowed to a folder: --in FOLDER")
-    return Scope(modalities(to), count(k), folder, segments, where, merge, min_match, by)  # type: ignore[arg-type]
+    return Scope(modalities(to), count(k), folder, segments, where, merge, min_match, by, fold)  # type: ignore[arg-type]
 
 
 def answer(
@@ -105,6 +107,7 @@ def answer(
         said,
         wanted.by,
         wanted.merge,
+        wanted.fold,
     )
     with closing(open_store(snapshot, space.space_id)) as store:
         found = Engine(snapshot, space, store, calibration.read(snapshot.folder, space)).find(

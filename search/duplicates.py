@@ -15,6 +15,7 @@ import numpy as np
 from anyseek.contracts import Filter, Modality
 
 if TYPE_CHECKING:
+    from anyseek.contracts import Floats
     from anyseek.stores.catalog import Snapshot, SpaceRecord
 
 NEAR = 0.97
@@ -52,6 +53,19 @@ def identical(snapshot: Snapshot) -> list[Group]:
         if len(members) > 1
     ]
     return sorted(found, key=lambda group: (-len(group.paths), group.paths))
+
+
+def alike(vectors: Floats, least: float = NEAR) -> list[list[int]]:
+    """Rows (n, dim), best first, in groups: a row joins the first one before it that it lies within `least` of, and
+    begins a group of its own where there is none."""
+    groups: list[list[int]] = []
+    for i, vector in enumerate(vectors):
+        close = vectors[[group[0] for group in groups]] @ vector >= least if groups else np.zeros(0, np.bool_)
+        if close.any():
+            groups[int(close.argmax())].append(i)
+        else:
+            groups.append([i])
+    return groups
 
 
 def near(snapshot: Snapshot, space: SpaceRecord, least: float = NEAR) -> list[Group]:

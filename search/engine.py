@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from anyseek.contracts import Filter, Hit, Modality, Segment, VectorStore
@@ -30,6 +30,7 @@ class Request:
     is_by_segment: several segments of one file may answer. except_file: never a hit. where: in the filter language.
     asked: the modality that the query is of, for its hits' match. said: the words of the query, to be looked for in
     names and texts too. by: vectors, words, or both. is_merged: hits of several modalities will stand in one list.
+    is_folded: hits that are nearly the same as a better one are told of there.
     """
 
     targets: tuple[Modality, ...]
@@ -42,6 +43,7 @@ class Request:
     said: Said = NOTHING_SAID
     by: Literal["both", "words", "vectors"] = "both"
     is_merged: bool = False
+    is_folded: bool = False
 
 
 class Found(NamedTuple):
@@ -57,6 +59,7 @@ class _Scored(NamedTuple):
     segment: Segment
     path: str
     has_words: bool = False
+    alike: tuple[str, ...] = ()
 
 
 class Engine:
@@ -86,12 +89,36 @@ class Engine:
             if n_rows == 0:
                 missing.append(target)
                 continue
-            best = self._by_words_too(query, request, target, allow, n_rows)
+            find = self._folded if request.is_folded else self._by_words_too
+            best = find(query, request, target, allow, n_rows)
             matches = self._matches(query, request.asked, target, best, n_rows)
             lifts = self._lifts(request, target, best)
             told = zip(best, matches, lifts, strict=True)
             hits += [self._hit(rank, *one) for rank, one in enumerate(told, 1)]
         return Found(tuple(hits), tuple(missing))
+
+    def _folded(
+        self, query: Floats, request: Request, target: Modality, allow: Rows | None, n_rows: int
+    ) -> list[_Scored]:
+        """The best k that are not nearly the same as a better one, each with those that are."""
+        import numpy as np
+
+        from anyseek.search.duplicates import alike
+
+        k = request.k
+        while True:
+            best = self._by_words_too(query, replace(request, k=k), target, allow, n_rows)
+            rows = np.array([one.row for one in best], np.int64)
+            groups = alike(self._snapshot.vectors_at(self._space.space_id, rows))
+            if len(groups) >= request.k or len(best) < k:
+                break
+            k *= _MORE
+        return [
+            best[first]._replace(
+                alike=tuple({best[i].path: None for i in others if best[i].path != best[first].path})
+            )
+            for first, *others in groups[: request.k]
+        ]
 
     def _by_words_too(
         self, query: Floats, request: Request, target: Modality, allow: Rows | None, n_rows: int
@@ -198,6 +225,7 @@ class Engine:
             match,
             scored.has_words,
             lift,
+            scored.alike,
         )
 
 

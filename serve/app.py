@@ -64,6 +64,7 @@ class Asked(BaseModel):
     k: int = Field(20, ge=1, le=1000)
     where: str = Field("", max_length=4000)
     merge: bool = False
+    fold: bool = False
     min_match: float = Field(0.0, ge=0, le=1)
     segments: bool = False
 

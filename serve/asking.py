@@ -38,7 +38,16 @@ def ask(served: Served, asked: Asked, file: Path | None = None) -> Results:
         terms.append(Term("file", os.fspath(file), None))
     if asked.without.strip():
         terms.append(Term("words", asked.without, Modality.TEXT, -1.0))
-    wanted = scope(asked.to or None, asked.k, None, asked.segments, asked.where, asked.merge, asked.min_match)
+    wanted = scope(
+        asked.to or None,
+        asked.k,
+        None,
+        asked.segments,
+        asked.where,
+        asked.merge,
+        asked.min_match,
+        fold=asked.fold,
+    )
     examples = [(number, 1.0) for number in asked.like] + [(number, -UNLIKE) for number in asked.unlike]
     with served.turns.taken(), served.index() as index:
         checked(terms, has_examples=bool(asked.like))
@@ -66,10 +75,16 @@ def hit_shown(hit: Hit) -> dict[str, Any]:
     """A hit with the addresses of what can be seen and heard of it."""
     return {
         **asdict(hit),
-        "path": hit.path.encode("utf-8", "backslashreplace").decode(),
+        "path": shown_path(hit.path),
+        "alike": [shown_path(path) for path in hit.alike],
         "preview": f"/segments/{hit.segment_id}/preview",
         "content": f"/segments/{hit.segment_id}/content",
     }
+
+
+def shown_path(path: str) -> str:
+    """A path as JSON can hold it: bytes that are no UTF-8 as backslash escapes."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 class Upload:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
 import anyseek
-from anyseek.search.duplicates import Group
+from anyseek.search.duplicates import Group, alike
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 
 
 @pytest.fixture(scope="module")
-def groups(tmp_path_factory: pytest.TempPathFactory) -> list[Group]:
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[anyseek.Index]:
+    """Four pictures of a cat, two of a cup."""
     skimage_data = pytest.importorskip("skimage.data")
     folder = tmp_path_factory.mktemp("twins")
     cat, cup = Image.fromarray(skimage_data.chelsea()), Image.fromarray(skimage_data.coffee())
@@ -27,7 +30,12 @@ def groups(tmp_path_factory: pytest.TempPathFactory) -> list[Group]:
     cup.filter(ImageFilter.GaussianBlur(1)).save(folder / "cup-blurred.png")
     with anyseek.create(folder, model="mini") as index:
         index.add(workers=1)
-        return index.duplicates(0.95)
+        yield index
+
+
+@pytest.fixture(scope="module")
+def groups(twins: anyseek.Index) -> list[Group]:
+    return twins.duplicates(0.95)
 
 
 def names(group: Group) -> list[str]:
@@ -45,3 +53,24 @@ def test_what_was_saved_again_or_made_smaller_is_near_and_other_pictures_are_not
     assert {"cat.jpg", "cat-small.png"} < near[0]
     assert near[1] == {"cup.png", "cup-blurred.png"}
     assert all(0.95 <= group.cosine <= 1 for group in groups)
+
+
+def test_folded_results_are_as_many_and_name_the_copies(twins: anyseek.Index) -> None:
+    plain = twins.search("a cat", to="image", k=2)
+    assert {Path(hit.path).stem[:3] for hit in plain} == {"cat"} or plain[0].path.endswith("copy of cat.png")
+    cat, cup = twins.search("a cat", to="image", k=2, fold=True)
+    assert [cat.rank, cup.rank] == [1, 2]
+    assert cat.score == plain[0].score
+    told = {Path(path).name for path in (cat.path, *cat.alike)}
+    assert {"cat.png", "copy of cat.png", "cat.jpg"} <= told  # cosine 0.97 and more
+    assert not [path for path in cup.alike if "cat" in path]
+    everything = twins.search("a cat", to="image", k=10, fold=True)
+    assert sum(1 + len(hit.alike) for hit in everything) == 6
+
+
+def test_a_row_joins_the_first_group_that_it_is_near_to() -> None:
+    angles = np.radians([0, 5, 90, 10, 94, 17])
+    rows = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+    least = float(np.cos(np.radians(11)))
+    assert alike(rows, least) == [[0, 1, 3], [2, 4], [5]]
+    assert alike(rows[:0]) == []

@@ -1,9 +1,11 @@
 """How many text queries a second the server answers to 1, 8 and 32 clients, beside one search in this process.
 
-    python benchmarks/serve.py [--segments 10000] [--seconds 5]
+    python benchmarks/serve.py [--segments 10000] [--seconds 5] [--requests 100000]
 
-The server is `anyseek serve` in a process of its own; the clients are threads of another one. "memory" is the server's
-resident memory after the first and after the last request.
+The server is `anyseek serve` in a process of its own; the clients are threads of another one. Past 10,000 segments the
+further ones are not notes that were embedded but vectors between those of two notes, which cost a search as much.
+"memory" is the server's resident memory after the first second and at the end; with --requests, 8 clients ask so many
+queries more, and it is told after the first thousand and after the last.
 """
 
 from __future__ import annotations
@@ -23,9 +25,12 @@ import numpy as np
 from startup import write_notes
 
 import anyseek
+from anyseek.contracts import Modality, SeenFile, Span
 from anyseek.search.background import texts
+from anyseek.stores.catalog import Catalog
 
 PORT = 8799
+MOST_NOTES = 10_000
 
 
 def ask(connection: http.client.HTTPConnection, number: int) -> None:
@@ -70,6 +75,46 @@ def clients(n: int, seconds: float) -> dict[str, float]:
     }
 
 
+def many(n: int, at_once: int = 8) -> None:
+    """n queries by clients that share them."""
+    numbers = iter(range(n))
+    lock = threading.Lock()
+
+    def client() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+        while True:
+            with lock:
+                number = next(numbers, None)
+            if number is None:
+                return
+            ask(connection, number)
+
+    threads = [threading.Thread(target=client) for _ in range(at_once)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def add_between(folder: Path, n: int) -> None:
+    """n segments more in the index of `folder`, of one file."""
+    rng = np.random.default_rng(0)
+    with Catalog.open(folder) as catalog, catalog.begin() as writer, catalog.read() as snapshot:
+        space = snapshot.spaces()[0]
+        known = snapshot.vectors(space.space_id).astype(np.float32)
+        file_id = writer.put_file(SeenFile(0, "between", 1, 1, 1), bytes(16), Modality.TEXT)
+        for i in range(0, n, 20_000):
+            pairs = rng.integers(0, len(known), (2, min(20_000, n - i)))
+            rows = (
+                known[pairs[0]]
+                + known[pairs[1]]
+                + 0.02 * rng.standard_normal((pairs.shape[1], known.shape[1]))
+            )
+            rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+            segments = [(Span(), "")] * len(rows)
+            writer.add_segments(file_id, space.space_id, Modality.TEXT, segments, rows.astype(np.float32))
+
+
 def alone(index: anyseek.Index, n: int = 100) -> float:
     """Median seconds of one search in this process."""
     taken = []
@@ -93,11 +138,16 @@ def main() -> None:
     )
     parser.add_argument("--segments", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--requests", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        write_notes(Path(folder), options.segments)
+        write_notes(Path(folder), min(options.segments, MOST_NOTES))
         with anyseek.create(folder) as index:
             index.add()
+        if options.segments > MOST_NOTES:
+            add_between(Path(folder) / ".anyseek", options.segments - MOST_NOTES)
+        with anyseek.open(folder) as index:
+            index.store.refresh()
             print(
                 json.dumps(
                     {"segments": index.n_segments, "one search here, ms": round(1000 * alone(index), 2)}
@@ -124,6 +174,11 @@ def main() -> None:
                     rate = one["queries a second"] / found[0]["queries a second"]
                     print(json.dumps({**one, "times one client": round(rate, 2)}))
                 print(json.dumps({"memory MB": [before, memory_mb(server)]}))
+                if options.requests:
+                    many(1000)
+                    first = memory_mb(server)
+                    many(options.requests - 1000)
+                    print(json.dumps({"requests": options.requests, "memory MB": [first, memory_mb(server)]}))
             finally:
                 server.terminate()
 

@@ -159,10 +159,23 @@ def take_demo() -> None:
     )
     transcript = done.stdout.replace(f"{ROOT}/", "").strip()
     shutil.copyfile(ROOT / "demo/contact-sheet.png", DOCS / "images/contact-sheet.png")
-    page = (DOCS / "demo.md").read_text(encoding="utf-8")
+    take_transcript("demo.md", "make demo", transcript)
+
+
+def take_session() -> None:
+    """Let an agent talk to the demo's index, and keep what was said in serve.md."""
+    command = [sys.executable, str(DOCS / "agent_session.py"), str(ROOT / "demo/samples/.anyseek")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    said = done.stdout.replace(f"{ROOT}/", "").strip()
+    take_transcript("serve.md", "python docs/agent_session.py demo/samples/.anyseek", said)
+
+
+def take_transcript(name: str, command: str, said: str) -> None:
+    """Put what a command printed into the page's transcript."""
+    page = (DOCS / name).read_text(encoding="utf-8")
     part = re.compile(r"(<!-- generated: transcript -->\n).*?(<!-- end -->)", re.DOTALL)
-    page = part.sub(lambda found: f"{found[1]}```text\n$ make demo\n{transcript}\n```\n{found[2]}", page)
-    (DOCS / "demo.md").write_text(page, encoding="utf-8")
+    page = part.sub(lambda found: f"{found[1]}```text\n$ {command}\n{said}\n```\n{found[2]}", page)
+    (DOCS / name).write_text(page, encoding="utf-8")
 
 
 def main() -> None:
@@ -172,6 +185,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.demo:
         take_demo()
+        take_session()
     for path in PAGES:
         page = with_parts(path.read_text(encoding="utf-8"))
         if "```console" in page:

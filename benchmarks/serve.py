@@ -97,12 +97,11 @@ def many(n: int, at_once: int = 8) -> None:
 
 
 def add_between(folder: Path, n: int) -> None:
-    """n segments more in the index of `folder`, of one file."""
+    """n segments more in the index of `folder`, each of a file of its own that is not there."""
     rng = np.random.default_rng(0)
     with Catalog.open(folder) as catalog, catalog.begin() as writer, catalog.read() as snapshot:
         space = snapshot.spaces()[0]
         known = snapshot.vectors(space.space_id).astype(np.float32)
-        file_id = writer.put_file(SeenFile(0, "between", 1, 1, 1), bytes(16), Modality.TEXT)
         for i in range(0, n, 20_000):
             pairs = rng.integers(0, len(known), (2, min(20_000, n - i)))
             rows = (
@@ -111,8 +110,10 @@ def add_between(folder: Path, n: int) -> None:
                 + 0.02 * rng.standard_normal((pairs.shape[1], known.shape[1]))
             )
             rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-            segments = [(Span(), "")] * len(rows)
-            writer.add_segments(file_id, space.space_id, Modality.TEXT, segments, rows.astype(np.float32))
+            for j, row in enumerate(rows.astype(np.float32), i):
+                seen = SeenFile(0, f"between/{j}.txt", 1, 1, MOST_NOTES + j)
+                file_id = writer.put_file(seen, j.to_bytes(16, "big"), Modality.TEXT)
+                writer.add_segments(file_id, space.space_id, Modality.TEXT, [(Span(), "")], row[None])
 
 
 def alone(index: anyseek.Index, n: int = 100) -> float:

@@ -70,22 +70,23 @@ def passages(pools: Sequence[Sequence[str]], count: int, rng: random.Random) -> 
 
 
 def compose(wordnet: Path, captions: Sequence[str], sounds: Iterable[str], seed: int = 0) -> list[str]:
-    """All texts to learn from, without repeats, in random order."""
+    """All texts to learn from, without repeats, in random order. captions: there are none of the open part."""
     rng = random.Random(seed)
     common = words(wordnet)
     senses, examples = glosses(wordnet)
     senses.sort(key=lambda sense: -common.get(sense[0].lower(), 0))
     defined = [text if rng.random() < 0.5 else f"{lemma}: {text}" for lemma, text in senses[:26_000]]
     spoken = [f"{rng.choice(SUBJECTS)} {rng.choice(ACTIONS)} {rng.choice(PLACES)}" for _ in range(12_000)]
-    short = [" ".join(rng.choice(captions).rstrip(".").split()[: rng.randint(2, 6)]) for _ in range(8_000)]
+    seen = [rng.choice(captions) for _ in range(14_000)] if captions else []
+    short = [" ".join(text.rstrip(".").split()[: rng.randint(2, 6)]) for text in seen[6_000:]]
     texts = [
         *common,
         *defined,
         *rng.sample(examples, 12_000),
-        *passages([captions, examples, defined], 9_000, rng),
+        *passages([pool for pool in (captions, examples, defined) if pool], 9_000, rng),
         *(prompt.format(name.lower()) for name in sounds for prompt in SOUND_PROMPTS),
         *(" ".join(text.split()) for text in spoken),
-        *(rng.choice(captions).lower().rstrip(".") for _ in range(6_000)),
+        *(text.lower().rstrip(".") for text in seen[:6_000]),
         *short,
     ]
     unique = [text for text in dict.fromkeys(text.strip() for text in texts) if text]

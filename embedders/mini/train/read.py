@@ -84,8 +84,9 @@ def train_tower(work: Path, weights: Path, seconds: float) -> None:
     def taught(config: text.TextConfig, net: torch.nn.Module, name: str) -> torch.nn.Module:
         net = text.train(config, net, [rows[i] for i in learned], wanted[learned], work / f"{name}.pt")
         for what, part in (("held captions", captions), ("held corpus", others)):
-            got = text.embed(net, [rows[i] for i in part])
-            LOG.info("%s, %s: %s", name, what, _nearness(got, wanted[part]))
+            if part:  # the open part has no captions
+                got = text.embed(net, [rows[i] for i in part])
+                LOG.info("%s, %s: %s", name, what, _nearness(got, wanted[part]))
         return net
 
     config = text.TextConfig(seconds=seconds / 8, batch=512, token_rate=1e-2)

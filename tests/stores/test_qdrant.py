@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ pytest.importorskip("qdrant_client")
 pytest.importorskip("qdrant_edge")
 
 MEMORY = QdrantOptions(url=":memory:")
+SERVER = os.environ.get("ANYSEEK_TEST_QDRANT", "")
+KEY = "ANYSEEK_TEST_QDRANT_KEY" if os.environ.get("ANYSEEK_TEST_QDRANT_KEY") else ""
 
 
 class QdrantSuite(VectorStoreSuite):
@@ -56,6 +59,27 @@ class TestMemory(QdrantSuite):
 
 class TestEdge(QdrantSuite):
     options = QdrantOptions()
+
+
+if SERVER:
+
+    class TestServer(QdrantSuite):
+        """A real one. Its collections are dropped again."""
+
+        @pytest.fixture(autouse=True, params=[False, True], ids=["http", "grpc"])
+        def of_this_run(self, request: pytest.FixtureRequest) -> Iterator[None]:
+            self.options = QdrantOptions(url=SERVER, api_key_env=KEY, grpc=request.param)
+            self.opened: list[Engine] = []
+            yield
+            for engine in self.opened:
+                engine.drop()
+
+        def open_store(self, snapshot: Snapshot, space_id: int) -> VectorStore:
+            space = next(space for space in snapshot.spaces() if space.space_id == space_id)
+            held = read_held(snapshot.folder, space, f"test-{os.getpid()}-{next(self.numbers)}")
+            engine = connect(self.options, snapshot.folder, held.name)
+            self.opened.append(connect(self.options, snapshot.folder, held.name))
+            return QdrantStore(snapshot, space_id, engine, sync(snapshot, space, engine, held), few=0)
 
 
 # ---------------------------------------------------------------- following the catalog

@@ -54,7 +54,8 @@ Number = Annotated[int, PathParameter(ge=0, le=2**63 - 1)]
 
 
 class Asked(BaseModel):
-    """A search. like, unlike: numbers of segments, added and subtracted as whole parts of the query."""
+    """A search. like, unlike: numbers of segments, added and subtracted as whole parts of the query. k: hits of each
+    modality, after the first `offset`."""
 
     words: str = Field("", max_length=2000)
     without: str = Field("", max_length=2000)
@@ -62,6 +63,7 @@ class Asked(BaseModel):
     unlike: list[Annotated[int, Field(ge=0, le=2**63 - 1)]] = Field(default_factory=list, max_length=50)
     to: str | None = Field(None, max_length=200)
     k: int = Field(20, ge=1, le=1000)
+    offset: int = Field(0, ge=0, le=10_000)
     where: str = Field("", max_length=4000)
     merge: bool = False
     fold: bool = False

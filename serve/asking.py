@@ -40,7 +40,7 @@ def ask(served: Served, asked: Asked, file: Path | None = None) -> Results:
         terms.append(Term("words", asked.without, Modality.TEXT, -1.0))
     wanted = scope(
         asked.to or None,
-        asked.k,
+        asked.offset + asked.k,
         None,
         asked.segments,
         asked.where,
@@ -52,6 +52,8 @@ def ask(served: Served, asked: Asked, file: Path | None = None) -> Results:
     with served.turns.taken(), served.index() as index:
         checked(terms, has_examples=bool(asked.like))
         found = index.ask(terms, wanted, examples)
+    if asked.offset:
+        found = replace(found, hits=tuple(hit for hit in found.hits if hit.rank > asked.offset))
     return found if file is None else replace(found, query=found.query.replace(os.fspath(file), "given"))
 
 

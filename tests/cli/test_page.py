@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,22 @@ pytestmark = [
 ]
 
 
+@contextmanager
+def served(folder: Path, environment: dict[str, str]) -> Iterator[str]:
+    """The address of a server over a folder's index."""
+    command = [str(ANYSEEK), "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().split()[3]
+        finally:
+            server.terminate()
+
+
 @pytest.fixture
 def address(media: Path, environment: dict[str, str]) -> Iterator[str]:
-    command = [str(ANYSEEK), "serve", "--port", "0"]
-    with subprocess.Popen(command, cwd=media, stdout=subprocess.PIPE, text=True, env=environment) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().split()[3]
-        server.terminate()
+    with served(media, environment) as one:
+        yield one
 
 
 @pytest.fixture
@@ -143,3 +153,39 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: Any) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     ask(page, "green")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.fixture
+def many(tmp_path: Path, environment: dict[str, str]) -> Path:
+    """A folder with 10,500 short notes, indexed."""
+    folder = tmp_path / "many"
+    for i in range(10_500):
+        note = folder / f"{i % 100}" / f"note-{i}.txt"
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(f"Note {i}: {i % 7} birds over house number {i % 131}.")
+    subprocess.run([str(ANYSEEK), "index", "--quiet", str(folder)], env=environment, check=True)
+    return folder
+
+
+MOST = 9_980
+"""Near equals that a longer list ranks otherwise are shown once, so a few of the 10,000 places stay empty."""
+
+
+@pytest.mark.timeout(600)
+def test_ten_thousand_results_scroll_by(many: Path, environment: dict[str, str]) -> None:
+    with served(many, environment) as address, sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(address + "?words=birds")
+        page.wait_for_selector("article")
+        marked = page.evaluate("document.querySelector('article').marked = true")
+        count, waits = 0, 0
+        while (now := page.locator("article").count()) < MOST and waits < 300:
+            waits = waits + 1 if now == count else 0
+            count = now
+            page.evaluate("scrollTo(0, document.body.scrollHeight)")
+            page.wait_for_timeout(100)
+        ids = page.evaluate("new Set([...document.querySelectorAll('article')].map(a => a.dataset.id)).size")
+        assert MOST <= now == ids <= 10_000
+        assert page.evaluate("document.querySelector('article').marked") is marked  # not made again
+        browser.close()

@@ -217,10 +217,11 @@ def main() -> None:
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--teachers", type=Path)
     parser.add_argument("--work", type=Path)
+    parser.add_argument("--model", default="mini", help="or mini:FOLDER, for towers trained there")
     parser.add_argument("--held-out", nargs="*", default=["coco-mini"])
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    model = Model(registry.load("mini"))
+    model = Model(registry.load(given.model))
     known = model.embedder.card.modalities
     held = [
         r for r in data.read_records(given.media, "image") if r.split == "val" or r.source in given.held_out

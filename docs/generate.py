@@ -162,12 +162,16 @@ def take_demo() -> None:
     take_transcript("demo.md", "make demo", transcript)
 
 
-def take_session() -> None:
-    """Let an agent talk to the demo's index, and keep what was said in serve.md."""
-    command = [sys.executable, str(DOCS / "agent_session.py"), str(ROOT / "demo/samples/.anyseek")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    said = done.stdout.replace(f"{ROOT}/", "").strip()
-    take_transcript("serve.md", "python docs/agent_session.py demo/samples/.anyseek", said)
+def take_sessions() -> None:
+    """Keep what an agent and the demo's index say to each other in serve.md, what models are asked for in models.md."""
+    for page, script, given in (
+        ("serve.md", "agent_session.py", "demo/samples/.anyseek"),
+        ("models.md", "models_session.py", "demo/samples"),
+    ):
+        command = [sys.executable, str(DOCS / script), given]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        said = done.stdout.replace(f"{ROOT}/", "").strip()
+        take_transcript(page, f"python docs/{script} {given}", said)
 
 
 def take_transcript(name: str, command: str, said: str) -> None:
@@ -185,7 +189,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.demo:
         take_demo()
-        take_session()
+        take_sessions()
     for path in PAGES:
         page = with_parts(path.read_text(encoding="utf-8"))
         if "```console" in page:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,34 +16,54 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).with_name("weights")
 
 
-def read_card() -> ModelCard:
-    """The card that was written when the weights were shipped. Raises ModelNotFound if it is not there."""
-    path = WEIGHTS / "card.json"
+def read_card(weights: Path = WEIGHTS) -> ModelCard:
+    """The card that was written when the weights were shipped, or trained. Raises ModelNotFound if it is not there."""
+    path = weights / "card.json"
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelNotFound("The weights of `mini` are not installed.", "Install Anyseek again.") from None
-    return ModelCard(
-        name=row["name"],
-        fingerprint=row["fingerprint"],
-        dim=row["dim"],
-        modalities=tuple(Modality(name) for name in row["modalities"]),
-        licence=row["licence"],
-        commercial_use=row["commercial_use"],
-        size_bytes=row["size_bytes"],
-        source=row["source"],
-    )
+        return ModelCard(
+            name=row["name"],
+            fingerprint=row["fingerprint"],
+            dim=row["dim"],
+            modalities=tuple(Modality(name) for name in row["modalities"]),
+            licence=row["licence"],
+            commercial_use=row["commercial_use"],
+            size_bytes=row["size_bytes"],
+            source=row["source"],
+        )
+    except OSError:
+        if weights == WEIGHTS:
+            raise ModelNotFound(
+                "The weights of `mini` are not installed.", "Install Anyseek again."
+            ) from None
+        raise ModelNotFound(
+            f"There are no weights of `mini` in {weights}: card.json cannot be read.",
+            "Train them; its help says how.",
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise ModelNotFound(f"{path} is not a card of `mini`.", "Write it again: the `card` stage.") from None
 
 
 def entry() -> Entry:
     """For the registry."""
-    from anyseek.embedders.registry import Entry
+    return _entry(read_card(), WEIGHTS)
 
-    card = read_card()
+
+def entry_in(name: str) -> Entry:
+    """`mini:FOLDER`: towers of one's own, trained by `anyseek.embedders.mini.train --weights FOLDER`.
+
+    Raises ModelNotFound.
+    """
+    weights = Path(name.partition(":")[2]).expanduser().resolve()
+    return _entry(replace(read_card(weights), name=f"mini:{weights}", source=str(weights)), weights)
+
+
+def _entry(card: ModelCard, weights: Path) -> Entry:
+    from anyseek.embedders.registry import Entry
 
     def load() -> Embedder:
         from anyseek.embedders.mini.model import MiniEmbedder
 
-        return MiniEmbedder(card, WEIGHTS)
+        return MiniEmbedder(card, weights)
 
     return Entry(card, load)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +12,8 @@ import pytest
 from anyseek.contracts import Embedder, Modality
 from anyseek.embedders import registry
 from anyseek.embedders.mini.card import WEIGHTS
-from anyseek.embedders.mini.train.ship import current_fingerprint
-from anyseek.errors import ModalityNotSupported
+from anyseek.embedders.mini.train.ship import current_fingerprint, write_card
+from anyseek.errors import ModalityNotSupported, ModelNotFound
 
 RNG = np.random.default_rng(0)
 ITEMS = {
@@ -134,3 +136,25 @@ def test_nonsense_is_near_nothing(mini: Embedder) -> None:
         ["quarterly tax return", "qwx zzkt plorf", "parliamentary procedure", "isotope decay"],
     )
     assert (right @ library.T).max(1).min() > (wrong @ library.T).max(1).max()
+
+
+def test_towers_trained_elsewhere_are_a_model_of_their_own(tmp_path: Path, mini: Embedder) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(WEIGHTS, own)
+    (own / "depth.onnx").unlink()
+    write_card(own, open_only=True)
+    found = registry.load(f"mini:{own}")
+    assert found.card.name == f"mini:{own}"
+    assert Modality.DEPTH not in found.card.modalities
+    assert found.card.commercial_use == "check"
+    assert found.card.fingerprint != mini.card.fingerprint
+    words = [found.preparer(Modality.TEXT)("a dog")]
+    assert (found.embed(Modality.TEXT, words) == mini.embed(Modality.TEXT, words)).all()
+
+
+@pytest.mark.parametrize("card", [None, "", "{}", "[1]"])
+def test_a_folder_without_a_card_of_towers_is_refused(tmp_path: Path, card: str | None) -> None:
+    if card is not None:
+        (tmp_path / "card.json").write_text(card)
+    with pytest.raises(ModelNotFound, match="card"):
+        registry.load(f"mini:{tmp_path}")

@@ -11,8 +11,8 @@ Stages, in order; each reads what earlier ones left in --work, can be run alone,
     audio   the sound tower
     card    card.json, with the fingerprint of what was trained
 
-Towers are written to --weights (default: the folder that the package ships). --seconds is the clock of a training
-stage; the schedule follows it. --open-only keeps what is openly licensed.
+Towers are written to --weights (default: the folder that the package ships; another is used as `--model mini:FOLDER`).
+--seconds is the clock of a training stage; the schedule follows it. --open-only keeps what is openly licensed.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def main() -> None:
         "depth": lambda: depth.run(media, work, weights, clock("depth"), open_only=only),
         "text": lambda: read.train_tower(work, weights, clock("text")),
         "audio": lambda: listen.run(media, taught, work, weights, clock("audio"), open_only=only),
-        "card": lambda: ship.write_card(weights),
+        "card": lambda: ship.write_card(weights, open_only=only),
     }
     for stage in options.stages:
         logging.info("stage %s", stage)

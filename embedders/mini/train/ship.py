@@ -14,6 +14,10 @@ REVISION = (
     1  # of the code that turns prepared items into vectors; raise it when vectors change without the weights
 )
 DIM = 384
+_TERMS = {
+    False: "weights for research and private use",
+    True: "weights that learned from openly licensed media alone",
+}
 MODALITIES = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.DEPTH)
 
 
@@ -29,16 +33,17 @@ def current_fingerprint(weights: Path) -> str:
     return fingerprint(NAME, [REVISION, DIM, *found], [*files, weights / "vocabulary.txt"])
 
 
-def write_card(weights: Path) -> Path:
-    """Write `card.json` beside the weights."""
+def write_card(weights: Path, *, open_only: bool = False) -> Path:
+    """Write `card.json` beside the weights. open_only: what they learned from has open licences, some of which ask for
+    credit or for the same licence."""
     files = [path for path in sorted(weights.iterdir()) if path.name != "card.json"]
     card = {
         "name": NAME,
         "fingerprint": current_fingerprint(weights),
         "dim": DIM,
         "modalities": [str(modality) for modality in towers(weights)],
-        "licence": "Apache-2.0 (code); weights for research and private use, see MODEL_CARD.md",
-        "commercial_use": "no",
+        "licence": f"Apache-2.0 (code); {_TERMS[open_only]}, see MODEL_CARD.md",
+        "commercial_use": "check" if open_only else "no",
         "size_bytes": sum(path.stat().st_size for path in files),
         "source": "built in",
     }

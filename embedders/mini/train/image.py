@@ -30,6 +30,7 @@ from anyseek.embedders.mini.train.measure import Floats
 from anyseek.embedders.mini.train.nets import Average, NetShape, Served, Tower
 
 LOG = logging.getLogger(__name__)
+WINDOW = 3  # cells a side of the windows that the shipped tower averages over, see Served
 STORED = 112  # side of the pictures in memory
 MEAN, STD = 0.45, 0.25  # of a picture's values in 0..1, all channels alike
 
@@ -290,7 +291,7 @@ def judge(
 def ship(net: Tower, weights: Path) -> None:
     """Write `image.onnx`: pixels in, unit vectors out."""
     example = torch.zeros(2, IMAGE_SIDE, IMAGE_SIDE, 3, dtype=torch.uint8)
-    export(Served(net, True, MEAN, STD), example, [0], weights / "image.onnx", "pixels")
+    export(Served(net, True, MEAN, STD, WINDOW), example, [0], weights / "image.onnx", "pixels")
 
 
 def run(media: Path, work: Path, weights: Path, seconds: float, open_only: bool = False) -> None:

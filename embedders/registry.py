@@ -34,6 +34,7 @@ BUILT_IN = {
 # Families whose members are too many to list: `prefix:name`, and the function that takes the whole name.
 FAMILIES = {
     "mini": "anyseek.embedders.mini.card:entry_in",
+    "onnx": "anyseek.embedders.sentence_tf.card:onnx_entry",
     "pe-av": "anyseek.embedders.pe_av.card:entry",
     "st": "anyseek.embedders.sentence_tf.card:entry",
 }

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from anyseek.errors import DiskFull, DownloadFailed, MissingExtra, ModelNotFound
+
+TENSORS = ("*.json", "*.safetensors", "*.txt")
+ONNX = ("*.json", "onnx/model.onnx*", "*_Dense/*")
 
 
 def here(repository: str) -> Path | None:
@@ -44,16 +47,35 @@ def find(name: str, repository: str) -> Path:
     return folder
 
 
-def pull(repository: str) -> Path:
-    """Fetch what is missing of a repository. Raises MissingExtra, DownloadFailed, DiskFull."""
+def with_onnx(repository: str) -> Path:
+    """The folder of a repository with its ONNX file, fetched the first time. Raises what `pull` raises."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError as error:
+        raise MissingExtra("huggingface_hub is not installed.", "pip install 'anyseek[onnx]'") from error
+    try:
+        found = try_to_load_from_cache(repository, "onnx/model.onnx")
+    except ValueError as error:  # not a name that a repository can have
+        raise ModelNotFound(
+            f"{repository} is neither a folder nor a model of the hub.", "Look at the name."
+        ) from error
+    if isinstance(found, str):
+        return Path(found).parents[1]
+    return pull(repository, ONNX)
+
+
+def pull(repository: str, wanted: Sequence[str] = TENSORS) -> Path:
+    """Fetch what is missing of a repository: the files of these patterns.
+
+    Raises MissingExtra, DownloadFailed, DiskFull.
+    """
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     except ImportError as error:
         raise MissingExtra("huggingface_hub is not installed.", "pip install 'anyseek[models]'") from error
-    wanted = ["*.json", "*.safetensors", "*.txt"]
     try:
-        return Path(snapshot_download(repository, allow_patterns=wanted))
+        return Path(snapshot_download(repository, allow_patterns=list(wanted)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(

@@ -1,4 +1,4 @@
-"""`st:NAME` to an entry of the registry."""
+"""`st:NAME` and `onnx:NAME` to entries of the registry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from anyseek.embedders.registry import Entry
     from anyseek.embedders.sentence_tf.reranker import CrossReranker
 
-PREFIX = "st:"
+PREFIX, ONNX_PREFIX = "st:", "onnx:"
 # Licences as their publishers state them; of any other model nobody knows: "check".
 LICENCES = {
     "google/embeddinggemma-2": ("Apache-2.0", "yes"),
@@ -47,6 +47,29 @@ def entry(name: str) -> Entry:
     return Entry(model.card, lambda: model)
 
 
+def onnx_entry(name: str) -> Entry:
+    """The model of texts `onnx:NAME`, or `onnx:NAME@DIM`: st:NAME's own vectors, by ONNX Runtime in the place of torch.
+
+    Raises what `entry` raises.
+    """
+    from anyseek.embedders import repositories
+    from anyseek.embedders.registry import Entry
+
+    place, dim = _split(name.removeprefix(ONNX_PREFIX))
+    place, licence, commercial = _allowed(place)
+    folder = Path(place)
+    if folder.is_dir():
+        name = ONNX_PREFIX + place + (f"@{dim}" if dim else "")
+    else:
+        folder = repositories.with_onnx(place)
+    try:
+        from anyseek.embedders.sentence_tf.onnx_text import OnnxTextEmbedder
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"{error.name} is not installed.", "pip install 'anyseek[onnx]'") from error
+    model = OnnxTextEmbedder(name, folder, place, licence, commercial, dim)
+    return Entry(model.card, lambda: model)
+
+
 def reranker(name: str) -> CrossReranker:
     """The cross-encoder `st:NAME`. Raises what `entry` raises."""
     place, _, _ = _allowed(name.removeprefix(PREFIX))
@@ -61,7 +84,9 @@ def _allowed(place: str) -> tuple[str, str, str]:
     from anyseek.embedders import hub
 
     if not place:
-        raise ModelNotFound("st: names no model.", "As in: st:google/embeddinggemma-2, or st:./folder")
+        raise ModelNotFound(
+            "The name of the model is missing.", "As in: st:google/embeddinggemma-2, or st:./folder"
+        )
     licence, commercial = LICENCES.get(place, ("see its page", "check"))
     if Path(place).expanduser().is_dir():
         place = str(Path(place).expanduser().resolve())

@@ -73,3 +73,16 @@ def test_what_cannot_be_fetched_is_told_in_a_sentence(tmp_path: Path, endpoint: 
     assert refused.returncode == 22
     assert "facebook/pe-av-small could not be fetched" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_repository_without_an_onnx_file_is_told_so(hub: str, tmp_path: Path) -> None:
+    told = anyseek(tmp_path, hub, "models", "show", "onnx:facebook/pe-av-small")
+    assert told.returncode != 0
+    assert "facebook/pe-av-small has no onnx/model.onnx" in told.stderr
+    assert not [
+        one for one in Hub.asked if one.startswith("GET") and "safetensors" in one
+    ]  # too much to fetch
+    missing = anyseek(tmp_path, hub, "models", "show", "onnx:no/such-model")
+    assert missing.returncode == 22
+    assert "no/such-model could not be fetched" in missing.stderr
+    assert "Traceback" not in told.stderr + missing.stderr

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +71,10 @@ def centre(path: Path, middle: Floats) -> None:
     model = onnx.load(path)
     for node in model.graph.node:
         node.output[:] = ["off centre" if name == "vectors" else name for name in node.output]
-    constants = {"middle": np.asarray(middle, np.float32), "rows": np.array([1], np.int64)}
+    constants: dict[str, npt.NDArray[Any]] = {
+        "middle": np.asarray(middle, np.float32),
+        "rows": np.array([1], np.int64),
+    }
     model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     model.graph.node.extend(
         [

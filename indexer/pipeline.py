@@ -177,6 +177,7 @@ class Pipeline:
         work.problem = problem
         own = None if work.item.kind is Kind.NEW else self.batch.own_record(work)
         is_new = own is None or own.problem is None or own.problem.code != problem.code
+        is_new = is_new or self.options.retry_failed  # who asks to try again wants to know
         self.plan.tally.skipped[problem.code] += is_new
         self.reporter.problem(work.path, problem, is_new=is_new)
         if problem.code == "vanished":  # nothing to remember: the next run will find it gone, or back

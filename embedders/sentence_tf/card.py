@@ -85,7 +85,7 @@ def _allowed(place: str) -> tuple[str, str, str]:
 
     if not place:
         raise ModelNotFound(
-            "The name of the model is missing.", "As in: st:google/embeddinggemma-2, or st:./folder"
+            "A prefix alone names no model.", "As in: st:google/embeddinggemma-2, or st:./folder"
         )
     licence, commercial = LICENCES.get(place, ("see its page", "check"))
     if Path(place).expanduser().is_dir():

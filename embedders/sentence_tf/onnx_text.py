@@ -61,7 +61,7 @@ class OnnxTextEmbedder:
         if not weights.exists():
             raise ModelNotFound(f"{source} has no {WEIGHTS}.", "Without it: st:NAME runs the model by torch.")
         self._words = _words(folder)
-        self._tokens = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokens = _tokenizer(folder / "tokenizer.json")
         self._tokens.enable_truncation(self._words.longest)
         pad = str(_named(_json(folder / "tokenizer_config.json").get("pad_token")) or "[PAD]")
         self._tokens.enable_padding(pad_token=pad, pad_id=self._tokens.token_to_id(pad) or 0)
@@ -158,6 +158,13 @@ def _session(weights: Path, source: str) -> onnxruntime.InferenceSession:
     return session
 
 
+def _tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise ModelNotFound(f"{path} cannot be read: {error}.", "Fetch the model again.") from error
+
+
 def _words(folder: Path) -> Words:
     said, told = (
         _json(folder / "config_sentence_transformers.json"),
@@ -177,11 +184,12 @@ def _words(folder: Path) -> Words:
 
 def _modules(folder: Path) -> Iterator[Module]:
     """What comes after the transformer, in order; a folder that names nothing means the mean of the tokens."""
-    named = _json(folder / "modules.json") or [{"type": "Transformer"}, {"type": "Pooling"}]
+    named = _json(folder / "modules.json", list) or [{"type": "Transformer"}, {"type": "Pooling"}]
     for one in named[1:]:
-        kind, place = str(one["type"]).rpartition(".")[2], folder / str(one.get("path", ""))
+        about = one if isinstance(one, dict) else {}
+        kind, place = str(about.get("type")).rpartition(".")[2], folder / str(about.get("path", ""))
         if kind == "Pooling":
-            yield _pooling(_json(place / "config.json") if one.get("path") else {})
+            yield _pooling(_json(place / "config.json") if about.get("path") else {})
         elif kind == "Dense":
             yield _dense(place)
         elif kind != "Normalize":  # rows are brought to unit length in any case
@@ -249,14 +257,17 @@ def _dense(place: Path) -> Module:
     return lambda rows, mask: bend(rows @ weight.T + bias)
 
 
-def _json(path: Path) -> Any:
+def _json(path: Path, kind: type = dict) -> Any:
     """What a file of settings says; nothing where it is not there. Raises ModelNotFound for one that is damaged."""
     if not path.exists():
-        return {}
+        return kind()
     try:
-        return json.loads(path.read_text("utf-8"))
+        found = json.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise ModelNotFound(f"{path} cannot be read.", "Fetch the model again.") from error
+    if not isinstance(found, kind):
+        raise ModelNotFound(f"{path} holds something else.", "Fetch the model again.")
+    return found
 
 
 def _named(token: Any) -> Any:

@@ -148,7 +148,15 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(tmp_path: Path, inner: Path
     (place / "modules.json").write_text("{")
     with pytest.raises(ModelNotFound, match=r"modules\.json cannot be read"):
         registry.load(f"onnx:{place}")
+    (place / "modules.json").write_text('{"type": 1}')
+    with pytest.raises(ModelNotFound, match=r"modules\.json holds something else"):
+        registry.load(f"onnx:{place}")
     (place / "modules.json").write_text(json.dumps(named))
+    words = (place / "tokenizer.json").read_bytes()
+    (place / "tokenizer.json").unlink()
+    with pytest.raises(ModelNotFound, match=r"tokenizer\.json cannot be read"):
+        registry.load(f"onnx:{place}")
+    (place / "tokenizer.json").write_bytes(words)
     (place / "onnx/model.onnx").write_bytes(b"not a model")
     with pytest.raises(ModelNotFound, match="cannot be read"):
         registry.load(f"onnx:{place}")

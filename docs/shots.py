@@ -1,4 +1,7 @@
-"""The pictures of the page in the docs: `python docs/shots.py URL`, by Playwright and a Chromium."""
+"""The pictures of the page in the docs: `python docs/shots.py URL SAMPLES`, by Playwright and a Chromium.
+
+SAMPLES: the folder demo/samples, whose index the server at URL shows.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 SHOTS = Path(__file__).parent / "images"
 
 
-def main(url: str) -> None:
+def main(url: str, samples: Path) -> None:
     """Asks by words, picture, sound and depth map, for nothing, for nonsense, and on a phone."""
     from playwright.sync_api import sync_playwright
 
@@ -23,7 +26,17 @@ def main(url: str) -> None:
         page.screenshot(path=SHOTS / "page-empty.png")
         ask(page, "a dog barking")
         page.screenshot(path=SHOTS / "page-words.png")
-        page.goto(f"{url}?words=quarterly+tax+declaration&merge=1")
+        for name, path in (
+            ("picture", "pictures/pets/meadow.jpg"),
+            ("sound", "recordings/outdoors/waves.wav"),
+            ("depth", "scans/corridor_depth.npy"),
+        ):
+            page.goto(url)
+            page.set_input_files("input[type=file]", samples / path)
+            page.wait_for_selector("article")
+            page.wait_for_timeout(1500)
+            page.screenshot(path=SHOTS / f"page-{name}.png")
+        page.goto(f"{url}?words=knitting+pattern&merge=1")
         page.wait_for_selector("article")
         page.screenshot(path=SHOTS / "page-nothing.png")
         page.goto(f"{url}?words=a+dog&where=colour+%3D+red")
@@ -46,4 +59,4 @@ def ask(page: Any, words: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -113,6 +113,7 @@ def test_a_file_is_a_question_and_chips_narrow_the_answer(page: Any, media: Path
     page.set_input_files("#file", next(media.rglob("blue.png")))
     page.wait_for_selector("article")
     assert first(page, "image") == "blue.png"
+    assert page.locator("h2").first.inner_text().lower() == "image"  # its own kind stands first
     page.locator("#kinds button", has_text="audio").click()
     sync_api.expect(page.locator("h2")).to_have_text(["audio"])
     assert page.locator("#kinds button", has_text="audio").get_attribute("aria-pressed") == "true"

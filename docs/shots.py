@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 SHOTS = Path(__file__).parent / "images"
 
 
@@ -48,6 +50,10 @@ def main(url: str, samples: Path) -> None:
         phone.wait_for_timeout(800)
         phone.screenshot(path=SHOTS / "page-phone.png")
         browser.close()
+    for path in SHOTS.glob("page-*.png"):  # photographs in full colour would be five times as large
+        with Image.open(path) as shot:
+            small = shot.convert("RGB").quantize(256)
+        small.save(path, optimize=True)
 
 
 def ask(page: Any, words: str) -> None:

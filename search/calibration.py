@@ -114,6 +114,7 @@ class Calibration:
             return None
         near = vectors.astype(np.float64) @ others.T.astype(np.float64)
         near[near > _ITSELF] = -np.inf
+        near[np.isneginf(near).all(1)] = pair.mean  # a copy of them all: as near to others as chance has it
         highest = near.max(1, keepdims=True)
         level = highest[:, 0] / pair.deviation + np.log(np.exp((near - highest) / pair.deviation).mean(1))
         found: Doubles = scores / pair.deviation - level
@@ -198,7 +199,9 @@ def refresh(snapshot: Snapshot, space: SpaceRecord, texts: Callable[[], Floats])
                 known[:BACKGROUND] if asked is Modality.TEXT and len(known) else samples[asked][:BACKGROUND]
             )
             if len(queries) >= LEAST_BACKGROUND:
-                pairs[asked, target] = _measured(queries, vectors, samples[target], counts[target])
+                pair = _measured(queries, vectors, samples[target], counts[target])
+                if pair is not None:
+                    pairs[asked, target] = pair
     _write(snapshot.folder, space, Calibration(samples, pairs, bank))
 
 
@@ -213,9 +216,12 @@ def _some(rng: np.random.Generator, rows: Rows, most: int) -> Rows:
     return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
 
 
-def _measured(queries: Floats, vectors: Floats, sample: Floats, n_rows: int) -> Pair:
+def _measured(queries: Floats, vectors: Floats, sample: Floats, n_rows: int) -> Pair | None:
+    """None where every row is a copy of every query: nothing there is unrelated."""
     scores = queries @ vectors.T
     scores[scores > _ITSELF] = np.nan
+    if np.isnan(scores).all():
+        return None
     level = Pair(0.0, 1.0, len(vectors), float(np.nanmean(scores)), max(1e-4, float(np.nanstd(scores))))
     with np.errstate(invalid="ignore"):
         tops = np.nanmax(np.where(np.isnan(scores), -1.0, scores), axis=1, keepdims=True)

@@ -59,12 +59,18 @@ def alike(vectors: Floats, least: float = NEAR) -> list[list[int]]:
     """Rows (n, dim), best first, in groups: a row joins the first one before it that it lies within `least` of, and
     begins a group of its own where there is none."""
     groups: list[list[int]] = []
-    for i, vector in enumerate(vectors):
-        close = vectors[[group[0] for group in groups]] @ vector >= least if groups else np.zeros(0, np.bool_)
-        if close.any():
-            groups[int(close.argmax())].append(i)
-        else:
-            groups.append([i])
+    for start in range(0, len(vectors), _AT_ONCE):
+        block = vectors[start : start + _AT_ONCE]
+        leaders = [group[0] for group in groups]
+        near_leader = block @ vectors[leaders].T >= least  # one product for many rows
+        near_own = block @ block.T >= least
+        for i, row in enumerate(near_leader):
+            fresh = [group[0] - start for group in groups[len(leaders) :]]
+            close = np.concatenate([row, near_own[i, fresh]])
+            if close.any():
+                groups[int(close.argmax())].append(start + i)
+            else:
+                groups.append([start + i])
     return groups
 
 

@@ -54,8 +54,20 @@ def entry_in(name: str) -> Entry:
 
     Raises ModelNotFound.
     """
+    from anyseek.embedders.mini.train.ship import current_fingerprint
+
     weights = Path(name.partition(":")[2]).expanduser().resolve()
-    return _entry(replace(read_card(weights), name=f"mini:{weights}", source=str(weights)), weights)
+    card = read_card(weights)
+    try:
+        is_theirs = card.fingerprint == current_fingerprint(weights)
+    except OSError:
+        is_theirs = False
+    if not is_theirs:  # trained anew, or a file is missing: vectors of both kinds would be mixed
+        raise ModelNotFound(
+            f"{weights}/card.json is not the card of the towers beside it.",
+            "Write it again: the `card` stage.",
+        )
+    return _entry(replace(card, name=f"mini:{weights}", source=str(weights)), weights)
 
 
 def _entry(card: ModelCard, weights: Path) -> Entry:

@@ -152,6 +152,14 @@ def test_towers_trained_elsewhere_are_a_model_of_their_own(tmp_path: Path, mini:
     assert (found.embed(Modality.TEXT, words) == mini.embed(Modality.TEXT, words)).all()
 
 
+def test_a_card_that_is_not_of_its_towers_is_refused(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(WEIGHTS, own)
+    (own / "depth.onnx").unlink()
+    with pytest.raises(ModelNotFound, match="not the card of the towers"):
+        registry.load(f"mini:{own}")
+
+
 @pytest.mark.parametrize("card", [None, "", "{}", "[1]"])
 def test_a_folder_without_a_card_of_towers_is_refused(tmp_path: Path, card: str | None) -> None:
     if card is not None:

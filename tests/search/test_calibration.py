@@ -150,6 +150,30 @@ def test_lift_is_the_inverted_softmax_over_the_background_queries() -> None:
     assert known.lift(Modality.AUDIO, Modality.IMAGE, vectors @ query[0], vectors) is None
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_library_of_copies_is_measured_by_words_alone(tmp_path: Path) -> None:
+    copies = np.tile(rows(Modality.IMAGE, meanings(1, 3), 3), (60, 1))
+    with Catalog.create(tmp_path / "index", [tmp_path]) as made:
+        with made.begin() as writer:
+            space = writer.ensure_space(dataclasses.replace(card(dim=DIM), modalities=tuple(CENTRES)))
+            for i, row in enumerate(copies):
+                put(writer, space, f"{i:03}", row[None], Modality.IMAGE)
+        measure(made)
+        with made.read() as snapshot:
+            known = calibration.read(snapshot.folder, snapshot.spaces()[0])
+            assert known is not None
+            assert (Modality.IMAGE, Modality.IMAGE) not in known.pairs  # nothing there is unrelated
+            assert (Modality.TEXT, Modality.IMAGE) in known.pairs
+            pair = known.pairs[Modality.TEXT, Modality.IMAGE]
+    alone = calibration.Calibration(
+        {Modality.IMAGE: copies}, {(Modality.IMAGE, Modality.IMAGE): pair}, known.bank
+    )
+    lift = alone.lift(Modality.IMAGE, Modality.IMAGE, copies @ copies[0], copies)
+    assert lift is not None
+    assert np.isfinite(lift).all()
+    assert (lift > 0).all()
+
+
 def test_what_is_near_every_query_comes_after_what_is_near_this_one() -> None:
     """A hub has a high cosine with all; a level that a whole modality has is the same thing."""
     bank = (

@@ -74,3 +74,18 @@ def test_a_row_joins_the_first_group_that_it_is_near_to() -> None:
     least = float(np.cos(np.radians(11)))
     assert alike(rows, least) == [[0, 1, 3], [2, 4], [5]]
     assert alike(rows[:0]) == []
+
+
+def test_groups_of_many_rows_are_those_of_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(90, 8))[rng.integers(0, 90, 700)] + 0.1 * rng.normal(size=(700, 8))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    groups: list[list[int]] = []
+    for i, row in enumerate(rows):
+        near = [group for group in groups if float(rows[group[0]] @ row) >= 0.97]
+        if near:
+            near[0].append(i)
+        else:
+            groups.append([i])
+    assert alike(rows) == groups
+    assert max(len(group) for group in groups) > 2

@@ -50,7 +50,8 @@ lint: $(STAMP)
 types: $(STAMP)
 	rm -rf build
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --upgrade --target build/site .
-	MYPYPATH=build/site $(BIN)/mypy --strict -p anyseek
+	cp -r training build/site/
+	MYPYPATH=build/site $(BIN)/mypy --strict -p anyseek -p training
 
 format: $(STAMP) ## rewrite the code in the project's style
 	$(BIN)/ruff format .

@@ -15,12 +15,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from anyseek.api import Index
     from anyseek.contracts import Hit, Modality, ModelCard, Report, Span
     from anyseek.errors import AnyseekError
-    from anyseek.opening import check, create, models, open
-    from anyseek.search.overview import Status
+    from anyseek.index import Index
+    from anyseek.library.overview import Status
     from anyseek.search.results import Results
+    from anyseek.workspace import check, create, models, open
 
 __version__ = "0.1.0"
 
@@ -44,17 +44,17 @@ __all__ = [
 _HOMES = {
     "AnyseekError": "errors",
     "Hit": "contracts",
-    "Index": "api",
+    "Index": "index",
     "Modality": "contracts",
     "ModelCard": "contracts",
     "Report": "contracts",
     "Results": "search.results",
     "Span": "contracts",
-    "Status": "search.overview",
-    "check": "opening",
-    "create": "opening",
-    "models": "opening",
-    "open": "opening",
+    "Status": "library.overview",
+    "check": "workspace",
+    "create": "workspace",
+    "models": "workspace",
+    "open": "workspace",
 }
 
 

@@ -1,4 +1,4 @@
-"""The command line: a short function per command, from options over `anyseek.api` to `anyseek.render`.
+"""The command line: a short function per command, from options over `anyseek.index` to `anyseek.terminal.output`.
 
 Each command imports what it needs when it runs: `anyseek --help` loads neither numpy nor a model.
 """
@@ -19,7 +19,8 @@ from typing import Annotated
 
 import typer
 
-from anyseek.commands import (
+from anyseek.errors import EXIT_NEW_PROBLEMS, EXIT_OK, ModalityNotSupported
+from anyseek.terminal.commands import (
     bench,
     classify,
     duplicates,
@@ -34,8 +35,7 @@ from anyseek.commands import (
     tag,
     watch,
 )
-from anyseek.commands.options import Debug, IndexDir, Json, Many
-from anyseek.errors import EXIT_NEW_PROBLEMS, EXIT_OK, ModalityNotSupported
+from anyseek.terminal.options import Debug, IndexDir, Json, Many
 
 app = typer.Typer(
     help="Find pictures, sounds, texts and depth maps by what they show or say.",
@@ -48,7 +48,7 @@ app = typer.Typer(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; the exit code. See `anyseek.errors` for what the codes mean."""
-    from anyseek.program import run
+    from anyseek.terminal.runner import run
 
     return run(app, sys.argv[1:] if arguments is None else arguments)
 
@@ -114,12 +114,12 @@ def index(
     debug: Debug = False,
 ) -> int:
     """Make or update an index of the media in folders."""
-    from anyseek import opening
-    from anyseek.indexing_screen import IndexingScreen
-    from anyseek.program import Stop
+    from anyseek import workspace
+    from anyseek.terminal.progress import IndexingScreen
+    from anyseek.terminal.runner import Stop
 
     with (
-        opening.open_or_create(folders or [], index=index_dir, model=model, is_trial=dry_run) as opened,
+        workspace.open_or_create(folders or [], index=index_dir, model=model, is_trial=dry_run) as opened,
         Stop().listening() as stop,
         IndexingScreen(as_json=as_json, is_quiet=quiet) as screen,
     ):
@@ -158,14 +158,15 @@ def status(
 
     Also what was skipped and why, and how far the index agrees with the disk.
     """
-    from anyseek import opening, render
+    from anyseek import workspace
+    from anyseek.terminal import output
 
-    with opening.open(folder, index=index_dir) as opened:
+    with workspace.open(folder, index=index_dir) as opened:
         found = opened.status()
     if as_json:
-        render.status_json(found)
+        output.status_json(found)
     else:
-        render.status(found, show_all)
+        output.status(found, show_all)
     return EXIT_OK
 
 
@@ -181,12 +182,13 @@ def doctor(
 
     Looks at the catalog, the vectors and whether they agree. Ends with 14 when something is wrong.
     """
-    from anyseek import opening, render
+    from anyseek import workspace
     from anyseek.errors import IndexDamaged
+    from anyseek.terminal import output
 
-    found = opening.check(folder, index=index_dir)
-    left = opening.check(folder, index=index_dir, mend=True) if mend and found else found
-    render.findings(left, [one for one in found if one.code not in {still.code for still in left}], as_json)
+    found = workspace.check(folder, index=index_dir)
+    left = workspace.check(folder, index=index_dir, mend=True) if mend and found else found
+    output.findings(left, [one for one in found if one.code not in {still.code for still in left}], as_json)
     return IndexDamaged.exit_code if left else EXIT_OK
 
 

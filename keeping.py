@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from anyseek.contracts import Modality, ModelCard, Segment
 
 if TYPE_CHECKING:
+    from anyseek.catalog.catalog import Catalog, Snapshot, SpaceRecord
+    from anyseek.catalog.check import Finding
+    from anyseek.library.duplicates import Group
+    from anyseek.library.exchange import Moved
+    from anyseek.library.map import By
+    from anyseek.library.overview import Status
     from anyseek.search.ask import AnyPath, Example
-    from anyseek.search.duplicates import Group
-    from anyseek.search.mapping import By
-    from anyseek.search.overview import Status
-    from anyseek.stores.catalog import Catalog, Snapshot, SpaceRecord
-    from anyseek.stores.check import Finding
-    from anyseek.stores.control import StoreControl
-    from anyseek.stores.exchange import Moved
+    from anyseek.stores.manager import StoreControl
 
 
 class Keeping:
@@ -50,13 +50,13 @@ class Keeping:
 
     def status(self, *, look: bool = True) -> Status:
         """What the index holds. look: compare it with the files on disk too (one stat each)."""
-        from anyseek.search.overview import overview
+        from anyseek.library.overview import overview
 
         return overview(self._catalog, look=look)
 
     def duplicates(self, near: float = 0.97) -> list[Group]:
         """Groups of files with the same bytes, then of files whose vectors have at least this cosine (below 1)."""
-        from anyseek.search import duplicates
+        from anyseek.library import duplicates
 
         with self._catalog.read() as snapshot:
             found = duplicates.identical(snapshot)
@@ -95,34 +95,34 @@ class Keeping:
 
     def tag(self, name: str, *paths: AnyPath, remove: bool = False) -> int:
         """Tag indexed files and folders of them; how many files changed. Raises UsageError, QueryFileError."""
-        from anyseek.stores.tags import tag
+        from anyseek.catalog.tags import tag
 
         return tag(self._catalog, paths, name, remove=remove)
 
     def tags(self) -> dict[str, int]:
         """How many files have each tag."""
-        from anyseek.stores.tags import counts
+        from anyseek.catalog.tags import counts
 
         with self._catalog.read() as snapshot:
             return counts(snapshot)
 
     def map(self, target: Path, by: By = "modality") -> int:
         """Draw the library in two dimensions; how many segments are on it. Raises UsageError."""
-        from anyseek.search.mapping import draw
+        from anyseek.library.map import draw
 
         with self._catalog.read() as snapshot:
             return draw(snapshot, self._space(snapshot), target, by)
 
     def export(self, target: Path) -> Moved:
         """Every searchable vector to a .parquet or .npy file. Raises what stores.exchange.export raises."""
-        from anyseek.stores import exchange
+        from anyseek.library import exchange
 
         with self._catalog.read() as snapshot:
             return exchange.export(snapshot, self._space(snapshot), target)
 
     def bring(self, source: Path) -> Moved:
         """Vectors made elsewhere, in. Raises what stores.exchange.bring raises."""
-        from anyseek.stores import exchange
+        from anyseek.library import exchange
 
         moved = exchange.bring(self._catalog, source, self.model)
         self.store.refresh()
@@ -134,6 +134,6 @@ class Keeping:
 
         Raises with `mend`: IndexLocked, ReadOnlyIndex, DiskFull.
         """
-        from anyseek.stores.mend import examined
+        from anyseek.library.doctor import examined
 
         return examined(self.folder, mend_it=mend)

@@ -6,8 +6,8 @@ from typing import Any
 
 from haystack import Document, component, default_from_dict, default_to_dict
 
-from anyseek.adapters.asking import Found, ask, opened
-from anyseek.api import Index
+from anyseek.adapters.retrieval import Found, ask, opened
+from anyseek.index import Index
 
 
 @component

@@ -18,10 +18,10 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.vectorstores import VectorStore
 from pydantic import PrivateAttr
 
-from anyseek import opening
-from anyseek.adapters.asking import Found, ask, opened
-from anyseek.api import DEFAULT_MODEL, Index
+from anyseek import workspace
+from anyseek.adapters.retrieval import Found, ask, opened
 from anyseek.errors import UsageError
+from anyseek.index import DEFAULT_MODEL, Index
 
 
 class AnyseekRetriever(BaseRetriever):
@@ -62,11 +62,11 @@ class AnyseekVectorStore(VectorStore):
         """Opens the folder's index, or makes it. Raises what `anyseek.open` and `anyseek.create` raise."""
         self._folder = Path(os.path.abspath(folder))
         self._folder.mkdir(parents=True, exist_ok=True)
-        is_there = (self._folder / opening.INDEX_NAME / opening.CATALOG_NAME).is_file()
+        is_there = (self._folder / workspace.INDEX_NAME / workspace.CATALOG_NAME).is_file()
         self._index = (
-            opening.open(index=self._folder / opening.INDEX_NAME, model=model)
+            workspace.open(index=self._folder / workspace.INDEX_NAME, model=model)
             if is_there
-            else opening.create(self._folder, model=model)
+            else workspace.create(self._folder, model=model)
         )
 
     @classmethod

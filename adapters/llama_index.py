@@ -5,7 +5,7 @@ from __future__ import annotations
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import ImageNode, NodeWithScore, QueryBundle, TextNode
 
-from anyseek.adapters.asking import Found, ask, opened
+from anyseek.adapters.retrieval import Found, ask, opened
 from anyseek.contracts import Modality
 
 

@@ -24,8 +24,8 @@ import numpy.typing as npt
 
 from anyseek.contracts import Modality
 from anyseek.embedders import registry
-from anyseek.embedders.mini.train import data
 from anyseek.search import background, calibration
+from training import data
 
 Floats = npt.NDArray[np.float32]
 Galleries = dict[Modality, tuple[Floats, list[set[str]]]]

@@ -33,11 +33,11 @@ import soundfile
 from PIL import Image
 
 from anyseek import indexer
+from anyseek.catalog.catalog import Catalog
 from anyseek.contracts import Embedder, Modality
 from anyseek.embedders import registry
 from anyseek.indexer import IndexOptions, Progress
 from anyseek.media.worker import DecodePool, PreparedFile
-from anyseek.stores.catalog import Catalog
 
 WORKERS = len(os.sched_getaffinity(0))
 BATCH = IndexOptions().batch

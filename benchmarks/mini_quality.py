@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,11 @@ from PIL import Image
 
 from anyseek.contracts import Embedder, Modality
 from anyseek.embedders import registry
-from anyseek.embedders.mini.train import data, measure
-from anyseek.embedders.mini.train.measure import Floats
-from anyseek.embedders.mini.train.words import prompts
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # training/ is no part of the package
+from training import data, measure  # noqa: E402
+from training.measure import Floats  # noqa: E402
+from training.words import prompts  # noqa: E402
 
 Encoder = Callable[[Sequence[str]], Floats]
 SIX = ("buildings", "forest", "glacier", "mountains", "sea", "street")
@@ -170,7 +173,7 @@ def floor(teachers: Path, work: Path, keys: Sequence[str]) -> tuple[Floats, Enco
     """The untrained rival: the teacher's ten likeliest names in MiniLM's space, for pictures; and its
     texts.
     """
-    from anyseek.embedders.mini.train.bind import Texts
+    from training.bind import Texts
 
     texts = Texts(work / "visual_texts.npz")
     with np.load(work / "lite2.npz") as saved:

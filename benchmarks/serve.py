@@ -25,9 +25,9 @@ import numpy as np
 from startup import write_notes
 
 import anyseek
+from anyseek.catalog.catalog import Catalog
 from anyseek.contracts import Modality, SeenFile, Span
 from anyseek.search.background import texts
-from anyseek.stores.catalog import Catalog
 
 PORT = 8799
 MOST_NOTES = 10_000

@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 from gap import Floats, Gap, times
 
+from anyseek.catalog.catalog import Catalog
 from anyseek.contracts import Modality, ModelCard, SeenFile, Span
-from anyseek.stores import opening
-from anyseek.stores.catalog import Catalog
-from anyseek.stores.control import StoreControl
-from anyseek.stores.opening import Choice
+from anyseek.stores import registry
+from anyseek.stores.manager import StoreControl
+from anyseek.stores.registry import Choice
 
 Ask = Callable[[Floats], Floats]
 """One query (1, dim) to the scores of its best ten (10,)."""
@@ -49,7 +49,7 @@ def ours(rows: Floats, texts: Floats, folder: Path) -> Iterator[tuple[str, float
             start = time.perf_counter()
             StoreControl(catalog, lambda: texts).set(choice)
             built = time.perf_counter() - start
-            with catalog.read() as snapshot, closing(opening.open_store(snapshot, 1)) as store:
+            with catalog.read() as snapshot, closing(registry.open_store(snapshot, 1)) as store:
                 yield label, built, lambda query, store=store: store.search(query, 10)[0][0]  # type: ignore[misc]
 
 

@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 from gap import ENERGY, Floats, Gap, times
 
+from anyseek.catalog.catalog import Catalog, Snapshot
 from anyseek.contracts import Filter, Modality, ModelCard, SeenFile, Span
-from anyseek.stores import faiss_file, opening
-from anyseek.stores.catalog import Catalog, Snapshot
-from anyseek.stores.control import StoreControl
+from anyseek.stores import faiss_file, registry
 from anyseek.stores.exact import ExactStore
 from anyseek.stores.faiss_store import FaissStore
-from anyseek.stores.opening import Choice
+from anyseek.stores.manager import StoreControl
+from anyseek.stores.registry import Choice
 
 
 def fill(folder: Path, gap: Gap, n: int) -> Catalog:
@@ -47,7 +47,7 @@ def fill(folder: Path, gap: Gap, n: int) -> Catalog:
 
 def measure(snapshot: Snapshot, gap: Gap, kind: str, n_queries: int) -> dict[str, object]:
     """One store, every pair and filter."""
-    store = opening.open_store(snapshot, 1)
+    store = registry.open_store(snapshot, 1)
     told: dict[str, object] = {"kind": kind}
     exact = ExactStore(snapshot, 1)
     rng = np.random.default_rng(5)

@@ -71,7 +71,7 @@ def library(home: Path, samples: Path) -> None:
     towers = home / "towers"
     shutil.copytree(WEIGHTS, towers)
     (towers / "depth.onnx").unlink()
-    from anyseek.embedders.mini.train.ship import write_card
+    from anyseek.embedders.mini.card_writer import write_card
 
     write_card(towers)
 

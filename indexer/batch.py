@@ -11,10 +11,10 @@ from anyseek.indexer.diff import Kind, name_role, reads_alike
 from anyseek.indexer.spool import Item
 
 if TYPE_CHECKING:
+    from anyseek.catalog.catalog import Catalog, Snapshot, Writer
     from anyseek.contracts import FileRecord, Floats
     from anyseek.indexer.survey import Plan, Tally
     from anyseek.media.worker import FileFacts
-    from anyseek.stores.catalog import Catalog, Snapshot, Writer
 
 _REMEMBERED = 4096
 

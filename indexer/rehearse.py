@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from anyseek.indexer.diff import Deed, Kind, settle
 from anyseek.indexer.hashing import hashed
 from anyseek.indexer.ignore import exclusions
-from anyseek.indexer.known import Known
+from anyseek.indexer.known_content import needs_hash
 from anyseek.indexer.options import IndexOptions, StopCall
-from anyseek.indexer.recognise import needs_hash
 from anyseek.indexer.reporter import Reporter
+from anyseek.indexer.run_state import Known
 from anyseek.indexer.spool import Item, Spool
 from anyseek.indexer.survey import Plan, is_content, survey
 
 if TYPE_CHECKING:
-    from anyseek.stores.catalog import Catalog, Snapshot
+    from anyseek.catalog.catalog import Catalog, Snapshot
 
 
 def examine(

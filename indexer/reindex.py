@@ -15,16 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anyseek.catalog.catalog import Catalog, WriterLock
+from anyseek.catalog.database import translated
+from anyseek.catalog.tags import carry_over
 from anyseek.contracts import Embedder, Report
 from anyseek.errors import AnyseekError, UsageError
 from anyseek.indexer.options import IndexOptions, ProgressCall, StopCall
 from anyseek.indexer.run import update
-from anyseek.stores.catalog import Catalog, WriterLock
-from anyseek.stores.database import translated
-from anyseek.stores.tags import carry_over
 
 if TYPE_CHECKING:
-    from anyseek.stores.catalog import Snapshot
+    from anyseek.catalog.catalog import Snapshot
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 

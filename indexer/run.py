@@ -14,19 +14,19 @@ from anyseek.errors import RootUnavailable
 from anyseek.indexer.batch import Batch
 from anyseek.indexer.feed import Feed
 from anyseek.indexer.interrupt import stop_on_interrupt
-from anyseek.indexer.known import Known
+from anyseek.indexer.known_content import recognise
 from anyseek.indexer.options import IndexOptions, ProgressCall, StopCall
 from anyseek.indexer.pipeline import Pipeline
-from anyseek.indexer.recognise import recognise
 from anyseek.indexer.rehearse import examine, rehearse
 from anyseek.indexer.reporter import Reporter
+from anyseek.indexer.run_state import Known
 from anyseek.indexer.spool import Spool
 from anyseek.indexer.survey import Plan, unavailable
 from anyseek.media.source import printable
 
 if TYPE_CHECKING:
+    from anyseek.catalog.catalog import Catalog, Writer
     from anyseek.media.worker import DecodePool
-    from anyseek.stores.catalog import Catalog, Writer
 
     PoolFactory: TypeAlias = Callable[[Mapping[Modality, Preparer], IndexOptions], DecodePool]
 

@@ -56,7 +56,7 @@ def caption(source: Source, found: Found) -> str:
 
 def _of_picture(source: Source, found: Found) -> list[str]:
     from anyseek.contracts import Limits
-    from anyseek.media.images import opened
+    from anyseek.media.readers.images import opened
 
     said: list[str] = []
     with opened(source, found, Limits()) as picture:

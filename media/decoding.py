@@ -58,7 +58,7 @@ def decode_parts(
             found = Found(found.format, modality)
     source.load()
     if found.modality is Modality.VIDEO:
-        from anyseek.media import video
+        from anyseek.media.readers import video
 
         yield from video.parts(source, found, hints, first, count)
     else:

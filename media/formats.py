@@ -16,13 +16,13 @@ from anyseek.media import peek
 from anyseek.media.source import Source
 
 READERS: dict[Modality, str] = {
-    Modality.TEXT: "anyseek.media.texts",
-    Modality.IMAGE: "anyseek.media.images",
-    Modality.AUDIO: "anyseek.media.audio",
-    Modality.DEPTH: "anyseek.media.depth",
-    Modality.VIDEO: "anyseek.media.video",
-    Modality.THERMAL: "anyseek.media.thermal",
-    Modality.IMU: "anyseek.media.motion",
+    Modality.TEXT: "anyseek.media.readers.texts",
+    Modality.IMAGE: "anyseek.media.readers.images",
+    Modality.AUDIO: "anyseek.media.readers.audio",
+    Modality.DEPTH: "anyseek.media.readers.depth",
+    Modality.VIDEO: "anyseek.media.readers.video",
+    Modality.THERMAL: "anyseek.media.readers.thermal",
+    Modality.IMU: "anyseek.media.readers.motion",
 }
 """The module that decodes each modality."""
 

@@ -14,15 +14,15 @@ import numpy as np
 from anyseek.contracts import Hit, Modality, ModelCard, QueryPart
 from anyseek.errors import ModalityNotSupported, QueryFileError, UsageError
 from anyseek.media.source import printable
-from anyseek.search.embed import Stored, mean_direction
+from anyseek.search.embedding import Stored, mean_direction
 from anyseek.search.engine import Engine, Request
+from anyseek.search.lexical import NOTHING_SAID, Said
 from anyseek.search.query import count, modalities
 from anyseek.search.results import Results
-from anyseek.search.words import NOTHING_SAID, Said
 
 if TYPE_CHECKING:
+    from anyseek.catalog.catalog import Snapshot, SpaceRecord
     from anyseek.contracts import Floats
-    from anyseek.stores.catalog import Snapshot, SpaceRecord
 
 AnyPath: TypeAlias = "str | os.PathLike[str]"
 Example: TypeAlias = tuple[int, float]
@@ -92,7 +92,7 @@ def answer(
     Raises ModalityNotSupported, and UsageError for a folder outside the index.
     """
     from anyseek.search import calibration
-    from anyseek.stores.opening import open_store
+    from anyseek.stores.registry import open_store
 
     targets = known_targets(wanted.targets, space.card)
     _check_covered(wanted.folder, snapshot)

@@ -34,15 +34,15 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from anyseek.catalog.derived import read_file, write_file
 from anyseek.contracts import Filter, Modality
-from anyseek.stores.derived import read_file, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from anyseek.catalog.records import SpaceRecord
+    from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import Floats, Rows
-    from anyseek.stores.records import SpaceRecord
-    from anyseek.stores.snapshot import Snapshot
 
     Doubles = npt.NDArray[np.float64]
 

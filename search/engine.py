@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from anyseek.contracts import Filter, Hit, Modality, Segment, VectorStore
-from anyseek.search import words
-from anyseek.search.words import NOTHING_SAID, Said
+from anyseek.search import lexical
+from anyseek.search.lexical import NOTHING_SAID, Said
 
 if TYPE_CHECKING:
+    from anyseek.catalog.catalog import Snapshot, SpaceRecord
     from anyseek.contracts import Floats, Rows
     from anyseek.search.calibration import Calibration
-    from anyseek.stores.catalog import Snapshot, SpaceRecord
 
 _MORE = 4
 """How many times more rows are asked for when too few files were among those that came."""
@@ -103,7 +103,7 @@ class Engine:
         """The best k that are not nearly the same as a better one, each with those that are."""
         import numpy as np
 
-        from anyseek.search.duplicates import alike
+        from anyseek.search.collapse import alike
 
         k = request.k
         while True:
@@ -128,7 +128,7 @@ class Engine:
         if request.by == "vectors" or (request.by == "both" and not request.said.phrases):
             best = self._best(query, request, allow, n_rows)
         if request.by != "vectors":
-            found = words.rows(self._snapshot, self._space.space_id, request.said, target)
+            found = lexical.rows(self._snapshot, self._space.space_id, request.said, target)
         if allow is not None and found:
             import numpy as np
 
@@ -147,7 +147,7 @@ class Engine:
                 [[one.segment.file_id for one in told], [one.segment.file_id for one in best]],
             )
         has_words = {one.segment.file_id for one in told}
-        merged = [at[number] for number in words.fused(ranked)][: request.k]
+        merged = [at[number] for number in lexical.fused(ranked)][: request.k]
         return [one._replace(has_words=one.segment.file_id in has_words) for one in merged]
 
     def _scored_rows(self, query: Floats, rows: list[int]) -> Iterator[_Scored]:

@@ -24,10 +24,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from anyseek.errors import AnyseekError, IndexNotFound, MediaError, UsageError
-from anyseek.serve import asking, embeddings, jobs
+from anyseek.serve import embeddings, jobs, searching
 from anyseek.serve.guard import Guard, Guarded, problem
 from anyseek.serve.metrics import Metrics
-from anyseek.serve.served import Served
+from anyseek.serve.service import Served
 
 LOG = logging.getLogger("anyseek.serve")
 PAGE = Path(__file__).parent / "page.html"
@@ -153,7 +153,7 @@ def _add_pages(app: FastAPI, served: Served, metrics: Metrics) -> None:
 
 def _add_search(app: FastAPI, served: Served) -> None:
     async def found(asked: Asked, file: Path | None = None) -> Response:
-        body = await to_thread.run_sync(asking.answer, served, asked, file)
+        body = await to_thread.run_sync(searching.answer, served, asked, file)
         return Response(body, media_type="application/json")
 
     @app.post("/search", response_model=dict[str, Any])
@@ -169,9 +169,9 @@ def _add_search(app: FastAPI, served: Served) -> None:
     @app.post("/search/file", response_model=dict[str, Any])
     async def search_by_file(request: Request, asked: Annotated[Asked, Query()]) -> Response:
         """Search with a picture, sound, film, text or depth map: the body is the file, up to 64 MB."""
-        with asking.Upload() as upload:
+        with searching.Upload() as upload:
             try:
-                async with asyncio.timeout(asking.UPLOAD_S):
+                async with asyncio.timeout(searching.UPLOAD_S):
                     async for part in request.stream():
                         upload.add(part)
             except TimeoutError:
@@ -208,7 +208,7 @@ def _add_hits(app: FastAPI, served: Served) -> None:
         """What resembles a segment's file."""
         _, path = served.segment(segment_id)
         with served.index() as index:
-            return asking.shown(index.similar(path, to=to, k=k))
+            return searching.shown(index.similar(path, to=to, k=k))
 
 
 def _add_models(app: FastAPI, served: Served) -> None:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, Field
 
 from anyseek.errors import ModelNotFound, QueryFileError
-from anyseek.serve.asking import Upload
+from anyseek.serve.searching import Upload
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from anyseek.serve.served import Served
+    from anyseek.serve.service import Served
 
 
 class Media(BaseModel):

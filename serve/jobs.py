@@ -13,7 +13,7 @@ from anyseek.errors import AnyseekError, IndexLocked, UsageError
 
 if TYPE_CHECKING:
     from anyseek.indexer import Progress
-    from anyseek.serve.served import Served
+    from anyseek.serve.service import Served
 
 _EVERY_S = 0.25
 

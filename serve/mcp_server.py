@@ -14,8 +14,8 @@ from anyseek.contracts import Modality
 from anyseek.errors import AnyseekError
 from anyseek.search.ask import scope
 from anyseek.search.query import Term, checked
-from anyseek.serve.asking import shown
-from anyseek.serve.served import Served
+from anyseek.serve.searching import shown
+from anyseek.serve.service import Served
 
 MOST_HITS = 50
 MOST_CHARACTERS = 20_000

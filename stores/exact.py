@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from anyseek.catalog.vectors import Halves, take_rows
 from anyseek.errors import UsageError
-from anyseek.stores.vectors import Halves, take_rows
 
 if TYPE_CHECKING:
+    from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import Floats, Rows
-    from anyseek.stores.snapshot import Snapshot
 
 # A block of float32 rows. Between 1 and 8 MiB, 4 was the best or next to it for 1 to 256 queries.
 BLOCK_BYTES = 4 << 20

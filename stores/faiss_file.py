@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from anyseek.catalog.database import translated
+from anyseek.catalog.vectors import sync_folder
 from anyseek.errors import MissingExtra
-from anyseek.stores.database import translated
-from anyseek.stores.vectors import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from anyseek.catalog.records import SpaceRecord
+    from anyseek.catalog.vectors import Halves
     from anyseek.contracts import Floats, Rows
-    from anyseek.stores.records import SpaceRecord
-    from anyseek.stores.vectors import Halves
 
 FOLDER = "faiss"
 Kind = Literal["ivf", "hnsw"]

@@ -17,8 +17,8 @@ from anyseek.stores.exact import ExactStore, checked
 from anyseek.stores.faiss_file import Description, Opened
 
 if TYPE_CHECKING:
+    from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import Floats, Rows
-    from anyseek.stores.snapshot import Snapshot
 
 # So few allowed numbers (rows times dimensions) are scored one by one about as fast as an index is searched under a
 # filter: 6 ms on one core. And a filter that keeps so small a share makes any search as wide as the index.

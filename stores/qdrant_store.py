@@ -24,9 +24,9 @@ from anyseek.stores.qdrant_engines import Engine, QdrantOptions
 from anyseek.stores.qdrant_server import Server
 
 if TYPE_CHECKING:
+    from anyseek.catalog.records import SpaceRecord
+    from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import Floats, Rows
-    from anyseek.stores.records import SpaceRecord
-    from anyseek.stores.snapshot import Snapshot
 
 FOLDER = "qdrant"
 BATCH = 512

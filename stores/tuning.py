@@ -20,8 +20,8 @@ from anyseek.stores.faiss_store import FaissStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import Floats, Rows
-    from anyseek.stores.snapshot import Snapshot
 
 K = 10
 QUERIES = 200

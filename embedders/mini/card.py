@@ -50,11 +50,11 @@ def entry() -> Entry:
 
 
 def entry_in(name: str) -> Entry:
-    """`mini:FOLDER`: towers of one's own, trained by `anyseek.embedders.mini.train --weights FOLDER`.
+    """`mini:FOLDER`: towers of one's own, trained by `training --weights FOLDER`.
 
     Raises ModelNotFound.
     """
-    from anyseek.embedders.mini.train.ship import current_fingerprint
+    from anyseek.embedders.mini.card_writer import current_fingerprint
 
     weights = Path(name.partition(":")[2]).expanduser().resolve()
     card = read_card(weights)

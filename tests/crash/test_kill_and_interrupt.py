@@ -16,9 +16,9 @@ import pytest
 import sample_files
 from indexes import contents
 
+from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.check import examine
 from anyseek.contracts import FileRecord
-from anyseek.stores.catalog import Catalog
-from anyseek.stores.check import examine
 
 SCRIPT = Path(__file__).parents[1] / "support" / "indexing_process.py"
 LEFT_BY_A_KILL = {"lock-left", "log-left", "half-indexed"}  # untidy, and nothing of what was committed

@@ -12,7 +12,7 @@ import pytest
 from anyseek.contracts import Embedder, Modality
 from anyseek.embedders import registry
 from anyseek.embedders.mini.card import WEIGHTS
-from anyseek.embedders.mini.train.ship import current_fingerprint, write_card
+from anyseek.embedders.mini.card_writer import current_fingerprint, write_card
 from anyseek.errors import ModalityNotSupported, ModelNotFound
 
 RNG = np.random.default_rng(0)

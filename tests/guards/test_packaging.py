@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_SHIPPED = {"tests", "benchmarks", "docs", "sample_data", "build", "dist", "demo"}
+NOT_SHIPPED = {"tests", "benchmarks", "docs", "examples", "sample_data", "training", "build", "dist", "demo"}
 
 
 def project() -> dict[str, Any]:

@@ -15,8 +15,8 @@ import sample_files
 from folders import Indexed, indexed
 from PIL import Image
 
+from anyseek.catalog.check import examine
 from anyseek.contracts import FileState, Limits
-from anyseek.stores.check import examine
 
 
 def fill_with_bad_files(folder: Path) -> dict[str, str]:
@@ -134,7 +134,7 @@ def test_a_file_that_grows_between_scan_and_read(made: Indexed, monkeypatch: pyt
 
 
 def _after(act: object) -> object:
-    from anyseek.indexer.recognise import recognise
+    from anyseek.indexer.known_content import recognise
 
     def instead(*arguments: object) -> object:
         settled = recognise(*arguments)  # type: ignore[arg-type]

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from anyseek.catalog.check import examine
 from anyseek.contracts import FileState, Modality
 from anyseek.indexer import scan as scanning
-from anyseek.stores.check import examine
 
 NAMES = ["a", "b", "c", "x/a", "x/b", "x/y/a", "z/a", "z/b"]
 WORDS = ["red", "green", "blue", "red green", "some word", "blue blue red"]

@@ -15,11 +15,11 @@ from folders import Indexed
 from indexes import contents
 
 import anyseek
+from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.check import examine
 from anyseek.errors import IndexLocked, RootUnavailable, UsageError
 from anyseek.indexer import IndexOptions, Reindexed, reindex
 from anyseek.indexer import reindex as reindexing
-from anyseek.stores.catalog import Catalog
-from anyseek.stores.check import examine
 
 SCRIPT = Path(__file__).parents[1] / "support" / "reindexing_process.py"
 PLAIN = IndexOptions(workers=1)

@@ -142,7 +142,7 @@ def test_an_index_and_its_folder_move_together(tmp_path: Path) -> None:
     with indexed(folder, folder / ".anyseek") as both:
         both.run(plain=True)
     folder.rename(tmp_path / "elsewhere")
-    from anyseek.stores.catalog import Catalog
+    from anyseek.catalog.catalog import Catalog
 
     with Catalog.open(tmp_path / "elsewhere" / ".anyseek") as catalog:
         moved = Indexed(tmp_path / "elsewhere", catalog)

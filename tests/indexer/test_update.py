@@ -15,11 +15,11 @@ from folders import Indexed
 from PIL import Image
 
 from anyseek import indexer
+from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.check import examine
+from anyseek.catalog.vectors import VectorAppender
 from anyseek.contracts import Modality
 from anyseek.errors import DiskFull, IndexLocked, OtherModel, ReadOnlyIndex
-from anyseek.stores.catalog import Catalog
-from anyseek.stores.check import examine
-from anyseek.stores.vectors import VectorAppender
 
 
 def counted(report: object, *names: str) -> tuple[int, ...]:
@@ -327,7 +327,7 @@ def test_a_read_only_index(made: Indexed, monkeypatch: pytest.MonkeyPatch) -> No
             raise PermissionError(30, "Read-only file system")
         raise AssertionError("only the lock is opened")
 
-    monkeypatch.setattr("anyseek.stores.locking.os.open", refuse)
+    monkeypatch.setattr("anyseek.catalog.locking.os.open", refuse)
     with pytest.raises(ReadOnlyIndex):
         made.run()
 

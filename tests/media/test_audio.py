@@ -15,7 +15,8 @@ import soxr
 
 from anyseek.contracts import Decoded, DecodeHint, Modality, Unit
 from anyseek.errors import MediaError
-from anyseek.media import audio, decode
+from anyseek.media import decode
+from anyseek.media.readers import audio
 
 Samples = npt.NDArray[np.float32]
 FORMATS = ["a.wav", "a.flac", "a.ogg", "a.opus", "a.mp3", "a.aiff", "a.au", "a.caf", "a.w64"]

@@ -16,7 +16,8 @@ from PIL import Image
 
 from anyseek.contracts import DecodeHint, Limits, Modality, Span
 from anyseek.errors import MediaError
-from anyseek.media import decode, images
+from anyseek.media import decode
+from anyseek.media.readers import images
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anyseek.errors import MediaError
-from anyseek.media import peek, texts
+from anyseek.media import peek
 from anyseek.media.formats import FORMATS
+from anyseek.media.readers import texts
 from anyseek.media.segments import passages
 
 MAGICS = st.sampled_from(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from anyseek.contracts import Decoded, DecodeHint, Limits, Modality, Unit
 from anyseek.errors import MediaError
-from anyseek.media import decode, texts
+from anyseek.media import decode
+from anyseek.media.readers import texts
 
 TALE = (
     "Der Fuchs läuft über die Hügel und trinkt am Fluß. Größere Tiere müssen früher schlafen gehen. "

@@ -16,8 +16,8 @@ from anyseek.contracts import Decoded, DecodeHint, Limits, Modality
 from anyseek.errors import MediaError
 from anyseek.media import decode, sniff
 from anyseek.media.decoding import decode_parts
+from anyseek.media.readers.video import picks
 from anyseek.media.source import Source
-from anyseek.media.video import picks
 
 HINTS = {Modality.IMAGE: DecodeHint(), Modality.AUDIO: DecodeHint(window_s=4, hop_s=4)}
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from indexes import card, put
 
+from anyseek.catalog.catalog import Catalog, Snapshot
 from anyseek.contracts import Hit, Modality
 from anyseek.errors import UsageError
 from anyseek.search import calibration
 from anyseek.search.ask import answer, kept, scope
 from anyseek.search.background import embedded, texts
-from anyseek.stores.catalog import Catalog, Snapshot
 
 DIM = 128
 WORLD = np.random.default_rng(8)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from fakes import WordEmbedder
 
+from anyseek.catalog.catalog import Catalog, Snapshot
 from anyseek.contracts import Modality, SeenFile, Span, Unit
 from anyseek.search.engine import Engine, Request
-from anyseek.stores.catalog import Catalog, Snapshot
 from anyseek.stores.exact import ExactStore
 
 MODEL = WordEmbedder()

@@ -14,9 +14,9 @@ from fakes import WordEmbedder
 import anyseek
 from anyseek.contracts import Modality, Role
 from anyseek.search import background
-from anyseek.search.embed import query_vectors
+from anyseek.search.embedding import query_vectors
 from anyseek.search.query import Term
-from anyseek.search.reading import QueryReader
+from anyseek.search.query_reader import QueryReader
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats

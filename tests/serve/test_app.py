@@ -25,7 +25,7 @@ from starlette.testclient import TestClient
 
 import anyseek
 from anyseek.errors import UsageError
-from anyseek.serve import asking
+from anyseek.serve import searching
 from anyseek.serve.app import make_app
 from anyseek.serve.guard import Guard
 
@@ -170,7 +170,7 @@ def test_bodies_that_are_none(client: TestClient, monkeypatch: pytest.MonkeyPatc
     is_problem(client.post("/search/file", content=b""), 422, "empty")
     is_problem(client.post("/search/file", content=b"\x89PNG\r\n\x1a\n broken"), 422)
     is_problem(client.post("/search/file", content=b"PK\x03\x04" + bytes(99)), 422)
-    monkeypatch.setattr(asking, "MOST_UPLOAD", 100)
+    monkeypatch.setattr(searching, "MOST_UPLOAD", 100)
     is_problem(client.post("/search/file", content=bytes(101)), 422, "MB")
     is_problem(client.get("/nowhere"), 404)
     is_problem(client.delete("/search"), 405)
@@ -286,7 +286,7 @@ def test_clients_that_stall_or_leave_get_nowhere_and_leave_nothing(
     uvicorn = pytest.importorskip("uvicorn")
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-    monkeypatch.setattr(asking, "UPLOAD_S", 0.5)
+    monkeypatch.setattr(searching, "UPLOAD_S", 0.5)
     app = make_app(media / ".anyseek", guard=Guard())
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)

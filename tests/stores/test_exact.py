@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from indexes import new_index, put, stored, unit_rows
 from vector_store_suite import Build, VectorStoreSuite, reference
 
+from anyseek.catalog.catalog import Snapshot
 from anyseek.errors import UsageError
 from anyseek.stores import exact
-from anyseek.stores.catalog import Snapshot
 from anyseek.stores.exact import ExactStore
 
 

@@ -13,17 +13,17 @@ import pytest
 from indexes import card, put, unit_rows
 from vector_store_suite import Build, VectorStoreSuite
 
+from anyseek.catalog.catalog import Catalog, Snapshot
+from anyseek.catalog.check import examine
 from anyseek.contracts import Filter, Modality, VectorStore
 from anyseek.errors import IndexLocked, UsageError
-from anyseek.stores import faiss_file, opening
-from anyseek.stores.catalog import Catalog, Snapshot
-from anyseek.stores.check import examine
-from anyseek.stores.control import StoreControl
+from anyseek.library.doctor import examined
+from anyseek.stores import faiss_file, registry
 from anyseek.stores.exact import ExactStore
 from anyseek.stores.faiss_file import read_description
 from anyseek.stores.faiss_store import FaissStore
-from anyseek.stores.mend import examined
-from anyseek.stores.opening import Choice
+from anyseek.stores.manager import StoreControl
+from anyseek.stores.registry import Choice
 
 pytest.importorskip("faiss")
 
@@ -97,7 +97,7 @@ def recall_of(catalog: Catalog, queries: np.ndarray, target: Modality) -> float:
     """Of the true best ten, on queries that the tuning never saw."""
     with catalog.read() as snapshot:
         rows = snapshot.allowed_rows(1, Filter(frozenset({target})))
-        exact, store = ExactStore(snapshot, 1), opening.open_store(snapshot, 1)
+        exact, store = ExactStore(snapshot, 1), registry.open_store(snapshot, 1)
         assert isinstance(store, FaissStore)
         truth, _ = exact.search(queries, 10, rows)
         found, _ = store.search(queries, 10, rows)
@@ -144,7 +144,7 @@ def test_a_filter_never_costs_hits(library: Catalog, n_allowed: int) -> None:
     allowed = np.sort(rng.choice(6000, n_allowed, replace=False))
     queries = gap_rows(Modality.TEXT, 20, 5)
     with library.read() as snapshot:
-        store = opening.open_store(snapshot, 1)
+        store = registry.open_store(snapshot, 1)
         assert isinstance(store, FaissStore)
         scores, rows = store.search(queries, 10, allowed)
         store.close()
@@ -164,7 +164,7 @@ def add(catalog: Catalog, name: str, rows: np.ndarray) -> None:
 
 def best(catalog: Catalog, query: np.ndarray) -> int:
     with catalog.read() as snapshot:
-        store = opening.open_store(snapshot, 1)
+        store = registry.open_store(snapshot, 1)
         _, rows = store.search(query[None], 1)
         store.close()
     return int(rows[0, 0])
@@ -185,8 +185,8 @@ def test_new_rows_are_found_before_the_file_has_them_and_after(
     add(library, "new", new)
     assert described(library).rows == 7500
     assert best(library, new[7]) == 7507
-    monkeypatch.setattr(opening, "_LATE_ROWS", 10)
-    monkeypatch.setattr(opening, "_LATE_SHARE", 0.0)
+    monkeypatch.setattr(registry, "_LATE_ROWS", 10)
+    monkeypatch.setattr(registry, "_LATE_SHARE", 0.0)
     control(library).refresh()
     assert described(library).rows == 7550
     assert described(library).trained_on == 7500
@@ -227,7 +227,7 @@ def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
     else:
         told.write_text(told.read_text().replace('"generation": 0', '"generation": 5'))
     with library.read() as snapshot:
-        assert isinstance(opening.open_store(snapshot, 1), ExactStore)
+        assert isinstance(registry.open_store(snapshot, 1), ExactStore)
     is_told = damage in (
         "flipped",
         "cut",
@@ -237,7 +237,7 @@ def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
     assert examined(library.folder, mend_it=True) == []
     control(library).refresh()
     with library.read() as snapshot:
-        store = opening.open_store(snapshot, 1)
+        store = registry.open_store(snapshot, 1)
         assert isinstance(store, FaissStore)
         store.close()
     assert examine(library.folder) == []
@@ -247,7 +247,7 @@ def test_a_reader_goes_on_with_the_file_that_it_opened(library: Catalog) -> None
     control(library).set(Choice("faiss"))
     query = gap_rows(Modality.IMAGE, 6000, 1)[5]
     with library.read() as snapshot:
-        store = opening.open_store(snapshot, 1)
+        store = registry.open_store(snapshot, 1)
         control(library).refresh(anew=True)
         control(library).set(Choice("exact"))
         assert not list((library.folder / "faiss").iterdir())
@@ -267,8 +267,8 @@ def test_a_small_index_stays_exact_and_imports_no_faiss(library: Catalog) -> Non
     assert state.name == "exact"
     assert not (library.folder / "faiss").exists()
     code = (
-        "import sys; from pathlib import Path; from anyseek.stores.catalog import Catalog\n"
-        "from anyseek.stores.opening import open_store\n"
+        "import sys; from pathlib import Path; from anyseek.catalog.catalog import Catalog\n"
+        "from anyseek.stores.registry import open_store\n"
         f"c = Catalog.open(Path({str(library.folder)!r})); s = c.read(); open_store(s, 1)\n"
         "print('faiss' in sys.modules)"
     )
@@ -279,7 +279,7 @@ def test_a_small_index_stays_exact_and_imports_no_faiss(library: Catalog) -> Non
 
 
 def test_a_large_index_gets_its_file_by_itself(library: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "EXACT_NUMBERS", 100_000)
+    monkeypatch.setattr(registry, "EXACT_NUMBERS", 100_000)
     control(library).refresh()
     state = control(library).state()
     assert state is not None
@@ -289,8 +289,8 @@ def test_a_large_index_gets_its_file_by_itself(library: Catalog, monkeypatch: py
 
 def test_killed_at_any_moment_answers_stay_right(library: Catalog) -> None:
     code = (
-        "import sys; from pathlib import Path; from anyseek.stores.catalog import Catalog\n"
-        "from anyseek.stores.control import StoreControl; from anyseek.stores.opening import Choice\n"
+        "import sys; from pathlib import Path; from anyseek.catalog.catalog import Catalog\n"
+        "from anyseek.stores.manager import StoreControl; from anyseek.stores.registry import Choice\n"
         "import faiss\n"
         f"c = Catalog.open(Path({str(library.folder)!r})); print('started', flush=True)\n"
         "while True:\n"

@@ -11,13 +11,13 @@ import pytest
 from indexes import card, put, unit_rows
 from vector_store_suite import VectorStoreSuite
 
+from anyseek.catalog.catalog import Catalog, Snapshot
 from anyseek.contracts import Filter, Modality, VectorStore
 from anyseek.errors import UsageError
-from anyseek.stores import faiss_file, gpu_store, opening
-from anyseek.stores.catalog import Catalog, Snapshot
-from anyseek.stores.control import StoreControl
+from anyseek.stores import faiss_file, faiss_gpu, registry
 from anyseek.stores.exact import ExactStore
-from anyseek.stores.opening import Choice, choice_of
+from anyseek.stores.manager import StoreControl
+from anyseek.stores.registry import Choice, choice_of
 
 faiss = pytest.importorskip("faiss")
 
@@ -32,8 +32,8 @@ class TestExactInPieces(VectorStoreSuite):
     """Two devices."""
 
     def open_store(self, snapshot: Snapshot, space_id: int) -> VectorStore:
-        pieces = gpu_store.load(snapshot, space_id, 2, flat)
-        return gpu_store.GpuStore(snapshot, space_id, pieces, None, few=0)
+        pieces = faiss_gpu.load(snapshot, space_id, 2, flat)
+        return faiss_gpu.GpuStore(snapshot, space_id, pieces, None, few=0)
 
 
 class TestCellsInPieces(VectorStoreSuite):
@@ -45,8 +45,8 @@ class TestCellsInPieces(VectorStoreSuite):
             return ExactStore(snapshot, space_id)
         found = faiss_file.build(snapshot.folder, space, snapshot.vectors(space_id), "ivf", 4)
         index = faiss_file.open_file(snapshot.folder, found).index
-        pieces = gpu_store.load(snapshot, space_id, 2, lambda device, dim: gpu_store.empty_cells(index))
-        return gpu_store.GpuStore(snapshot, space_id, pieces, found, few=0)
+        pieces = faiss_gpu.load(snapshot, space_id, 2, lambda device, dim: faiss_gpu.empty_cells(index))
+        return faiss_gpu.GpuStore(snapshot, space_id, pieces, found, few=0)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_filters_of_any_width_and_any_k_give_what_exact_search_gives(
         pictures = snapshot.allowed_rows(1, Filter(frozenset({Modality.IMAGE})))
         assert pictures is not None
         allowed = np.sort(np.random.default_rng(4).choice(pictures, int(share * 5000), replace=False))
-        store = gpu_store.GpuStore(snapshot, 1, gpu_store.load(snapshot, 1, 3, flat), None, few=0)
+        store = faiss_gpu.GpuStore(snapshot, 1, faiss_gpu.load(snapshot, 1, 3, flat), None, few=0)
         for allow in (allowed, None):
             scores, rows = store.search(queries, k, allow)
             true_scores, true_rows = ExactStore(snapshot, 1).search(queries, k, allow)
@@ -81,13 +81,13 @@ def test_rows_that_came_later_or_went_are_told_apart_without_loading_again(libra
     new = unit_rows(3, dim=DIM, seed=9)
     gone = unit_rows(900, dim=DIM, seed=2)[7]
     with library.read() as before:
-        pieces = gpu_store.load(before, 1, 2, flat)
-        assert gpu_store.GpuStore(before, 1, pieces, None, few=0).search(gone[None], 1)[1][0, 0] == 5007
+        pieces = faiss_gpu.load(before, 1, 2, flat)
+        assert faiss_gpu.GpuStore(before, 1, pieces, None, few=0).search(gone[None], 1)[1][0, 0] == 5007
     with library.begin() as writer:
         put(writer, 1, "new", new, Modality.IMAGE)
         writer.delete([2])
     with library.read() as after:
-        store = gpu_store.GpuStore(after, 1, pieces, None, few=0)
+        store = faiss_gpu.GpuStore(after, 1, pieces, None, few=0)
         assert store.search(new[1:2], 1)[1][0, 0] == 5901
         assert store.search(gone[None], 1)[1][0, 0] != 5007
 
@@ -98,17 +98,17 @@ def test_an_older_snapshot_gets_no_rows_of_pieces_that_a_newer_one_loaded(librar
         with library.begin() as writer:
             put(writer, 1, "new", new, Modality.IMAGE)
         with library.read() as newer:
-            pieces = gpu_store.load(newer, 1, 1, flat)
-        assert gpu_store.GpuStore(older, 1, pieces, None, few=0).search(new, 5)[1].max() < 5900
+            pieces = faiss_gpu.load(newer, 1, 1, flat)
+        assert faiss_gpu.GpuStore(older, 1, pieces, None, few=0).search(new, 5)[1].max() < 5900
 
 
 @pytest.mark.parametrize("name", ["exact", "faiss"])
 def test_without_a_gpu_the_processor_answers_and_one_line_says_so(
     library: Catalog, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if gpu_store.count_devices():
+    if faiss_gpu.count_devices():
         pytest.skip("a GPU is here")
-    gpu_store._tell_once.cache_clear()
+    faiss_gpu._tell_once.cache_clear()
     query = unit_rows(5000, dim=DIM, seed=1)[17]
     with caplog.at_level(logging.WARNING, "anyseek"):
         StoreControl(library, lambda: unit_rows(20, dim=DIM, seed=5)).set(
@@ -116,7 +116,7 @@ def test_without_a_gpu_the_processor_answers_and_one_line_says_so(
         )
         for _ in range(2):
             with library.read() as snapshot:
-                store = opening.open_store(snapshot, 1)
+                store = registry.open_store(snapshot, 1)
                 assert store.search(query[None], 1)[1][0, 0] == 17
                 store.close()
     assert [record.message for record in caplog.records] == [
@@ -138,15 +138,15 @@ def test_what_no_gpu_can_do_is_refused(name: str, kind: str, device: str) -> Non
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", ["exact", "faiss"])
 def test_a_gpu_answers_what_the_processor_answers(library: Catalog, name: str) -> None:
-    if not gpu_store.count_devices():
+    if not faiss_gpu.count_devices():
         pytest.skip("no GPU, or FAISS without one")
     queries = unit_rows(50, dim=DIM, seed=3)
     control = StoreControl(library, lambda: unit_rows(20, dim=DIM, seed=5))
     control.set(Choice(name, recall=0.99, device="gpu"))  # type: ignore[arg-type]
     with library.read() as snapshot:
         pictures = snapshot.allowed_rows(1, Filter(frozenset({Modality.IMAGE})))
-        store = opening.open_store(snapshot, 1)
-        assert isinstance(store, gpu_store.GpuStore)
+        store = registry.open_store(snapshot, 1)
+        assert isinstance(store, faiss_gpu.GpuStore)
         for allow in (None, pictures):
             scores, _ = store.search(queries, 10, allow)
             truth, _ = ExactStore(snapshot, 1).search(queries, 10, allow)

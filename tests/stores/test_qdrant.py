@@ -16,9 +16,9 @@ import pytest
 from indexes import card, put, unit_rows
 from vector_store_suite import Build, VectorStoreSuite
 
+from anyseek.catalog.catalog import Catalog, Snapshot
 from anyseek.contracts import Modality, VectorStore
 from anyseek.errors import StoreRefused, StoreUnreachable
-from anyseek.stores.catalog import Catalog, Snapshot
 from anyseek.stores.exact import ExactStore
 from anyseek.stores.qdrant_embedded import Edge
 from anyseek.stores.qdrant_engines import Engine, QdrantOptions

@@ -16,10 +16,10 @@ from typing import Any
 
 from indexes import put, seen, unit_rows
 
+from anyseek.catalog import vectors
+from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.database import Database
 from anyseek.contracts import Modality, Problem, Span
-from anyseek.stores import vectors
-from anyseek.stores.catalog import Catalog
-from anyseek.stores.database import Database
 
 STEPS = 60
 

@@ -14,12 +14,12 @@ from fakes import WordEmbedder
 from indexes import contents
 
 from anyseek import indexer
+from anyseek.catalog.catalog import Catalog
 from anyseek.contracts import FileRecord, Modality, Preparer, Problem, Report, Span
 from anyseek.errors import MediaError
 from anyseek.indexer import IndexOptions, Progress
 from anyseek.media.source import HASH_BYTES, Source
 from anyseek.media.worker import PreparedFile, PreparedSegment
-from anyseek.stores.catalog import Catalog
 
 
 @dataclass

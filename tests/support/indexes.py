@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from anyseek.catalog.catalog import Catalog, Snapshot, Writer
 from anyseek.contracts import Modality, ModelCard, SeenFile, Span
-from anyseek.stores.catalog import Catalog, Snapshot, Writer
 
 DIM = 16
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from fakes import WordEmbedder
 
 from anyseek import indexer
+from anyseek.catalog.catalog import Catalog
 from anyseek.indexer import IndexOptions, Progress
-from anyseek.stores.catalog import Catalog
 
 
 def tell(event: Progress) -> None:

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pytest
 from indexes import card, put, stored, unit_rows
 
+from anyseek.catalog.catalog import Catalog, Snapshot
 from anyseek.contracts import Modality, VectorStore
 from anyseek.errors import UsageError
-from anyseek.stores.catalog import Catalog, Snapshot
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""The catalog: the truth about an index, in SQLite, with the vectors beside it."""

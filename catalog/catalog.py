@@ -1,0 +1,211 @@
+"""The catalog: the one truth about an index, and the door to this room.
+
+An index is a folder:
+
+    catalog.sqlite          files, segments, which row is whose (SQLite, write-ahead log)
+    vectors/S.G.f16         the vectors of space S, generation G (see vectors.py)
+    faiss/, qdrant/, calibration/   derived, and made again when they are gone
+    lock                    who writes (see locking.py)
+    .gitignore, CACHEDIR.TAG   so that neither git nor backups take it for content
+
+Order of a commit: vectors are appended, `fsync`ed, and then one SQLite transaction adds the segments that
+point at them. A process killed at any moment, or a disk that fills up, leaves the last committed batch.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from anyseek.catalog import migrations
+from anyseek.catalog.compaction import compact
+from anyseek.catalog.database import CATALOG_NAME, Database, connect, create_database, translated
+from anyseek.catalog.locking import LOCK_NAME, WriterLock
+from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
+from anyseek.catalog.schema import APPLICATION_ID, FORMAT, TABLES, WORDS
+from anyseek.catalog.snapshot import Snapshot
+from anyseek.catalog.snapshot_cache import Remembered
+from anyseek.catalog.writer import Writer
+from anyseek.errors import UsageError
+
+__all__ = ["Catalog", "Counts", "RunRecord", "Snapshot", "SpaceRecord", "Writer", "WriterLock"]
+
+_CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
+# This folder is a search index made by Anyseek. It can be made again from the files it indexes.
+# For information about cache directory tags see https://bford.info/cachedir/
+"""
+_OURS = {
+    CATALOG_NAME,
+    f"{CATALOG_NAME}-wal",
+    f"{CATALOG_NAME}-shm",
+    LOCK_NAME,
+    "vectors",
+    "faiss",
+    "qdrant",
+    "calibration",
+    ".gitignore",
+    "CACHEDIR.TAG",
+}
+
+MOST_IDLE = 6
+"""Connections kept for the next snapshots: a new one has to read the schema, a used one remembers it."""
+
+
+class Catalog:
+    """An index on disk. Safe to share between threads: a snapshot and a writer have their own connections."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use `Catalog.create` or `Catalog.open`."""
+        self.folder = folder
+        self._idle_readers: list[Database] = []  # the first is made by `open`
+        self._idle_writers: list[Database] = []  # kept: closing the last connection moves the log each time
+        self._is_closed = False
+        self._remembered = Remembered()
+
+    @classmethod
+    def create(cls, folder: Path, roots: Sequence[Path] = ()) -> Catalog:
+        """A new index in `folder` (made when missing) over `roots`, numbered 0, 1, ... in their order.
+
+        Raises UsageError when the folder holds an index or anything else, ReadOnlyIndex, DiskFull.
+        """
+        folder = Path(os.path.abspath(folder))
+        with translated(folder):
+            if folder.exists() and not folder.is_dir():
+                raise UsageError(f"{folder} is not a folder.")
+            folder.mkdir(parents=True, exist_ok=True)
+            foreign = sorted(set(os.listdir(folder)) - _OURS)
+            if foreign:
+                raise UsageError(
+                    f"{folder} holds other things ({foreign[0]!r}), so no index was made there.",
+                    "Name an empty or a new folder.",
+                )
+            (folder / ".gitignore").write_text("*\n")
+            (folder / "CACHEDIR.TAG").write_text(_CACHEDIR_TAG)
+        with WriterLock(folder, "create"):
+            database = create_database(folder)
+            try:
+                if database.first("SELECT count(*) FROM sqlite_master") != (0,):
+                    raise UsageError(
+                        f"There is an index in {folder} already.", "Open it, or name another folder."
+                    )
+                database.run("BEGIN IMMEDIATE")
+                database.run(f"PRAGMA application_id = {APPLICATION_ID}")
+                database.script(TABLES)
+                for statement in WORDS:
+                    database.run(statement)
+                database.run(
+                    "INSERT INTO index_info VALUES ('format', ?), ('created', ?)",
+                    [str(FORMAT), str(time.time())],
+                )
+                database.run("COMMIT")
+            finally:
+                database.rollback()
+                database.close()
+        catalog = cls(folder)
+        with catalog.begin() as writer:
+            for root in roots:
+                writer.add_root(root)
+        return catalog
+
+    @classmethod
+    def open(cls, folder: Path) -> Catalog:
+        """The index in `folder`. An older format is brought up to date first, which needs to write.
+
+        Raises IndexNotFound, NewerFormat, IndexDamaged; ReadOnlyIndex and IndexLocked when it has to be
+        brought up to date and cannot.
+        """
+        catalog = cls(Path(os.path.abspath(folder)))
+        database = connect(catalog.folder, writable=False)
+        try:
+            is_old = migrations.read_format(database) < FORMAT
+        except BaseException:
+            database.close()
+            raise
+        if is_old:
+            database.close()
+            migrations.migrate(catalog.folder)
+        else:
+            catalog._idle_readers.append(database)
+        return catalog
+
+    def read(self) -> Snapshot:
+        """What the index holds now, unmoved by later commits: `with catalog.read() as snapshot: ...`
+
+        Opening a snapshot takes up to a millisecond; keep one for the questions that belong together.
+        """
+        database = self._idle_reader() or connect(self.folder, writable=False)
+        return Snapshot(database, self._remembered, self._keep_reader)
+
+    def _idle_reader(self) -> Database | None:
+        """A connection that an earlier snapshot left, unless another catalog has taken the place of its file."""
+        with suppress(IndexError, FileNotFoundError):
+            while True:
+                database = self._idle_readers.pop()
+                if os.stat(self.folder / CATALOG_NAME).st_ino == database.file:
+                    return database
+                database.close()
+        return None
+
+    def _keep_reader(self, database: Database) -> None:
+        if not self._is_closed and len(self._idle_readers) < MOST_IDLE:
+            left = database.handed_on()
+            if left is not None:
+                self._idle_readers.append(left)
+        database.close()
+
+    def begin(self) -> Writer:
+        """One transaction: `with catalog.begin() as w: ...` commits at the end.
+
+        Hold `lock` around the transactions of a run. Without it transactions still exclude one another,
+        also between processes: the second waits, and after ten seconds raises IndexLocked.
+        Raises ReadOnlyIndex.
+        """
+        database = self._idle_writers.pop() if self._idle_writers else connect(self.folder, writable=True)
+        return Writer(database, self._take_back)
+
+    def _take_back(self, database: Database) -> None:
+        if self._is_closed:
+            database.close()
+        else:
+            self._idle_writers.append(database)
+
+    def lock(self, command: str) -> WriterLock:
+        """The index for one writer: `with catalog.lock("anyseek index"): ...`. Readers go on."""
+        return WriterLock(self.folder, command)
+
+    def compact(self, space_id: int) -> int:
+        """Drop the bytes of deleted vectors; returns how many bytes that freed.
+
+        Writes the next generation of the vector file beside the old one and swaps them in one transaction.
+        Snapshots that are open keep the old file until they are closed. Rows are renumbered, in order.
+        """
+        return compact(connect(self.folder, writable=True), space_id)
+
+    def size_bytes(self) -> int:
+        """How much the index takes on disk."""
+        total = 0
+        for where, _, names in os.walk(self.folder):
+            for name in names:
+                with suppress(FileNotFoundError):
+                    total += os.lstat(os.path.join(where, name)).st_size
+        return total
+
+    def close(self) -> None:
+        """Let go of files; safe to call twice. Open snapshots go on."""
+        self._is_closed = True
+        self._remembered.close()
+        for idle in (self._idle_readers, self._idle_writers):
+            while idle:
+                idle.pop().close()
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

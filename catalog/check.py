@@ -1,0 +1,259 @@
+"""What `anyseek doctor` looks at: whether the parts of an index can be trusted and agree. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.database import CATALOG_NAME, Database
+from anyseek.catalog.locking import is_locked, read_holder
+from anyseek.catalog.records import SpaceRecord
+from anyseek.catalog.segment_writer import PARTIAL
+from anyseek.catalog.snapshot import Snapshot
+from anyseek.errors import IndexDamaged, NewerFormat
+
+if TYPE_CHECKING:
+    from anyseek.catalog.vectors import Halves
+
+_ROWS_AT_ONCE = 4096
+
+# A row may be searched when its file has no problem and is not in the middle of being indexed.
+SHOULD_BE_VISIBLE = f"(f.problem_code IS NULL AND f.state != '{PARTIAL}')"
+
+FORGET = "forget these files; the next `anyseek index` embeds them again"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with an index. code: short and stable; count: of the things that are wrong.
+
+    mendable: whether `mend` can put it right without losing anything that cannot be made again; mend: how,
+    or what a person can do. file_ids: the files concerned, where it is about files.
+    """
+
+    code: str
+    message: str
+    count: int
+    mendable: bool
+    mend: str
+    file_ids: tuple[int, ...] = ()
+
+
+Check: TypeAlias = Callable[["Snapshot"], Iterator[Finding]]
+"""Looks at one snapshot of an index."""
+
+
+def examine(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] = ()) -> list[Finding]:
+    """What is wrong with the index, worst first; [] for a healthy one. Readers and writers may go on.
+
+    more: checks of what is derived from the catalog, which this room does not know.
+
+    is_alone: whether the caller knows that nobody else writes (it holds the lock); None looks. What a
+    writer may be in the middle of is no finding while there is one.
+    Reads every vector: seconds for a million. Raises IndexNotFound and NewerFormat; damage is a finding.
+    """
+    if is_alone is None:
+        is_alone = not is_locked(folder)
+    # Opening the catalog already tidies the log, so this is looked at first.
+    tidiness = [*_left_over(folder)] if is_alone else []
+    try:
+        with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+            damage = _catalog_damage(snapshot.database)
+            if damage:
+                return [damage, *tidiness]
+            checks = [*_CHECKS, *more, *(_CHECKS_ALONE if is_alone else [])]
+            return [*(finding for check in checks for finding in check(snapshot)), *tidiness]
+    except NewerFormat:
+        raise
+    except IndexDamaged as error:
+        return [Finding("catalog-damaged", error.message, 1, False, error.hint), *tidiness]
+
+
+def _left_over(folder: Path) -> Iterator[Finding]:
+    holder = read_holder(folder)
+    if holder is None or holder.pid == os.getpid():
+        return
+    yield Finding("lock-left", f"The lock still names {holder}, which is gone.", 1, True, "clear it")
+    # Without a name in the lock, a log is nothing odd: some connection is open.
+    wal = folder / f"{CATALOG_NAME}-wal"
+    with suppress(FileNotFoundError):
+        if wal.stat().st_size:
+            message = "The process that is gone left its log beside the catalog."
+            yield Finding("log-left", message, 1, True, "move the log into the catalog")
+
+
+def _catalog_damage(database: Database) -> Finding | None:
+    told = [text for (text,) in database.rows("PRAGMA integrity_check")]
+    if told == ["ok"]:
+        return None
+    # An index of a table can be made again from the table; a table cannot.
+    if all(" index " in text for text in told):
+        return Finding("table-index-damaged", told[0], len(told), True, "build the table indices again")
+    hint = "Remove the index folder and index again."
+    return Finding("catalog-damaged", told[0], len(told), False, hint)
+
+
+def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
+    cases = [
+        (
+            "orphan-files",
+            "{} files belong to no root.",
+            "SELECT f.file_id FROM files f WHERE root NOT IN (SELECT root FROM roots)",
+        ),
+        (
+            "orphan-segments",
+            "{} segments belong to no file.",
+            "SELECT s.segment_id FROM segments s WHERE s.file_id NOT IN (SELECT file_id FROM files)",
+        ),
+        (
+            "orphan-rows",
+            "{} rows of vectors belong to no segment or no space.",
+            "SELECT e.row FROM embeddings e WHERE e.segment_id NOT IN (SELECT segment_id FROM segments)"
+            " OR e.space_id NOT IN (SELECT space_id FROM spaces)",
+        ),
+    ]
+    for code, message, sql in cases:
+        numbers = [number for (number,) in snapshot.database.rows(sql)]
+        if numbers:
+            files = tuple(numbers) if code == "orphan-files" else ()
+            yield Finding(code, message.format(len(numbers)), len(numbers), True, "remove them", files)
+
+
+def _unembedded(snapshot: Snapshot) -> Iterator[Finding]:
+    yield from _about_files(
+        "segments-without-vector",
+        "{} files have segments without a vector.",
+        snapshot.database.rows(
+            "SELECT DISTINCT s.file_id FROM segments s LEFT JOIN embeddings e ON e.segment_id = s.segment_id"
+            " WHERE e.row IS NULL AND s.file_id IN (SELECT file_id FROM files)"
+        ),
+    )
+
+
+def _half_indexed(snapshot: Snapshot) -> Iterator[Finding]:
+    yield from _about_files(
+        "half-indexed",
+        "{} files were being indexed when a run was killed.",
+        snapshot.database.rows("SELECT file_id FROM files WHERE state = ?", [PARTIAL]),
+    )
+
+
+def _wrong_counts(snapshot: Snapshot) -> Iterator[Finding]:
+    (hidden,) = snapshot.database.first(
+        "SELECT count(*) FROM embeddings e JOIN segments s ON s.segment_id = e.segment_id"
+        f" JOIN files f ON f.file_id = s.file_id WHERE e.visible != {SHOULD_BE_VISIBLE}"
+        " OR e.modality != s.modality"
+    )
+    (miscounted,) = snapshot.database.first(
+        "SELECT count(*) FROM spaces WHERE live !="
+        " (SELECT count(*) FROM embeddings e WHERE e.space_id = spaces.space_id AND e.visible = 1)"
+    )
+    if hidden or miscounted:
+        message = f"{hidden} rows are shown or hidden wrongly, {miscounted} spaces miscount their rows."
+        yield Finding("wrong-counts", message, hidden + miscounted, True, "count again")
+
+
+def _vectors(snapshot: Snapshot) -> Iterator[Finding]:
+    for space in snapshot.spaces():
+        vectors, shortage = _rows_in_file(snapshot, space)
+        lost, damaged = set(), set()
+        for row, file_id, is_whole in _compare(snapshot, space, vectors):
+            if row >= len(vectors):
+                lost.add(file_id)
+            elif not is_whole:
+                damaged.add(file_id)
+        if shortage or lost:
+            where = f"{len(lost)} files have vectors in a part of {_name(space)} that is gone"
+            message = f"{where}: {shortage}" if shortage else f"{where}."
+            yield Finding("vectors-cut-off", message, max(1, len(lost)), True, FORGET, tuple(sorted(lost)))
+        yield from _about_files(
+            "vectors-damaged",
+            f"{{}} files have a damaged vector in {_name(space)}.",
+            ((file_id,) for file_id in sorted(damaged)),
+        )
+
+
+def _rows_in_file(snapshot: Snapshot, space: SpaceRecord) -> tuple[Halves, str]:
+    """The rows that are there, and why there are not enough."""
+    from anyseek.catalog.vectors import HALF, map_rows, vector_path
+
+    try:
+        return snapshot.vectors(space.space_id), ""
+    except IndexDamaged as error:
+        try:
+            descriptor = os.open(vector_path(snapshot.folder, space.space_id, space.generation), os.O_RDONLY)
+        except OSError:
+            return map_rows(-1, space.card.dim, 0, snapshot.folder), error.message
+        try:
+            rows = os.fstat(descriptor).st_size // (space.card.dim * HALF.itemsize)
+            rows = min(rows, space.rows)
+            return map_rows(descriptor, space.card.dim, rows, snapshot.folder), error.message
+        finally:
+            os.close(descriptor)
+
+
+def _compare(snapshot: Snapshot, space: SpaceRecord, vectors: Halves) -> Iterator[tuple[int, int, bool]]:
+    """Each owned row: its number, its file, and whether its bytes are what was stored and a unit vector."""
+    from anyseek.catalog.vectors import checksums, lengths_are_one
+
+    rows = snapshot.database.rows(
+        "SELECT e.row, e.crc, s.file_id FROM embeddings e JOIN segments s ON s.segment_id = e.segment_id"
+        " WHERE e.space_id = ? ORDER BY e.row",
+        [space.space_id],
+    )
+    for batch in _batches(rows):
+        there = [fields for fields in batch if fields[0] < len(vectors)]  # ascending: a head of the batch
+        found = vectors[[row for row, _, _ in there]] if there else vectors[:0]
+        facts = zip(there, checksums(found), lengths_are_one(found), strict=True)
+        for (row, crc, file_id), actual, is_unit in facts:
+            yield row, file_id, actual == crc and bool(is_unit)
+        for row, _, file_id in batch[len(there) :]:
+            yield row, file_id, False
+
+
+def _unused_files(snapshot: Snapshot) -> Iterator[Finding]:
+    unused = unused_vector_files(snapshot.folder, snapshot.spaces())
+    if unused:
+        message = f"{len(unused)} vector files belong to no space ({unused[0].name})."
+        yield Finding("unused-files", message, len(unused), True, "delete them")
+
+
+def unused_vector_files(folder: Path, spaces: Sequence[SpaceRecord]) -> list[Path]:
+    """Generations that a compaction or a dropped space left behind."""
+    used = {f"{space.space_id}.{space.generation}.f16" for space in spaces}
+    return sorted(path for path in (folder / "vectors").glob("*.f16") if path.name not in used)
+
+
+def _about_files(code: str, message: str, rows: Any) -> Iterator[Finding]:
+    file_ids = tuple(file_id for (file_id,) in rows)
+    if file_ids:
+        yield Finding(code, message.format(len(file_ids)), len(file_ids), True, FORGET, file_ids)
+
+
+def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == _ROWS_AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _name(space: SpaceRecord) -> str:
+    return f"the space of {space.card.name}"
+
+
+_CHECKS: tuple[Check, ...] = (
+    _vectors,
+    _orphans,
+    _unembedded,
+    _wrong_counts,
+)
+_CHECKS_ALONE = (_half_indexed, _unused_files)

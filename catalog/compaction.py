@@ -1,0 +1,91 @@
+"""A new generation of a vector file, without the rows that nobody owns any more."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from itertools import pairwise
+
+from anyseek.catalog.database import Database, translated
+from anyseek.errors import IndexDamaged, UsageError
+
+_BLOCK_BYTES = 8 << 20
+
+
+def compact(database: Database, space_id: int) -> int:
+    """Write the next generation of a space and swap it in; returns the bytes freed. Closes `database`.
+
+    One transaction: killed before its end, the old generation is still the one, and the unfinished file is
+    written over by the next attempt.
+    """
+    written = None
+    try:
+        database.run("BEGIN IMMEDIATE")
+        row = database.first("SELECT dim, generation, rows FROM spaces WHERE space_id = ?", [space_id])
+        if row is None:
+            raise UsageError(f"The index in {database.folder} has no space number {space_id}.")
+        dim, generation, n_rows = map(int, row)
+        kept = [
+            number
+            for (number,) in database.rows(
+                "SELECT row FROM embeddings WHERE space_id = ? ORDER BY row", [space_id]
+            )
+        ]
+        if len(kept) == n_rows:
+            return 0
+        folder = database.folder / "vectors"
+        old = folder / f"{space_id}.{generation}.f16"
+        written = folder / f"{space_id}.{generation + 1}.f16"
+        with translated(database.folder):
+            _copy_rows(old, written, kept, dim * 2)
+        # Ascending, and no row moves up: a row's new place is always free.
+        database.run_many(
+            "UPDATE embeddings SET row = ? WHERE space_id = ? AND row = ?",
+            ((new, space_id, number) for new, number in enumerate(kept) if new != number),
+        )
+        database.run(
+            "UPDATE spaces SET generation = ?, rows = ? WHERE space_id = ?",
+            [generation + 1, len(kept), space_id],
+        )
+        database.run("INSERT INTO changes (at, what) VALUES (?, 'compact')", [time.time()])
+        database.run("COMMIT")
+        written = None
+        with suppress(OSError):  # an unused file is no reason to fail; `doctor` finds it
+            old.unlink()
+        return (n_rows - len(kept)) * dim * 2
+    finally:
+        database.rollback()
+        database.close()
+        if written is not None:
+            with suppress(OSError):
+                written.unlink(missing_ok=True)
+
+
+def _copy_rows(old: os.PathLike[str], new: os.PathLike[str], kept: list[int], row_bytes: int) -> None:
+    """Copy rows in their order; the new file and its name are on the disk afterwards."""
+    with open(old, "rb") as source, open(new, "wb") as target:  # noqa: PTH123 (PathLike)
+        for first, count in _stretches(kept):
+            source.seek(first * row_bytes)
+            left = count * row_bytes
+            while left:
+                data = source.read(min(left, _BLOCK_BYTES))
+                if not data:
+                    raise IndexDamaged(f"The vector file {old} is cut off.", "Run `anyseek doctor`.")
+                target.write(data)
+                left -= len(data)
+        target.flush()
+        os.fsync(target.fileno())
+    folder = os.open(os.path.dirname(os.fspath(new)), os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _stretches(rows: list[int]) -> list[tuple[int, int]]:
+    """Ascending numbers as (first, count) of each unbroken stretch."""
+    if not rows:
+        return []
+    starts = [0, *(i + 1 for i, (a, b) in enumerate(pairwise(rows)) if b != a + 1), len(rows)]
+    return [(rows[a], b - a) for a, b in pairwise(starts)]

@@ -1,0 +1,123 @@
+"""What a snapshot tells about roots and files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from anyseek.catalog import codec
+from anyseek.catalog.codec import FILE_COLUMNS
+from anyseek.catalog.database import Database
+from anyseek.contracts import FileRecord, FileState
+from anyseek.errors import IndexDamaged
+
+
+class FileReader:
+    """The half of a Snapshot that needs no vectors. Files in the middle of being indexed are not seen."""
+
+    def __init__(self, database: Database) -> None:
+        self.folder: Path = database.folder
+        self.database = database
+        self._known_roots: dict[int, bytes] | None = None
+
+    def roots(self) -> dict[int, Path]:
+        """The indexed folders by number: absolute, as they are now that the index lies where it lies.
+
+        A root is looked for on its way from the index first (both may have moved together), then where it
+        was; when neither is a folder, the old absolute path is given.
+        """
+        rows = self.database.rows("SELECT root, path, relative FROM roots ORDER BY root")
+        return {root: codec.find_root(self.folder, path, relative) for root, path, relative in rows}
+
+    def files(self, state: FileState | None = None) -> Iterator[FileRecord]:
+        """Every known file, by root and then by the bytes of its path. Read lazily."""
+        if state is None:
+            where, values = "state != 'partial'", []
+        else:
+            where, values = "state = ?", [state.value]
+        rows = self.database.rows(
+            f"SELECT {FILE_COLUMNS} FROM files WHERE {where} ORDER BY root, path", values
+        )
+        return map(codec.file_record, rows)
+
+    def problems(self) -> Iterator[FileRecord]:
+        """Every file with a problem, by code and then by path."""
+        rows = self.database.rows(
+            f"SELECT {FILE_COLUMNS} FROM files WHERE problem_code IS NOT NULL"
+            " ORDER BY problem_code, root, path"
+        )
+        return map(codec.file_record, rows)
+
+    def file(self, file_id: int) -> FileRecord | None:
+        """The file of that number."""
+        return self._one("file_id = ?", file_id)
+
+    def file_at(self, root: int, path: str) -> FileRecord | None:
+        """The file at `path` below root number `root`."""
+        return self._one("root = ? AND path = ?", root, os.fsencode(path))
+
+    def files_with_hash(self, content_hash: bytes) -> list[FileRecord]:
+        """Every file whose content this was when it was last read; [] for an empty hash."""
+        if not content_hash:
+            return []
+        rows = self.database.rows(
+            f"SELECT {FILE_COLUMNS} FROM files WHERE content_hash = ? AND state != 'partial'"
+            " ORDER BY file_id",
+            [content_hash],
+        )
+        return [codec.file_record(row) for row in rows]
+
+    def locate(self, absolute: str) -> FileRecord | None:
+        """The file at an absolute path, through whichever root holds it."""
+        for root, below in self._below_roots(absolute):
+            if below and (record := self._one("root = ? AND path = ?", root, below)):
+                return record
+        return None
+
+    def absolute_path(self, record: FileRecord) -> str:
+        """Where the file lies, or lay."""
+        return str(self._absolute(record.root, os.fsencode(record.path)))
+
+    def _one(self, where: str, *values: Any) -> FileRecord | None:
+        row = self.database.first(
+            f"SELECT {FILE_COLUMNS} FROM files WHERE {where} AND state != 'partial'", values
+        )
+        return None if row is None else codec.file_record(row)
+
+    def _absolute(self, root: int, path: bytes) -> str:
+        folder = self._roots_as_bytes().get(root)
+        if folder is None:
+            raise IndexDamaged(
+                f"The catalog in {self.folder} names a root that it lacks.", "Run `anyseek doctor`."
+            )
+        return os.fsdecode(os.path.join(folder, path))
+
+    def _roots_as_bytes(self) -> dict[int, bytes]:
+        if self._known_roots is None:
+            self._known_roots = {root: os.fsencode(path) for root, path in self.roots().items()}
+        return self._known_roots
+
+    def _below_roots(self, absolute: str) -> list[tuple[int, bytes]]:
+        """For each root that holds `absolute`: its number and the path below it, b"" for the root itself."""
+        for spell in (os.path.abspath, os.path.realpath):
+            path = os.fsencode(spell(absolute))
+            found = [
+                (root, below)
+                for root, folder in self._roots_as_bytes().items()
+                if (below := codec.path_below(spell(folder), path)) is not None
+            ]
+            if found:
+                return found
+        return []
+
+    def _roots_touched(self, folder: str) -> list[tuple[int, bytes]]:
+        """The roots that hold `folder`, with the path below; and those that lie inside it, with b""."""
+        found = dict(self._below_roots(folder))
+        for spell in (os.path.abspath, os.path.realpath):
+            path = os.fsencode(spell(folder))
+            for root, lies in self._roots_as_bytes().items():
+                if codec.path_below(path, spell(lies)) is not None:
+                    found[root] = b""
+        return list(found.items())

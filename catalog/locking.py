@@ -1,0 +1,133 @@
+"""One writer at a time: an operating-system lock on a file that names its holder.
+
+The kernel drops the lock when its process dies, however it dies, so nothing stale can block; the file's
+text is for people. Readers never look at it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from anyseek.catalog.database import translated
+from anyseek.errors import IndexLocked
+
+LOCK_NAME = "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds, or last held, the lock. `since` in Unix seconds."""
+
+    pid: int
+    host: str
+    since: float
+    command: str
+
+    def __str__(self) -> str:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"process {self.pid} on {self.host}, since {since} ({self.command})"
+
+
+class WriterLock:
+    """Holds the index for one writer: `with WriterLock(folder, "anyseek index"): ...`
+
+    Raises IndexLocked (naming the holder) and ReadOnlyIndex on entering. Never waits.
+    """
+
+    def __init__(self, folder: Path, command: str) -> None:
+        self._path = folder / LOCK_NAME
+        self._command = command
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> WriterLock:
+        with translated(self._path.parent):
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            if not _lock(descriptor):
+                os.close(descriptor)
+                raise self._refusal()
+            self._descriptor = descriptor
+            # A forked child would keep the lock alive after we are killed: it lets go at once.
+            _held.add(descriptor)
+            self._write_holder(descriptor)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            _held.discard(descriptor)
+            try:
+                os.ftruncate(descriptor, 0)
+            finally:
+                os.close(descriptor)
+
+    def _write_holder(self, descriptor: int) -> None:
+        holder = Holder(os.getpid(), os.uname().nodename, time.time(), self._command)
+        text = json.dumps(asdict(holder)).encode()
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, text, 0)
+        except OSError:
+            self.__exit__(None, None, None)
+            raise
+
+    def _refusal(self) -> IndexLocked:
+        holder = read_holder(self._path.parent)
+        return IndexLocked(
+            f"The index in {self._path.parent} is being written by {holder or 'another process'}.",
+            "Wait until it is done, or stop it. Searching works meanwhile.",
+        )
+
+
+def _lock(descriptor: int) -> bool:
+    # `is_locked` holds the lock for an instant: one failure in a moment does not mean a writer.
+    for _ in range(3):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
+
+
+def read_holder(folder: Path) -> Holder | None:
+    """The name in the lock file: who holds it, or who died holding it. None when nobody is named."""
+    try:
+        return Holder(**json.loads((folder / LOCK_NAME).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a living process holds the writer lock."""
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        # Shared, so that two who look at once do not see each other.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+_held: set[int] = set()
+
+
+def _let_go_in_child() -> None:
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)

@@ -1,0 +1,80 @@
+"""Formats of the catalog: older ones are brought forward step by step, newer ones refused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from anyseek.catalog.database import Database, connect
+from anyseek.catalog.locking import WriterLock
+from anyseek.catalog.schema import FORMAT, WORDS
+from anyseek.errors import IndexDamaged, IndexNotFound, NewerFormat
+
+
+def _add_words(database: Database) -> None:
+    """Tags and searchable words. Names and the starts of passages are known; captions come with the next reading."""
+    for statement in WORDS:
+        database.run(statement)
+    database.run(
+        "INSERT INTO file_words (rowid, path, caption) SELECT file_id, CAST(path AS TEXT), '' FROM files"
+    )
+    database.run(
+        "INSERT INTO passages (rowid, text) SELECT segment_id, excerpt FROM segments WHERE modality = 'text'"
+    )
+
+
+# STEPS[n] turns format n into n + 1, inside the open transaction. Once released, a step never changes.
+STEPS: dict[int, Callable[[Database], None]] = {1: _add_words}
+
+
+def read_format(database: Database) -> int:
+    """The catalog's format number.
+
+    Raises NewerFormat for one that this Anyseek does not know, IndexNotFound for an index whose making was
+    cut short, IndexDamaged for a database that is none of ours.
+    """
+    tables = {name for (name,) in database.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        raise IndexNotFound(
+            f"There is no index in {database.folder}: making it was cut short.",
+            "Make it again with `anyseek index`.",
+        )
+    row = (
+        database.first("SELECT value FROM index_info WHERE name = 'format'")
+        if "index_info" in tables
+        else None
+    )
+    if row is None or not str(row[0]).isdecimal():
+        raise IndexDamaged(
+            f"The catalog in {database.folder} is not one of Anyseek's.",
+            "Remove the index folder and index again.",
+        )
+    number = int(row[0])
+    if number > FORMAT:
+        raise NewerFormat(
+            f"The index in {database.folder} was made by a newer Anyseek: its format is {number},"
+            f" this one knows {FORMAT}.",
+            "Upgrade Anyseek, or make a new index in another folder.",
+        )
+    return number
+
+
+def migrate(folder: Path) -> None:
+    """Bring the index to FORMAT: every step and its record in one transaction, so all of them or none."""
+    with WriterLock(folder, "migrate"):
+        database = connect(folder, writable=True)
+        try:
+            database.run("BEGIN IMMEDIATE")
+            start = read_format(database)  # again: another process may have been faster
+            for number in range(start, FORMAT):
+                STEPS[number](database)
+                database.run(
+                    "INSERT INTO changes (at, what) VALUES (?, ?)",
+                    [time.time(), f"format {number} to {number + 1}"],
+                )
+            database.run("UPDATE index_info SET value = ? WHERE name = 'format'", [str(FORMAT)])
+            database.run("COMMIT")
+        finally:
+            database.rollback()
+            database.close()

@@ -1,0 +1,280 @@
+"""The half of a Writer that knows spaces, segments and vectors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from anyseek.catalog import codec
+from anyseek.catalog.database import Database
+from anyseek.contracts import Modality, ModelCard, Span
+from anyseek.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from anyseek.catalog.vectors import Halves, VectorAppender
+    from anyseek.contracts import Floats
+
+# The catalog's own state of a file whose segments come over several transactions.
+PARTIAL = "partial"
+
+
+class SegmentWriter:
+    """Begins the transaction, keeps the vector files open for it, ends it."""
+
+    def __init__(self, database: Database, give_back: Callable[[Database], None]) -> None:
+        self.database = database
+        self._give_back = give_back
+        self._appenders: dict[int, VectorAppender] = {}
+        self._leftovers: list[tuple[int, int]] = []
+        # IMMEDIATE: nothing is written, to vectors neither, before we are the one writer.
+        try:
+            database.run("BEGIN IMMEDIATE")
+            cursor = database.run("INSERT INTO changes (at, what) VALUES (?, 'write')", [time.time()])
+            self.change: int = cursor.lastrowid or 0
+            self._dims: dict[int, int] = dict(database.rows("SELECT space_id, dim FROM spaces"))
+        except BaseException:
+            self._abandon()
+            raise
+
+    # ------------------------------------------------------------ spaces
+
+    def ensure_space(self, card: ModelCard) -> int:
+        """The number of this model's space, made when missing; the stored card is brought up to date."""
+        row = self.database.first("SELECT space_id FROM spaces WHERE fingerprint = ?", [card.fingerprint])
+        if row is not None:
+            self.database.run(
+                "UPDATE spaces SET card = ? WHERE space_id = ?", [codec.card_to_json(card), row[0]]
+            )
+            return int(row[0])
+        cursor = self.database.run(
+            "INSERT INTO spaces (fingerprint, dim, card, generation, rows, live) VALUES (?, ?, ?, 0, 0, 0)",
+            [card.fingerprint, card.dim, codec.card_to_json(card)],
+        )
+        assert cursor.lastrowid is not None, "an INSERT has one"
+        self._dims[cursor.lastrowid] = card.dim
+        return cursor.lastrowid
+
+    def drop_space(self, space_id: int) -> None:
+        """Forget a model's vectors, and the segments that no other space knows."""
+        self._dim(space_id)
+        (generation,) = self.database.first("SELECT generation FROM spaces WHERE space_id = ?", [space_id])
+        self.database.run("DELETE FROM embeddings WHERE space_id = ?", [space_id])
+        self.database.run("DELETE FROM spaces WHERE space_id = ?", [space_id])
+        self.database.run(
+            "DELETE FROM segments WHERE NOT EXISTS"
+            " (SELECT 1 FROM embeddings e WHERE e.segment_id = segments.segment_id)"
+        )
+        if appender := self._appenders.pop(space_id, None):
+            appender.close()
+        del self._dims[space_id]
+        self._leftovers.append((space_id, generation))
+
+    def _dim(self, space_id: int) -> int:
+        if space_id not in self._dims:
+            raise UsageError(f"The index in {self.database.folder} has no space number {space_id}.")
+        return self._dims[space_id]
+
+    # ------------------------------------------------------------ segments
+
+    def add_segments(
+        self,
+        file_id: int,
+        space_id: int,
+        modality: Modality,
+        parts: Sequence[tuple[Span, str]],
+        vectors: Floats,
+        words: Sequence[str] = (),
+    ) -> list[int]:
+        """The numbers of new segments of a file that this or an earlier transaction put. May be called often.
+
+        parts: span and excerpt of each segment; vectors: (len(parts), dim) unit rows, in the same order. words: of
+        texts, the whole of each, to be searched by its words.
+        Raises UsageError for vectors of another shape or length, before anything is stored.
+        """
+        halves = self._checked(space_id, vectors, len(parts))
+        state = self.database.first("SELECT state, problem_code FROM files WHERE file_id = ?", [file_id])
+        if state is None:
+            raise UsageError(f"The index in {self.database.folder} has no file number {file_id}.")
+        visible = state[0] != PARTIAL and state[1] is None
+        (last,) = self.database.first(
+            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'segments'"
+        )
+        segment_ids = list(range(last + 1, last + 1 + len(parts)))
+        self.database.run_many(
+            "INSERT INTO segments (segment_id, file_id, modality, start, end, unit, excerpt)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    number,
+                    file_id,
+                    modality.value,
+                    span.start,
+                    span.end,
+                    span.unit.value,
+                    codec.clean_text(excerpt),
+                )
+                for number, (span, excerpt) in zip(segment_ids, parts, strict=True)
+            ),
+        )
+        self._embed(space_id, segment_ids, [modality.value] * len(parts), [visible] * len(parts), halves)
+        self.database.run_many(
+            "INSERT INTO passages (rowid, text) VALUES (?, ?)",
+            ((number, codec.clean_text(text)) for number, text in zip(segment_ids, words, strict=False)),
+        )
+        return segment_ids
+
+    def set_caption(self, file_id: int, caption: str) -> None:
+        """What the file says about itself, to be searched by its words."""
+        self.database.run(
+            "UPDATE file_words SET caption = ? WHERE rowid = ?", [codec.clean_text(caption), file_id]
+        )
+
+    def add_vectors(self, space_id: int, segment_ids: Sequence[int], vectors: Floats) -> None:
+        """Vectors of one more space for segments that are there: (len(segment_ids), dim), in their order."""
+        halves = self._checked(space_id, vectors, len(segment_ids))
+        known = [
+            self.database.first(
+                "SELECT s.modality, f.state != ? AND f.problem_code IS NULL FROM segments s"
+                " JOIN files f ON f.file_id = s.file_id WHERE s.segment_id = ?",
+                [PARTIAL, segment_id],
+            )
+            for segment_id in segment_ids
+        ]
+        if None in known:
+            raise UsageError(
+                f"The index in {self.database.folder} lacks segment {segment_ids[known.index(None)]}."
+            )
+        self._embed(space_id, segment_ids, [row[0] for row in known], [bool(row[1]) for row in known], halves)
+
+    def _checked(self, space_id: int, vectors: Floats, expected: int) -> Halves:
+        from anyseek.catalog.vectors import as_halves
+
+        halves = as_halves(vectors, self._dim(space_id))
+        if len(halves) != expected:
+            raise UsageError(f"{expected} segments came with {len(halves)} vectors.")
+        return halves
+
+    def _embed(
+        self,
+        space_id: int,
+        segment_ids: Sequence[int],
+        modalities: Sequence[str],
+        visible: Sequence[bool],
+        halves: Halves,
+    ) -> None:
+        """Append vectors and the table rows that point at them."""
+        from anyseek.catalog.vectors import checksums
+
+        first = self._appender(space_id).append(halves)
+        rows = range(first, first + len(halves))
+        self.database.run_many(
+            "INSERT INTO embeddings (space_id, row, segment_id, modality, visible, crc)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (space_id, *fields)
+                for fields in zip(rows, segment_ids, modalities, visible, checksums(halves), strict=True)
+            ),
+        )
+        self.database.run(
+            "UPDATE spaces SET rows = ?, live = live + ? WHERE space_id = ?",
+            [rows.stop, sum(visible), space_id],
+        )
+
+    def _appender(self, space_id: int) -> VectorAppender:
+        from anyseek.catalog.vectors import VectorAppender, vector_path
+
+        if space_id not in self._appenders:
+            dim = self._dim(space_id)
+            generation, rows = self.database.first(
+                "SELECT generation, rows FROM spaces WHERE space_id = ?", [space_id]
+            )
+            path = vector_path(self.database.folder, space_id, generation)
+            self._appenders[space_id] = VectorAppender(path, dim, rows)
+        return self._appenders[space_id]
+
+    def _copy_segments(self, source: int, target: int) -> None:
+        """Give file `target` segments and vectors like those of `source`, visible."""
+        segments = self.database.run(
+            "SELECT segment_id, modality, start, end, unit, excerpt FROM segments WHERE file_id = ?"
+            " ORDER BY segment_id",
+            [source],
+        ).fetchall()
+        twins: dict[int, int] = {}
+        for segment_id, *fields in segments:
+            cursor = self.database.run(
+                "INSERT INTO segments (file_id, modality, start, end, unit, excerpt)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [target, *fields],
+            )
+            twins[segment_id] = cursor.lastrowid or 0
+        self.database.run_many(
+            "INSERT INTO passages (rowid, text) SELECT ?, text FROM passages WHERE rowid = ?",
+            ((twin, segment_id) for segment_id, twin in twins.items()),
+        )
+        self.database.run(
+            "UPDATE file_words SET caption = (SELECT caption FROM file_words WHERE rowid = ?) WHERE rowid = ?",
+            [source, target],
+        )
+        for space_id in self._dims:
+            rows = self.database.run(
+                "SELECT e.row, e.segment_id, e.modality FROM segments s"
+                " JOIN embeddings e ON e.segment_id = s.segment_id"
+                " WHERE s.file_id = ? AND e.space_id = ? ORDER BY s.segment_id",
+                [source, space_id],
+            ).fetchall()
+            if rows:
+                halves = self._appender(space_id).read([row for row, _, _ in rows])
+                numbers = [twins[segment_id] for _, segment_id, _ in rows]
+                kinds = [modality for _, _, modality in rows]
+                self._embed(space_id, numbers, kinds, [True] * len(rows), halves)
+
+    def _drop_segments(self, file_ids: Sequence[int]) -> None:
+        """Forget the segments of files, and keep each space's count of live rows right."""
+        self._show(file_ids, visible=False)
+        self.database.run_many(
+            "DELETE FROM embeddings WHERE segment_id IN (SELECT segment_id FROM segments WHERE file_id = ?)",
+            zip(file_ids),
+        )
+        self.database.run_many("DELETE FROM segments WHERE file_id = ?", zip(file_ids))
+
+    def _show(self, file_ids: Iterable[int], *, visible: bool) -> None:
+        """Let searches return these files' rows, or not."""
+        numbers = list(file_ids)
+        for space_id in self._dims:
+            turned = self.database.run_many(
+                "UPDATE embeddings SET visible = ? WHERE visible = ? AND space_id = ?"
+                " AND segment_id IN (SELECT segment_id FROM segments WHERE file_id = ?)",
+                ((visible, not visible, space_id, number) for number in numbers),
+            )
+            self.database.run(
+                "UPDATE spaces SET live = live + ? WHERE space_id = ?",
+                [turned if visible else -turned, space_id],
+            )
+
+    # ------------------------------------------------------------ the transaction
+
+    def _finish(self) -> None:
+        """Vectors first, then the catalog that counts them."""
+        for appender in self._appenders.values():
+            appender.sync()
+        self.database.run("COMMIT")
+        for space_id, generation in self._leftovers:
+            path = self.database.folder / "vectors" / f"{space_id}.{generation}.f16"
+            with suppress(OSError):  # an unused file is no reason to fail; `doctor` finds it
+                path.unlink()
+
+    def _abandon(self) -> None:
+        """Let go of files; roll back what was not committed."""
+        for appender in self._appenders.values():
+            appender.close()
+        self._appenders.clear()
+        try:
+            self.database.rollback()
+        except BaseException:
+            self.database.close()
+            raise
+        self._give_back(self.database)

@@ -1,0 +1,304 @@
+"""Reading the catalog: one snapshot, unmoved by whatever writers do meanwhile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from anyseek.catalog import codec, filters
+from anyseek.catalog.codec import SEGMENT_COLUMNS
+from anyseek.catalog.database import Database
+from anyseek.catalog.file_reader import FileReader
+from anyseek.catalog.filter_fields import Condition
+from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
+from anyseek.catalog.snapshot_cache import Remembered
+from anyseek.contracts import Filter, Modality, Segment
+from anyseek.errors import IndexDamaged, UsageError
+
+if TYPE_CHECKING:
+    from anyseek.catalog.vectors import Halves
+    from anyseek.contracts import Floats, Rows
+
+
+class Snapshot(FileReader):
+    """One read transaction, and the vector files that belong to it: use it as a context manager.
+
+    What it says never changes; a commit or a compaction after it was made is not seen. Files in the middle
+    of being indexed (`put_file(complete=False)`) are not seen by anything here. Not for several threads at
+    once; make one for each. Every method may raise IndexDamaged.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        known: Remembered | None = None,
+        let_go: Callable[[Database], None] | None = None,
+    ) -> None:
+        """known: what earlier snapshots of the same catalog found. let_go: takes the connection at the end."""
+        super().__init__(database)
+        self._let_go = let_go or Database.close
+        self.remembered = known or Remembered()
+        self._descriptors: dict[int, int] = {}
+        self._vectors: dict[int, Halves] = {}
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        # A compaction may end between our reading the generation and opening its file: then look again.
+        for _ in range(5):
+            self.database.run("BEGIN")
+            row = self.database.first("SELECT max(change) FROM changes")
+            self.change: int = row[0] or 0
+            self._spaces = [
+                SpaceRecord(space_id, codec.card_from_json(card), generation, rows, live)
+                for space_id, card, generation, rows, live in self.database.rows(
+                    "SELECT space_id, card, generation, rows, live FROM spaces ORDER BY space_id"
+                )
+            ]
+            if self._open_vectors():
+                break
+            self.database.rollback()
+            self._close_vectors()
+        else:
+            # The file is truly gone. Everything but the vectors can still be read.
+            self.database.run("BEGIN")
+
+    def _open_vectors(self) -> bool:
+        for space in self._spaces:
+            if space.rows:
+                path = self.folder / "vectors" / f"{space.space_id}.{space.generation}.f16"
+                try:
+                    self._descriptors[space.space_id] = os.open(path, os.O_RDONLY)
+                except OSError:
+                    return False
+        return True
+
+    # ------------------------------------------------------------ the index itself
+
+    def spaces(self) -> list[SpaceRecord]:
+        """Every space, oldest first."""
+        return list(self._spaces)
+
+    def space(self, fingerprint: str) -> SpaceRecord | None:
+        """The space of one model, or None when this index has none of it."""
+        return next((space for space in self._spaces if space.card.fingerprint == fingerprint), None)
+
+    def settings(self) -> dict[str, Any]:
+        """What `Writer.set_setting` stored."""
+        rows = self.database.rows("SELECT name, value FROM index_info WHERE name LIKE 'setting:%'")
+        return {name.removeprefix("setting:"): codec.from_json(value) for name, value in rows}
+
+    def counts_in(self, space_id: int) -> dict[Modality, int]:
+        """Searchable segments of one space by modality: what a search can find. One scan of a table index."""
+        rows = self.database.rows(
+            "SELECT modality, count(*) FROM embeddings WHERE space_id = ? AND visible = 1 GROUP BY modality",
+            [space_id],
+        )
+        return {codec.modality(name): n for name, n in rows}
+
+    def last_run(self) -> RunRecord | None:
+        """The indexing run that started last, finished or not."""
+        row = self.database.first(
+            "SELECT run_id, command, started, ended, report FROM runs ORDER BY run_id DESC LIMIT 1"
+        )
+        if row is None:
+            return None
+        run_id, command, started, ended, report = row
+        return RunRecord(run_id, command, started, ended, codec.report(report) if report else None)
+
+    def counts(self) -> Counts:
+        """Files by state, searchable files and segments by modality, problems by code."""
+        by_state = self.database.rows(
+            "SELECT state, count(*) FROM files WHERE state != 'partial'"
+            " AND (modality IS NOT NULL OR problem_code IS NOT NULL) GROUP BY state"
+        )
+        by_modality = self.database.rows(
+            "SELECT modality, count(*) FROM files WHERE problem_code IS NULL AND state != 'partial'"
+            " AND modality IS NOT NULL GROUP BY modality"
+        )
+        segments = self.database.rows(
+            "SELECT s.modality, count(*) FROM segments s JOIN files f ON f.file_id = s.file_id"
+            " WHERE f.problem_code IS NULL AND f.state != 'partial' GROUP BY s.modality"
+        )
+        problems = self.database.rows(
+            "SELECT problem_code, count(*) FROM files WHERE problem_code IS NOT NULL GROUP BY problem_code"
+        )
+        return Counts(
+            {codec.state(name): n for name, n in by_state},
+            {codec.modality(name): n for name, n in by_modality},
+            {codec.modality(name): n for name, n in segments},
+            dict(problems),
+        )
+
+    # ------------------------------------------------------------ segments, rows, vectors
+
+    def segments_of_file(self, file_id: int) -> list[Segment]:
+        """A file's segments in order of span."""
+        rows = self.database.rows(
+            f"SELECT {SEGMENT_COLUMNS} FROM segments s JOIN files f ON f.file_id = s.file_id"
+            " WHERE s.file_id = ? AND f.state != 'partial' ORDER BY s.start, s.segment_id",
+            [file_id],
+        )
+        return [codec.segment(row) for row in rows]
+
+    def rows_of_file(self, space_id: int, file_id: int) -> Rows:
+        """The searchable rows of a file, in order of span; empty when it has none in that space."""
+        return codec.row_array(
+            self.database.rows(
+                "SELECT e.row FROM segments s JOIN embeddings e ON e.segment_id = s.segment_id"
+                " WHERE s.file_id = ? AND e.space_id = ? AND e.visible = 1 ORDER BY s.start, s.segment_id",
+                [file_id, space_id],
+            )
+        )
+
+    def allowed_rows(self, space_id: int, wanted: Filter = Filter()) -> Rows | None:
+        """Which rows a search under this filter may return, sorted; None when it excludes no row at all.
+
+        Raises UsageError for a filter that cannot be understood.
+        """
+        if wanted == Filter():
+            space = self._space(space_id)
+            if space.live == space.rows:
+                return None
+        found = self.remembered.rows(self.change, space_id, wanted)
+        if found is None:
+            found = self._allowed_rows(space_id, wanted)
+            self.remembered.put(self.change, space_id, wanted, found)
+        return found
+
+    def _allowed_rows(self, space_id: int, wanted: Filter) -> Rows:
+        tests = "e.space_id = ? AND e.visible = 1"
+        values: list[Any] = [space_id]
+        if wanted.modalities is not None:
+            tests += f" AND e.modality IN ({', '.join('?' * len(wanted.modalities))})"
+            values += [str(modality) for modality in wanted.modalities]
+        if wanted.folder is None and not wanted.where:
+            found = self.database.rows(f"SELECT e.row FROM embeddings e WHERE {tests}", values)
+            return codec.row_array(found, sort=True)
+        about_files = []
+        if wanted.folder is not None:
+            about_files.append(self.below_folder(wanted.folder))
+        if wanted.where:
+            about_files.append(filters.parse(wanted.where, self.below_folder))
+        for condition in about_files:
+            tests += f" AND {condition.sql}"
+            values += condition.values
+        found = self.database.rows(
+            "SELECT e.row FROM files f CROSS JOIN segments s ON s.file_id = f.file_id"
+            f" CROSS JOIN embeddings e ON e.segment_id = s.segment_id WHERE {tests}",
+            values,
+        )
+        return codec.row_array(found, sort=True)
+
+    def below_folder(self, folder: str) -> Condition:
+        """Files below an absolute folder, in whichever roots touch it."""
+        tests: list[str] = []
+        values: list[Any] = []
+        for root, below in self._roots_touched(folder):
+            tests.append("(f.root = ? AND (f.path = ? OR (f.path >= ? AND f.path < ?)))")
+            values += [root, below, *codec.prefix_range(below)]
+        return Condition(f"({' OR '.join(tests) or '0'})", tuple(values))
+
+    def hits_for_rows(self, space_id: int, rows: Rows | Sequence[int]) -> list[tuple[Segment, str]]:
+        """For each row, in order: its segment and its file's absolute path.
+
+        Raises IndexDamaged for a row that no visible segment owns: a store that knows this snapshot never
+        returns one.
+        """
+        wanted = [int(row) for row in rows]
+        known: dict[int, tuple[Segment, str]] = {}
+        for i in range(0, len(wanted), 500):
+            part = wanted[i : i + 500]
+            for row, root, path, *segment in self.database.rows(
+                f"SELECT e.row, f.root, f.path, {SEGMENT_COLUMNS} FROM embeddings e"
+                " CROSS JOIN segments s ON s.segment_id = e.segment_id"
+                " CROSS JOIN files f ON f.file_id = s.file_id"
+                f" WHERE e.space_id = ? AND e.visible = 1 AND e.row IN ({', '.join('?' * len(part))})",
+                [space_id, *part],
+            ):
+                known[row] = codec.segment(segment), self._absolute(root, path)
+        try:
+            return [known[row] for row in wanted]
+        except KeyError as error:
+            raise IndexDamaged(
+                f"A search in {self.folder} found row {error}, which no file owns.", "Run `anyseek doctor`."
+            ) from error
+
+    def segment_by_id(self, segment_id: int) -> tuple[Segment, str] | None:
+        """A visible segment and its file's absolute path."""
+        for root, path, *fields in self.database.rows(
+            f"SELECT f.root, f.path, {SEGMENT_COLUMNS} FROM segments s JOIN files f ON f.file_id = s.file_id"
+            " WHERE s.segment_id = ? AND EXISTS"
+            " (SELECT 1 FROM embeddings e WHERE e.segment_id = s.segment_id AND e.visible = 1)",
+            [segment_id],
+        ):
+            return codec.segment(fields), self._absolute(root, path)
+        return None
+
+    def written(self, segment_id: int) -> str:
+        """The words of a segment: a text's whole passage, of others what captions say about the file; "" for none."""
+        found = self.database.first(
+            "SELECT coalesce((SELECT text FROM passages WHERE rowid = s.segment_id),"
+            " (SELECT caption FROM file_words WHERE rowid = s.file_id), '') FROM segments s WHERE s.segment_id = ?",
+            [segment_id],
+        )
+        return str(found[0]) if found else ""
+
+    def row_of_segment(self, space_id: int, segment_id: int) -> int | None:
+        """Where its vector lies, None when a search may not return it."""
+        row = self.database.first(
+            "SELECT row FROM embeddings WHERE space_id = ? AND segment_id = ? AND visible = 1",
+            [space_id, segment_id],
+        )
+        return None if row is None else int(row[0])
+
+    def vectors(self, space_id: int) -> Halves:
+        """All rows of a space, deleted ones too: (rows, dim) float16, mapped, read-only."""
+        if space_id not in self._vectors:
+            space = self._space(space_id)
+            descriptor = self._descriptors.get(space_id, -1)
+            if space.rows and descriptor < 0:
+                raise IndexDamaged(
+                    f"The vector file of {space.card.name} in {self.folder} is gone.",
+                    "`anyseek doctor` forgets the files it held, and the next run embeds them again.",
+                )
+            self._vectors[space_id] = self.remembered.mapped(descriptor, space, self.folder)
+        return self._vectors[space_id]
+
+    def vectors_at(self, space_id: int, rows: Rows) -> Floats:
+        """The vectors of these rows, in their order: (len(rows), dim) float32."""
+        from anyseek.catalog.vectors import take_rows
+
+        return take_rows(self.vectors(space_id), rows)
+
+    def _space(self, space_id: int) -> SpaceRecord:
+        for space in self._spaces:
+            if space.space_id == space_id:
+                return space
+        raise UsageError(f"The index in {self.folder} has no space number {space_id}.")
+
+    # ------------------------------------------------------------ life
+
+    def _close_vectors(self) -> None:
+        for descriptor in self._descriptors.values():
+            os.close(descriptor)
+        self._descriptors.clear()
+
+    def close(self) -> None:
+        """End the snapshot; safe to call twice. Arrays handed out stay valid."""
+        self._close_vectors()
+        self._vectors.clear()
+        self._let_go(self.database)
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,65 @@
+"""Tags: words that people give to files. They stay with a file when it is moved or changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from anyseek.errors import QueryFileError, UsageError
+
+if TYPE_CHECKING:
+    from anyseek.catalog.catalog import Catalog, Snapshot
+
+
+def tag(catalog: Catalog, paths: Iterable[str | os.PathLike[str]], name: str, *, remove: bool = False) -> int:
+    """Give a tag to files and everything below folders, or take it away; how many files that changed.
+
+    Raises UsageError for an empty tag, QueryFileError for a path of which nothing is in the index.
+    """
+    name = " ".join(name.split())
+    if not name:
+        raise UsageError("A tag has at least one letter.", "For example: anyseek tag holiday beach.jpg")
+    with catalog.read() as snapshot:
+        file_ids = {number for path in paths for number in _files_at(snapshot, path)}
+    with catalog.begin() as writer:
+        if remove:
+            sql = "DELETE FROM tags WHERE tag = ? AND file_id = ?"
+        else:
+            sql = "INSERT OR IGNORE INTO tags (tag, file_id) VALUES (?, ?)"
+        return writer.database.run_many(sql, ((name, number) for number in sorted(file_ids)))
+
+
+def counts(snapshot: Snapshot) -> dict[str, int]:
+    """Files with each tag, by name."""
+    return dict(snapshot.database.rows("SELECT tag, count(*) FROM tags GROUP BY tag ORDER BY tag"))
+
+
+def carry_over(old: Catalog, new: Catalog) -> None:
+    """Give the files of a new index the tags that those at the same places have in the old one."""
+    with old.read() as before, new.read() as after:
+        here = {str(path): number for number, path in after.roots().items()}
+        there = {number: here.get(str(path)) for number, path in before.roots().items()}
+        found: list[Sequence[object]] = []
+        for name, root, path in before.database.rows(
+            "SELECT t.tag, f.root, f.path FROM tags t JOIN files f ON f.file_id = t.file_id"
+        ):
+            found.append((name, there.get(root), path))
+    with new.begin() as writer:
+        writer.database.run_many(
+            "INSERT OR IGNORE INTO tags (tag, file_id) SELECT ?, file_id FROM files WHERE root = ? AND path = ?",
+            found,
+        )
+
+
+def _files_at(snapshot: Snapshot, path: str | os.PathLike[str]) -> list[int]:
+    condition = snapshot.below_folder(os.path.abspath(path))
+    found = [
+        number
+        for (number,) in snapshot.database.rows(
+            f"SELECT f.file_id FROM files f WHERE f.state != 'partial' AND {condition.sql}", condition.values
+        )
+    ]
+    if not found:
+        raise QueryFileError(f"Nothing of {os.fspath(path)!r} is in the index.", "Index it first.")
+    return found

@@ -1,0 +1,150 @@
+"""Flat vector files: row r of `dim` float16 numbers lies at byte r * dim * 2. Nothing else is in the file.
+
+How many rows are real stands in the catalog. A writer appends behind them, `fsync`s, and only then lets the
+catalog count them; so bytes behind the last counted row are the rest of a transaction that never ended, and
+the next one writes over them. Files never shrink: somebody may have mapped them.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from anyseek.catalog.database import translated
+from anyseek.errors import IndexDamaged, UsageError
+
+if TYPE_CHECKING:
+    from anyseek.contracts import Floats, Rows
+
+Halves: TypeAlias = npt.NDArray[np.float16]
+
+FOLDER_NAME = "vectors"
+HALF = np.dtype("<f2")
+
+# Rounding each number to 11 bits leaves the length of a unit vector within 2**-11 of 1; four times that
+# separates rounding from damage, and from vectors that were never normalised.
+LENGTH_TOLERANCE = 2e-3
+
+
+def vector_path(folder: Path, space_id: int, generation: int) -> Path:
+    """Where the vectors of a space lie, in the index at `folder`."""
+    return folder / FOLDER_NAME / f"{space_id}.{generation}.f16"
+
+
+def as_halves(vectors: Floats, dim: int) -> Halves:
+    """(n, dim) little-endian float16, ready for the file. Raises UsageError for what is not n unit rows."""
+    array = np.asarray(vectors)
+    if array.ndim != 2 or array.shape[1] != dim or array.dtype.kind != "f":
+        raise UsageError(f"Expected vectors of shape (n, {dim}), got {array.shape} of {array.dtype}.")
+    halves = array.astype(HALF)
+    if not lengths_are_one(halves).all():
+        raise UsageError("A vector is not of length 1, or not a number: it was not stored.")
+    return halves
+
+
+def lengths_are_one(halves: Halves) -> npt.NDArray[np.bool_]:
+    """For each row, whether it is a unit vector as far as float16 can tell; False for NaN and infinity."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        wide = halves.astype(np.float32)
+        lengths = np.sqrt(np.einsum("rd,rd->r", wide, wide))
+        return np.asarray(np.abs(lengths - 1) <= LENGTH_TOLERANCE)
+
+
+def checksums(halves: Halves) -> list[int]:
+    """zlib.crc32 of each row's bytes."""
+    return [zlib.crc32(row) for row in np.ascontiguousarray(halves, HALF).view(np.uint8)]
+
+
+class VectorAppender:
+    """Appends rows to one vector file, from row `rows` on, for one transaction."""
+
+    def __init__(self, path: Path, dim: int, rows: int) -> None:
+        self.rows = rows
+        self._dim = dim
+        self._folder = path.parent
+        with translated(path.parent):
+            path.parent.mkdir(exist_ok=True)
+            is_new = not path.exists()
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            if is_new:
+                sync_folder(path.parent)
+
+    def append(self, halves: Halves) -> int:
+        """Write rows behind the last; returns the number of the first. Not durable before `sync`."""
+        first = self.rows
+        data = memoryview(np.ascontiguousarray(halves, HALF).tobytes())
+        offset = first * self._dim * HALF.itemsize
+        with translated(self._folder):
+            while data:
+                written = os.pwrite(self._descriptor, data, offset)
+                data, offset = data[written:], offset + written
+        self.rows += len(halves)
+        return first
+
+    def read(self, rows: Sequence[int]) -> Halves:
+        """Rows that are in the file, in this order: (len(rows), dim)."""
+        size = self._dim * HALF.itemsize
+        with translated(self._folder):
+            data = b"".join(os.pread(self._descriptor, size, row * size) for row in rows)
+        if len(data) != size * len(rows):
+            raise IndexDamaged(f"A vector file in {self._folder} is cut off.", "Run `anyseek doctor`.")
+        return np.frombuffer(data, HALF).reshape(len(rows), self._dim)
+
+    def sync(self) -> None:
+        """Return when all that was appended is on the disk."""
+        with translated(self._folder):
+            os.fsync(self._descriptor)
+
+    def lengthen(self) -> None:
+        """Make the file long enough for its rows, with zeros; never shorter."""
+        with translated(self._folder):
+            needed = self.rows * self._dim * HALF.itemsize
+            if os.fstat(self._descriptor).st_size < needed:
+                os.ftruncate(self._descriptor, needed)
+                os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Safe to call twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in `folder` are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def map_rows(descriptor: int, dim: int, rows: int, folder: Path) -> Halves:
+    """The first `rows` rows of an open vector file, (rows, dim), read-only and read as they are touched.
+
+    The mapping outlives the descriptor. Raises IndexDamaged when the file is too short for them.
+    """
+    needed = rows * dim * HALF.itemsize
+    if needed == 0:
+        return np.zeros((0, dim), HALF)
+    with translated(folder):
+        length = os.fstat(descriptor).st_size
+        if length < needed:
+            raise IndexDamaged(
+                f"A vector file in {folder} is cut off: {length} bytes of {needed}.",
+                "`anyseek doctor` forgets the files it held, and the next run embeds them again.",
+            )
+        mapped = mmap.mmap(descriptor, needed, access=mmap.ACCESS_READ)
+    return np.frombuffer(mapped, HALF).reshape(rows, dim)
+
+
+def take_rows(vectors: Halves, rows: Rows) -> Floats:
+    """(len(rows), dim) float32, in the order of `rows`."""
+    return vectors[rows].astype(np.float32)

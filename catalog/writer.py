@@ -1,0 +1,294 @@
+"""Writing the catalog: one transaction, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from anyseek.catalog import codec
+from anyseek.catalog.database import Database
+from anyseek.catalog.segment_writer import PARTIAL, SegmentWriter
+from anyseek.contracts import FileState, Modality, Problem, Report, SeenFile
+from anyseek.errors import UsageError
+
+# Where the file lies that another one was moved onto, until it is moved itself or the transaction ends.
+_DISPLACED_ROOT = -1
+
+
+class Writer(SegmentWriter):
+    """One transaction: `with catalog.begin() as w:` commits at the end and rolls back on an exception.
+
+    Vectors are appended as they come and are on the disk before the catalog counts them, so a process that
+    dies at any moment leaves the last committed transaction, whole. Within one transaction, do moves first,
+    then deletes, then puts: a moved file must still be where it was.
+
+    Raises, from every method and from the end of the block: DiskFull, ReadOnlyIndex, IndexDamaged. After
+    any of them the transaction is rolled back and the catalog is as it was before it began.
+    """
+
+    def __init__(self, database: Database, give_back: Callable[[Database], None]) -> None:
+        super().__init__(database, give_back)
+        self._displaced: set[int] = set()
+
+    # ------------------------------------------------------------ files
+
+    def put_file(
+        self, seen: SeenFile, content_hash: bytes, modality: Modality | None, *, complete: bool = True
+    ) -> int:
+        """Its number. What was known at that place, segments and problem, is replaced; the number stays.
+
+        modality None: a file that is no media, remembered so that the next run need not open it.
+        complete=False: the file comes over several transactions and nobody sees it, neither as a record nor
+        as a hit, before `complete_file`. What is never completed is forgotten by the next `start_run`, and
+        a scan meets a new file.
+        """
+        state = FileState.OK.value if complete else PARTIAL
+        return self._put(seen, content_hash, modality, state, None, keep_segments=False)
+
+    def complete_file(self, file_id: int) -> None:
+        """The last segments of a `complete=False` file are in: it becomes visible with this transaction."""
+        self.database.run(
+            "UPDATE files SET state = ?, change = ? WHERE file_id = ?",
+            [FileState.OK.value, self.change, file_id],
+        )
+        self._show([file_id], visible=True)
+
+    def put_failed(
+        self, seen: SeenFile, content_hash: bytes, modality: Modality | None, problem: Problem
+    ) -> int:
+        """Its number, kept when the place is known. The file is not searchable until it is put or restored.
+
+        An empty `content_hash` means that the content could not be read, so it may still be what it was:
+        the stored hash, modality and segments are kept for `restore`. With a hash, old segments go.
+        """
+        unread = not content_hash
+        return self._put(seen, content_hash, modality, FileState.FAILED.value, problem, keep_segments=unread)
+
+    def _put(
+        self,
+        seen: SeenFile,
+        content_hash: bytes,
+        modality: Modality | None,
+        state: str,
+        problem: Problem | None,
+        *,
+        keep_segments: bool,
+    ) -> int:
+        known = self._at(seen)
+        if known is None:
+            known = self._insert(seen, content_hash, modality, state)
+        elif keep_segments and not self._is_partial(known):
+            self._show([known], visible=False)
+            self._set_stat(known, seen)
+        else:
+            self._drop_segments([known])
+            self._set_stat(known, seen)
+            self.database.run(
+                "UPDATE files SET content_hash = ?, modality = ? WHERE file_id = ?",
+                [content_hash, modality and modality.value, known],
+            )
+        told = (
+            [codec.clean_text(text) for text in (problem.code, problem.stage, problem.reason)]
+            if problem
+            else 3 * [None]
+        )
+        self.database.run(
+            "UPDATE files SET state = ?, problem_code = ?, problem_stage = ?, problem_reason = ?"
+            " WHERE file_id = ?",
+            [state, *told, known],
+        )
+        return known
+
+    def restore(self, file_id: int, seen: SeenFile) -> bool:
+        """A failed file turned out to hold the content its stored hash names: ok again, if it has segments.
+
+        False when there are none: the content itself is what failed, or it was never embedded.
+        """
+        kept = self.database.first("SELECT 1 FROM segments WHERE file_id = ? LIMIT 1", [file_id])
+        if kept is None:
+            return False
+        self._set_stat(file_id, seen)
+        self.database.run(
+            "UPDATE files SET state = ?, problem_code = NULL, problem_stage = NULL, problem_reason = NULL"
+            " WHERE file_id = ?",
+            [FileState.OK.value, file_id],
+        )
+        self._show([file_id], visible=True)
+        return True
+
+    def touch(self, file_id: int, seen: SeenFile) -> None:
+        """The same content with new facts around it (time, inode); ends `missing`, changes no problem."""
+        self._set_stat(file_id, seen)
+        self.mark_present([file_id])
+
+    def move(self, file_id: int, seen: SeenFile) -> None:
+        """The same content at another place.
+
+        A file that the catalog knows at that place is displaced: it is deleted at the end unless this
+        transaction moves it on, so that files may swap names.
+        """
+        there = self._at(seen)
+        if there is not None and there != file_id:
+            self.database.run(
+                "UPDATE files SET root = ?, path = ? WHERE file_id = ?",
+                [_DISPLACED_ROOT, str(there).encode(), there],
+            )
+            self._displaced.add(there)
+        self._displaced.discard(file_id)
+        self._set_stat(file_id, seen)
+        self.mark_present([file_id])
+
+    def copy(self, file_id: int, seen: SeenFile) -> int:
+        """The number of a second file with the same content: segments and vectors are duplicated.
+
+        One row a segment, always; nothing is shared, so either file may go without the other. A file that
+        failed for what is in it is copied with its problem.
+        """
+        row = self.database.first(
+            "SELECT content_hash, modality, problem_code, problem_stage, problem_reason,"
+            " EXISTS (SELECT 1 FROM segments s WHERE s.file_id = f.file_id) FROM files f WHERE file_id = ?",
+            [file_id],
+        )
+        if row is None:
+            raise UsageError(f"The index in {self.database.folder} has no file number {file_id}.")
+        content_hash, name, code, stage, reason, has_segments = row
+        modality = None if name is None else Modality(name)
+        if code is not None and not has_segments:
+            return self.put_failed(seen, content_hash, modality, Problem(code, stage, reason))
+        copied = self._put(seen, content_hash, modality, FileState.OK.value, None, keep_segments=False)
+        self._copy_segments(file_id, copied)
+        return copied
+
+    def delete(self, file_ids: Iterable[int]) -> None:
+        """Forget files with their segments. Their vectors stay in the file, unseen, until `compact`."""
+        gone = list(file_ids)
+        self._drop_segments(gone)
+        self.database.run_many("DELETE FROM files WHERE file_id = ?", zip(gone))
+
+    def mark_missing(self, file_ids: Iterable[int]) -> None:
+        """Their folder could not be read, so nothing is known. They stay searchable."""
+        self.database.run_many(
+            "UPDATE files SET state = ?, change = ? WHERE file_id = ? AND state != ?",
+            ((FileState.MISSING.value, self.change, file_id, PARTIAL) for file_id in file_ids),
+        )
+
+    def mark_root_missing(self, root: int) -> None:
+        """`mark_missing` for every file of a root, in one statement."""
+        self.database.run(
+            "UPDATE files SET state = ?, change = ? WHERE root = ? AND state != ?",
+            [FileState.MISSING.value, self.change, root, PARTIAL],
+        )
+
+    def mark_present(self, file_ids: Iterable[int]) -> None:
+        """Files that were missing are ok, or failed, as they were before."""
+        self.database.run_many(
+            "UPDATE files SET state = CASE WHEN problem_code IS NULL THEN ? ELSE ? END, change = ?"
+            " WHERE file_id = ? AND state = ?",
+            (
+                (FileState.OK.value, FileState.FAILED.value, self.change, file_id, FileState.MISSING.value)
+                for file_id in file_ids
+            ),
+        )
+
+    def _at(self, seen: SeenFile) -> int | None:
+        row = self.database.first(
+            "SELECT file_id FROM files WHERE root = ? AND path = ?", [seen.root, codec.path_bytes(seen.path)]
+        )
+        return None if row is None else int(row[0])
+
+    def _is_partial(self, file_id: int) -> bool:
+        row: tuple[str] = self.database.first("SELECT state FROM files WHERE file_id = ?", [file_id])
+        return row == (PARTIAL,)
+
+    def _insert(self, seen: SeenFile, content_hash: bytes, modality: Modality | None, state: str) -> int:
+        cursor = self.database.run(
+            "INSERT INTO files (root, path, size, mtime_ns, inode, content_hash, modality, state, change)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [*_facts(seen), content_hash, modality and modality.value, state, self.change],
+        )
+        assert cursor.lastrowid is not None, "an INSERT has one"
+        return cursor.lastrowid
+
+    def _set_stat(self, file_id: int, seen: SeenFile) -> None:
+        self.database.run(
+            "UPDATE files SET root = ?, path = ?, size = ?, mtime_ns = ?, inode = ?, change = ?"
+            " WHERE file_id = ?",
+            [*_facts(seen), self.change, file_id],
+        )
+
+    # ------------------------------------------------------------ roots, settings, runs
+
+    def add_root(self, path: Path) -> int:
+        """The number of an indexed folder; the same folder again has the same number."""
+        for root, stored, relative in self.database.run("SELECT root, path, relative FROM roots").fetchall():
+            known = codec.find_root(self.database.folder, stored, relative)
+            if codec.same_folder(known, path):
+                return int(root)
+        (number,) = self.database.first("SELECT coalesce(max(root) + 1, 0) FROM roots")
+        self.database.run(
+            "INSERT INTO roots (root, path, relative) VALUES (?, ?, ?)",
+            [number, codec.absolute_bytes(path), codec.relative_root(self.database.folder, path)],
+        )
+        return int(number)
+
+    def remove_root(self, root: int) -> None:
+        """Forget a root and all its files."""
+        self.delete([row[0] for row in self.database.run("SELECT file_id FROM files WHERE root = ?", [root])])
+        self.database.run("DELETE FROM roots WHERE root = ?", [root])
+
+    def set_setting(self, name: str, value: Any) -> None:
+        """Store a JSON value under a name; None removes it."""
+        if value is None:
+            self.database.run("DELETE FROM index_info WHERE name = ?", [f"setting:{name}"])
+        else:
+            self.database.run(
+                "INSERT INTO index_info VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                [f"setting:{name}", json.dumps(value)],
+            )
+
+    def start_run(self, command: str) -> int:
+        """The number of a new run. Files that an earlier run left half-indexed are forgotten here."""
+        partial = self.database.run("SELECT file_id FROM files WHERE state = ?", [PARTIAL]).fetchall()
+        self.delete([file_id for (file_id,) in partial])
+        cursor = self.database.run(
+            "INSERT INTO runs (command, started) VALUES (?, ?)", [codec.clean_text(command), time.time()]
+        )
+        assert cursor.lastrowid is not None, "an INSERT has one"
+        return cursor.lastrowid
+
+    def finish_run(self, run_id: int, report: Report) -> None:
+        """What the run did, and that it ended."""
+        self.database.run(
+            "UPDATE runs SET ended = ?, report = ? WHERE run_id = ?",
+            [time.time(), json.dumps(asdict(report)), run_id],
+        )
+
+    # ------------------------------------------------------------ the transaction
+
+    def _finish(self) -> None:
+        if self._displaced:
+            self.delete(self._displaced)
+        super()._finish()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._abandon()
+
+
+def _facts(seen: SeenFile) -> list[Any]:
+    path = codec.path_bytes(seen.path)
+    return [seen.root, path, seen.size, seen.mtime_ns, codec.signed(seen.inode)]

@@ -1,0 +1,236 @@
+"""Vectors in and out: Parquet or NumPy files with ids, modality, path and fingerprint beside each vector."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from anyseek.contracts import Modality, ModelCard, SeenFile, Span, Unit
+from anyseek.errors import MissingExtra, OtherModel, UsageError
+
+if TYPE_CHECKING:
+    from anyseek.catalog.catalog import Catalog, Snapshot
+    from anyseek.catalog.records import SpaceRecord
+    from anyseek.contracts import Floats
+
+AT_ONCE = 8192
+_FIELDS = ("segment_id", "path", "modality", "start", "end", "unit", "excerpt")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What went out or came in."""
+
+    segments: int
+    files: int
+    fingerprint: str
+
+
+def export(snapshot: Snapshot, space: SpaceRecord, target: Path) -> Moved:
+    """Every searchable segment to `target`: .parquet, or .npy with a .jsonl of the same name beside it.
+
+    Raises UsageError for another suffix, MissingExtra without pyarrow, OSError where it cannot be written.
+    """
+    write = {".parquet": _write_parquet, ".npy": _write_npy}.get(target.suffix.lower())
+    if write is None:
+        raise UsageError(f"{target.name} has no suffix to export to.", "Name it .parquet or .npy.")
+    partial = target.with_name(f".{target.name}.part")
+    try:
+        moved = write(snapshot, space, partial, target)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return moved
+
+
+def _batches(snapshot: Snapshot, space: SpaceRecord) -> Iterator[tuple[list[dict[str, Any]], Floats]]:
+    live = snapshot.allowed_rows(space.space_id)
+    rows = np.arange(space.rows, dtype=np.int64) if live is None else live
+    for i in range(0, len(rows), AT_ONCE):
+        part = rows[i : i + AT_ONCE]
+        records = [
+            {
+                "segment_id": segment.segment_id,
+                "path": os.fsencode(path).decode("utf-8", "backslashreplace"),
+                "modality": str(segment.modality),
+                "start": segment.span.start,
+                "end": segment.span.end,
+                "unit": str(segment.span.unit),
+                "excerpt": segment.excerpt,
+            }
+            for segment, path in snapshot.hits_for_rows(space.space_id, part)
+        ]
+        yield records, snapshot.vectors_at(space.space_id, part)
+
+
+def _write_parquet(snapshot: Snapshot, space: SpaceRecord, partial: Path, target: Path) -> Moved:
+    pa, pq = _arrow()
+    told = {"anyseek": json.dumps(_about(space))}
+    fields = [("segment_id", pa.int64()), ("path", pa.string()), ("modality", pa.string())]
+    fields += [
+        ("start", pa.float64()),
+        ("end", pa.float64()),
+        ("unit", pa.string()),
+        ("excerpt", pa.string()),
+    ]
+    schema = pa.schema([*fields, ("vector", pa.list_(pa.float32(), space.card.dim))], metadata=told)
+    n, paths = 0, set[str]()
+    with pq.ParquetWriter(partial, schema) as file:
+        for records, vectors in _batches(snapshot, space):
+            columns = {name: [record[name] for record in records] for name in _FIELDS}
+            flat = pa.array(vectors.reshape(-1), pa.float32())
+            columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, space.card.dim)
+            file.write_table(pa.table(columns, schema=schema))
+            n += len(records)
+            paths.update(record["path"] for record in records)
+    return Moved(n, len(paths), space.card.fingerprint)
+
+
+def _write_npy(snapshot: Snapshot, space: SpaceRecord, partial: Path, target: Path) -> Moved:
+    n, paths = 0, set[str]()
+    vectors = (
+        np.lib.format.open_memmap(partial, "w+", np.float32, (space.live, space.card.dim))
+        if space.live
+        else None
+    )
+    with target.with_suffix(".jsonl").open("w", encoding="utf-8") as file:
+        file.write(json.dumps({"anyseek": _about(space)}) + "\n")
+        for records, part in _batches(snapshot, space):
+            assert vectors is not None, "there are rows"
+            vectors[n : n + len(part)] = part
+            file.writelines(json.dumps(record) + "\n" for record in records)
+            n += len(records)
+            paths.update(record["path"] for record in records)
+    if vectors is None:
+        with partial.open("wb") as empty:
+            np.save(empty, np.zeros((0, space.card.dim), np.float32))
+    else:
+        vectors.flush()
+    return Moved(n, len(paths), space.card.fingerprint)
+
+
+def _about(space: SpaceRecord) -> dict[str, Any]:
+    return {"model": space.card.name, "fingerprint": space.card.fingerprint, "dim": space.card.dim}
+
+
+def bring(catalog: Catalog, source: Path, card: ModelCard) -> Moved:
+    """Segments with vectors made elsewhere, into an index of the model `card`.
+
+    source: what `export` writes, or a file of those columns; without segment_id. Paths must lie in a root of the index;
+    a file that it has already is replaced. Raises UsageError naming what is wrong, OtherModel for another fingerprint,
+    and nothing is stored then.
+    """
+    read = {".parquet": _read_parquet, ".npy": _read_npy}.get(source.suffix.lower())
+    if read is None:
+        raise UsageError(f"{source.name} has no suffix to import from.", "It has to be .parquet or .npy.")
+    about, records, vectors = read(source)
+    if about.get("fingerprint", card.fingerprint) != card.fingerprint:
+        raise OtherModel(
+            f"The vectors in {source.name} are of {about.get('model')} ({about['fingerprint']}), "
+            f"and the index is of {card.name} ({card.fingerprint}).",
+            "Import them into an index of their own model.",
+        )
+    by_file: dict[str, list[int]] = defaultdict(list)
+    for place, record in enumerate(records):
+        missing = [name for name in ("path", "modality") if not record.get(name)]
+        if missing:
+            raise UsageError(
+                f"Row {place} of {source.name} has no {missing[0]}.", "Every row has path and modality."
+            )
+        by_file[record["path"]].append(place)
+    with catalog.read() as snapshot:
+        placed = {path: _placed(snapshot, path) for path in by_file}
+    with catalog.lock("anyseek import"), catalog.begin() as writer:
+        space_id = writer.ensure_space(card)
+        for path, places in by_file.items():
+            kinds = [_modality(records[place]) for place in places]
+            file_id = writer.put_file(placed[path], b"", kinds[0])
+            for modality in dict.fromkeys(kinds):
+                own = [place for place, kind in zip(places, kinds, strict=True) if kind is modality]
+                parts = [
+                    (_span(records[place]), str(records[place].get("excerpt") or "")[:200]) for place in own
+                ]
+                writer.add_segments(file_id, space_id, modality, parts, vectors[own])
+    return Moved(len(records), len(by_file), card.fingerprint)
+
+
+def _placed(snapshot: Snapshot, path: str) -> SeenFile:
+    for number, root in snapshot.roots().items():
+        stem = os.path.join(str(root), "")
+        if path.startswith(stem):
+            try:
+                facts = os.stat(path)
+                size, mtime_ns, inode = facts.st_size, facts.st_mtime_ns, facts.st_ino
+            except OSError:
+                size = mtime_ns = inode = 0
+            return SeenFile(number, path[len(stem) :], size, mtime_ns, inode)
+    raise UsageError(
+        f"{path} lies in no folder of the index.", "Make the index over the folder that the paths are in."
+    )
+
+
+def _modality(record: dict[str, Any]) -> Modality:
+    try:
+        return Modality(record["modality"])
+    except ValueError as error:
+        raise UsageError(
+            f"There is no modality {record['modality']!r}.", f"There are: {', '.join(Modality)}."
+        ) from error
+
+
+def _span(record: dict[str, Any]) -> Span:
+    try:
+        return Span(
+            float(record.get("start") or 0),
+            float(record.get("end") or 0),
+            Unit(record.get("unit") or "whole"),
+        )
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{record.get('unit')!r} is no unit of a span.", "There are: whole, s, char."
+        ) from error
+
+
+def _read_parquet(source: Path) -> tuple[dict[str, Any], list[dict[str, Any]], Floats]:
+    pa, pq = _arrow()
+    try:
+        table = pq.read_table(source)
+        told = json.loads((table.schema.metadata or {}).get(b"anyseek", b"{}"))
+        vectors = np.array(table["vector"].to_pylist(), np.float32)
+        records = table.drop_columns(["vector"]).to_pylist()
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise UsageError(
+            f"{source} cannot be read: {error}.", "It needs the columns path, modality, vector."
+        ) from error
+    return told, records, vectors
+
+
+def _read_npy(source: Path) -> tuple[dict[str, Any], list[dict[str, Any]], Floats]:
+    try:
+        vectors = np.load(source, allow_pickle=False).astype(np.float32)
+        lines = source.with_suffix(".jsonl").read_text("utf-8").splitlines()
+        records = [json.loads(line) for line in lines if line.strip()]
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{source} cannot be read: {error}.", "It needs a .jsonl of the same name beside it."
+        ) from error
+    about = records.pop(0)["anyseek"] if records and "anyseek" in records[0] else {}
+    if len(records) != len(vectors):
+        raise UsageError(f"{source} has {len(vectors)} vectors, and {len(records)} lines describe them.")
+    return about, records, vectors
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtra("pyarrow is not installed.", 'pip install "anyseek[parquet]"') from error
+    return pa, pq

@@ -1,0 +1,52 @@
+"""Thermal pictures: grey, 0 (cold) to 1 (hot).
+
+Eight bits are taken as they are. Sixteen bits and floating point (radiometric files: temperatures, or counts
+of the sensor) have no common range; they are stretched from their 1st to their 99th percentile, as a thermal
+camera's own automatic gain does for its screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from anyseek.contracts import Decoded, DecodeHint, Modality, Span
+from anyseek.errors import MediaError
+from anyseek.media import arrays
+from anyseek.media.formats import Found
+from anyseek.media.readers import images
+from anyseek.media.source import Source
+
+COLDEST, HOTTEST = 1, 99
+"""Percentiles that become 0 and 1."""
+
+
+def decode(
+    source: Source, found: Found, hint: DecodeHint, first: int = 0, count: int | None = None
+) -> Iterator[Decoded]:
+    """One segment: float32 (H, W), 0 to 1. A coloured picture counts by its brightness. Raises MediaError."""
+    if first == 0 and count != 0:
+        if found.format.library == "npy":
+            grey = stretched(arrays.load_npy(source, hint.limits), source.name)
+        else:
+            with images.opened(source, found, hint.limits) as picture:
+                if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+                    grey = stretched(np.asarray(picture), source.name)
+                else:
+                    grey = np.asarray(picture.convert("L"), np.float32) / np.float32(255)
+        yield Decoded(Modality.THERMAL, Span(), grey)
+
+
+def stretched(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
+    """(H, W) of any number -> float32, 0 to 1; what is not a number is cold. Raises MediaError empty."""
+    plain = values.astype(np.float64)
+    known = np.isfinite(plain)
+    if not known.any():
+        raise MediaError(f"{name} has no measured pixel.", "empty", "Replace or delete the file.")
+    low, high = np.percentile(plain[known], (COLDEST, HOTTEST))
+    scaled = (np.where(known, plain, low) - low) / max(high - low, 1e-12)
+    grey: npt.NDArray[np.float32] = scaled.clip(0, 1).astype(np.float32)
+    return grey

@@ -1,0 +1,34 @@
+"""Near copies among hits: rows whose vectors lie so close that they show the same thing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from anyseek.contracts import Floats
+
+NEAR = 0.97
+"""The least cosine of two files that count as nearly the same."""
+
+_AT_ONCE = 256
+
+
+def alike(vectors: Floats, least: float = NEAR) -> list[list[int]]:
+    """Rows (n, dim), best first, in groups: a row joins the first one before it that it lies within `least` of, and
+    begins a group of its own where there is none."""
+    groups: list[list[int]] = []
+    for start in range(0, len(vectors), _AT_ONCE):
+        block = vectors[start : start + _AT_ONCE]
+        leaders = [group[0] for group in groups]
+        near_leader = block @ vectors[leaders].T >= least  # one product for many rows
+        near_own = block @ block.T >= least
+        for i, row in enumerate(near_leader):
+            fresh = [group[0] - start for group in groups[len(leaders) :]]
+            close = np.concatenate([row, near_own[i, fresh]])
+            if close.any():
+                groups[int(close.argmax())].append(start + i)
+            else:
+                groups.append([start + i])
+    return groups

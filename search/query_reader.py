@@ -1,0 +1,144 @@
+"""Terms to query parts: words are taken as they are, files are decoded where decoding can be killed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from itertools import islice
+from threading import Lock
+from typing import Any
+
+from anyseek.contracts import Embedder, Modality, QueryPart
+from anyseek.errors import MediaError, ModalityNotSupported, QueryFileError
+from anyseek.media.formats import WITHIN
+from anyseek.media.source import printable
+from anyseek.search.query import Term
+
+MOST_SEGMENTS = 60
+"""A query file stands for what it begins with: 10 minutes of sound, 36,000 characters. Every segment costs a
+run of the model, and the mean of more of them is no sharper a question."""
+
+# Texts are decoded by Python alone (and web pages by a parser that runs no code): no process is started.
+_IN_THIS_PROCESS = (Modality.TEXT,)
+
+
+class QueryReader:
+    """Reads the parts of queries for one model, in any thread; close it.
+
+    depth_unit: metres that a raw depth unit stands for, as the index was told; None for each format's own.
+    """
+
+    def __init__(self, embedder: Embedder, depth_unit: float | None = None) -> None:
+        self.depth_unit = depth_unit
+        self._embedder = embedder
+        self._lock = Lock()
+        self._pool: Any = None  # a media.worker.DecodePool, started by the first file that needs it
+
+    def read(self, terms: Iterable[Term]) -> tuple[QueryPart, ...]:
+        """The parts, prepared for the model: `QueryPart.data` is a list of prepared items, one a segment.
+
+        Raises QueryFileError, ModalityNotSupported, UsageError.
+        """
+        return tuple(self._part(term) for term in terms)
+
+    def close(self) -> None:
+        """End the decoding process; safe to call twice."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def _part(self, term: Term) -> QueryPart:
+        if term.kind == "file":
+            return self._file(term)
+        modality = term.modality
+        assert modality is not None, "only files are recognised by content"
+        prepare = self._embedder.preparer(self._known(modality))
+        if term.kind == "words":
+            words = " ".join(str(term.value).split())
+            return QueryPart(modality, [prepare(words)], term.weight, f'"{words}"')
+        from anyseek.search.in_memory import decoded
+
+        try:
+            segments = islice(decoded(modality, term.value, prepare.hint), MOST_SEGMENTS)
+            items = [prepare(data) for data in segments]
+        except MediaError as error:
+            raise QueryFileError(error.message, error.hint) from error
+        return QueryPart(modality, items, term.weight, f"{modality} given as data")
+
+    def _file(self, term: Term) -> QueryPart:
+        path = os.path.abspath(term.value)
+        shown = printable(os.fspath(term.value))
+        if not os.path.exists(path):
+            raise QueryFileError(f"There is no file {shown}.", "Check the path.")
+        if os.path.isdir(path):
+            raise QueryFileError(f"{shown} is a folder, not a file.", "Name one file to search with.")
+        try:
+            kind = term.modality or self._recognised(path, shown)
+            modality = self._known(self._taken_as(kind))
+            if modality in _IN_THIS_PROCESS:
+                items = self._text_items(path, modality)
+            else:
+                items = self._pool_items(path, modality)
+        except MediaError as error:
+            is_unit = error.reason == "no-unit"
+            hint = "Tell the index once: anyseek index --depth-unit 0.01" if is_unit else error.hint
+            raise QueryFileError(error.message, hint) from error
+        if not items:
+            raise QueryFileError(f"{shown} has nothing in it to search with.", "Choose another file.")
+        return QueryPart(modality, items, term.weight, f"{kind} {shown}")
+
+    def _taken_as(self, kind: Modality) -> Modality:
+        """A film stands for its pictures, or else its sound, where the model has no tower for films."""
+        known = self._embedder.card.modalities
+        return next((one for one in WITHIN.get(kind, ()) if one in known), kind)
+
+    def _recognised(self, path: str, shown: str) -> Modality:
+        from anyseek.media import sniff
+
+        modality = sniff(path)
+        if modality is None:
+            known = ", ".join(self._embedder.card.modalities)
+            raise QueryFileError(
+                f"{shown} is neither text, a picture, a sound, a film nor a depth map.",
+                f"This model can be asked with: {known}.",
+            )
+        return modality
+
+    def _known(self, modality: Modality) -> Modality:
+        card = self._embedder.card
+        if modality not in card.modalities:
+            raise ModalityNotSupported(
+                f"The model {card.name} cannot be asked with {modality}.",
+                f"It knows: {', '.join(card.modalities)}. See `anyseek models` for others.",
+            )
+        return modality
+
+    def _text_items(self, path: str, modality: Modality) -> list[Any]:
+        from anyseek.media import decode
+
+        prepare = self._embedder.preparer(modality)
+        segments = decode(path, modality, prepare.hint, 0, MOST_SEGMENTS)
+        return [prepare(segment.data) for segment in segments]
+
+    def _pool_items(self, path: str, modality: Modality) -> list[Any]:
+        pool = self._started_pool()
+        items: list[Any] = []
+        has_more = True
+        while has_more and len(items) < MOST_SEGMENTS:
+            part = pool.submit(path, first=len(items), modality=modality).result()
+            own = [segment.item for segment in part.segments if segment.modality is modality]
+            items += own
+            has_more = part.has_more and bool(own)
+        return items[:MOST_SEGMENTS]
+
+    def _started_pool(self) -> Any:
+        with self._lock:
+            if self._pool is None:
+                from anyseek.media.worker import DecodePool
+
+                preparers = {
+                    known: self._embedder.preparer(known) for known in self._embedder.card.modalities
+                }
+                self._pool = DecodePool(preparers, workers=1, depth_unit=self.depth_unit)
+            return self._pool

@@ -1,0 +1,96 @@
+"""The index behind a server: opened once, noticed and opened again when another one has taken its place."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anyseek import workspace
+from anyseek.contracts import Modality, Segment
+from anyseek.errors import NoSuchSegment
+from anyseek.serve.batching import BatchingEmbedder, Turns
+from anyseek.serve.previews import Preview, Previews
+
+if TYPE_CHECKING:
+    from anyseek.index import Index
+
+
+class Served:
+    """Safe to share between threads; close it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises IndexNotFound and what opening an index raises."""
+        self.folder = folder
+        # More threads at work than this only wait for one another.
+        self.turns = Turns((os.cpu_count() or 1) + 2)
+        self._is_open = False
+        self._lock = threading.Lock()
+        self._open()
+
+    def _open(self) -> None:
+        from anyseek.embedders import registry
+
+        with workspace.open(index=self.folder) as first:
+            name = first.model.name
+        self._embedder = BatchingEmbedder(registry.load(name), self.turns)
+        self._index = workspace.open(index=self.folder, model=self._embedder)
+        sound = Modality.AUDIO
+        window = (
+            self._embedder.preparer(sound).hint.window_s if sound in self._embedder.card.modalities else 10.0
+        )
+        self._previews = Previews(window, self._index.depth_unit)
+        # Held open, so that no other file can get its number while we compare.
+        self._catalog_file = os.open(self.folder / workspace.CATALOG_NAME, os.O_RDONLY)
+        self._is_open = True
+
+    def _is_there(self) -> bool:
+        """Whether the catalog at our place is still the one that was opened."""
+        try:
+            return self._is_open and os.path.samestat(
+                os.fstat(self._catalog_file), os.stat(self.folder / workspace.CATALOG_NAME)
+            )
+        except OSError:
+            return False
+
+    @property
+    def embedder(self) -> BatchingEmbedder:
+        """The index's model."""
+        return self._embedder
+
+    @contextmanager
+    def index(self) -> Iterator[Index]:
+        """The index as it is now. Raises IndexNotFound when it is gone."""
+        with self._lock:
+            if not self._is_there():
+                self.close()
+                self._open()
+        yield self._index
+
+    def preview(self, segment_id: int) -> Preview | None:
+        """Of a segment of this index, whose file must be one of it. Raises NoSuchSegment, MediaError."""
+        segment, path = self.segment(segment_id)
+        return self._previews.of(segment, path)
+
+    def segment(self, segment_id: int) -> tuple[Segment, str]:
+        """The segment and its file's absolute path. Raises NoSuchSegment."""
+        with self.index() as index:
+            found = index.segment(segment_id)
+        if found is None:
+            raise NoSuchSegment(
+                f"There is no segment {segment_id} in the index.", "Search again: it may have changed."
+            )
+        return found
+
+    def close(self) -> None:
+        """Let go of everything; safe to call twice."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        os.close(self._catalog_file)
+        self._index.close()
+        self._previews.close()
+        self._embedder.close()

@@ -1,0 +1,1 @@
+"""The terminal: running commands, what they print, and the commands themselves."""

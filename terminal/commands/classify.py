@@ -1,0 +1,85 @@
+"""`anyseek classify`: which of some labels a file is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anyseek.errors import EXIT_OK, QueryFileError, UsageError
+from anyseek.terminal.options import Debug, Json, Many
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(epilog='Example: anyseek classify *.jpg --labels "a dog,a cat,the sea"')(classify)
+
+
+def classify(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Pictures, sounds, depth maps, texts.")
+    ],
+    labels: Annotated[
+        str | None, typer.Option("--labels", metavar="LABELS", help="What a file may be, with commas.")
+    ] = None,
+    labels_file: Annotated[
+        Path | None,
+        typer.Option("--labels-file", metavar="FILE", help="The same from a file, a label a line."),
+    ] = None,
+    template: Annotated[
+        Many, typer.Option("--template", metavar="TEXT", help="A sentence with {} for the label; repeatable.")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", metavar="N", min=1, help="How many labels to show.")] = 3,
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="Which model to ask.")] = "mini",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Tell which of some labels a file is.
+
+    No index is needed. The percentages add up to 100 over all labels.
+
+    A file that cannot be read is named on standard error, and the others are told all the same.
+    """
+    wanted = _labels(labels, labels_file)
+    from anyseek.embedders import registry
+    from anyseek.library.classification import Classifier
+    from anyseek.media.source import printable
+
+    code = EXIT_OK
+    with closing(Classifier(registry.load(model), wanted, template or [])) as classifier:
+        for file in files:
+            try:
+                found = classifier.classify(file)
+            except QueryFileError as error:
+                code = error.exit_code
+                sys.stderr.write(f"anyseek: {error.message}\n  {error.hint}\n")
+                continue
+            if as_json:
+                scores = [{"label": label, "probability": round(share, 6)} for label, share in found.scores]
+                record = {"type": "classified", "path": file, "modality": found.modality, "labels": scores}
+                typer.echo(json.dumps(record))
+                continue
+            shown = ", ".join(f"{label} {share:.0%}" for label, share in found.scores[:k])
+            typer.echo(f"{printable(file)}: {shown}")
+    return code
+
+
+def _labels(given: str | None, file: Path | None) -> list[str]:
+    if (given is None) == (file is None):
+        raise UsageError(
+            "The labels are needed, from one place.", 'Give --labels "a dog,a cat" or --labels-file FILE.'
+        )
+    if given is not None:
+        return [label for label in given.split(",") if label.strip()]
+    assert file is not None
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"The labels cannot be read from {file}.", "It has to be a UTF-8 text file."
+        ) from error
+    return [line for line in lines if line.strip()]

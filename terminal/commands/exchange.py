@@ -1,0 +1,68 @@
+"""`anyseek export` and `anyseek import`: vectors out and in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anyseek.errors import EXIT_OK, UsageError
+from anyseek.terminal.options import Debug, IndexDir, Json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("export", epilog="Example: anyseek export vectors.parquet")(export)
+    app.command("import", epilog="Example: anyseek import vectors.parquet")(import_)
+
+
+def export(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="vectors.parquet, or vectors.npy.")],
+    index_dir: IndexDir = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Write all vectors to a file.
+
+    With ids, paths, modalities and times: as columns of Parquet, or as JSON lines beside a NumPy file.
+    """
+    from anyseek import workspace
+
+    try:
+        with workspace.open(index=index_dir) as opened:
+            moved = opened.export(Path(file))
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be written: {error.strerror or error}.", "Choose another place."
+        ) from error
+    return _told("exported", moved, as_json)
+
+
+def import_(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="As `anyseek export` writes it.")],
+    index_dir: IndexDir = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Take in vectors made elsewhere.
+
+    They must be of the index's model, and their paths in its folders.
+    """
+    from anyseek import workspace
+
+    with workspace.open(index=index_dir) as opened:
+        moved = opened.bring(Path(file))
+    return _told("imported", moved, as_json)
+
+
+def _told(what: str, moved: object, as_json: bool) -> int:
+    from anyseek.terminal.output import json_line
+
+    facts = asdict(moved)  # type: ignore[call-overload]
+    if as_json:
+        typer.echo(json_line({"type": what, **facts}))
+    else:
+        typer.echo(f"{facts['segments']:,} segments of {facts['files']:,} files {what}.")
+    return EXIT_OK

@@ -1,0 +1,46 @@
+"""`anyseek map`: a picture of a library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anyseek.errors import EXIT_OK, UsageError
+from anyseek.terminal.options import Debug, IndexDir, Json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("map", epilog="Example: anyseek map map.png --by folder")(draw)
+
+
+def draw(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to: map.png")],
+    by: Annotated[
+        str, typer.Option("--by", metavar="modality|folder", help="What the colours tell.")
+    ] = "modality",
+    index_dir: IndexDir = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Draw a map of the library.
+
+    Every segment is a dot; what is alike lies near.
+    """
+    from anyseek import workspace
+    from anyseek.terminal import output
+
+    if by not in ("modality", "folder"):
+        raise UsageError(f"Dots cannot be coloured by {by!r}.", "Choose among: modality, folder.")
+    try:
+        with workspace.open(index=index_dir) as opened:
+            n = opened.map(Path(file), by)  # type: ignore[arg-type]
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be written: {error.strerror or error}.", "Choose another place."
+        ) from error
+    record = {"type": "map", "segments": n, "path": file}
+    typer.echo(output.json_line(record) if as_json else f"{n:,} segments on {file}.")
+    return EXIT_OK

@@ -1,0 +1,93 @@
+"""`anyseek serve` and `anyseek mcp`: the index for browsers, programs and agents."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anyseek.errors import EXIT_OK, MissingExtra, UsageError
+from anyseek.terminal.options import Debug, IndexDir
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command(epilog="Example: anyseek serve --port 8750")(serve)
+    app.command(epilog="Example: anyseek mcp --index ~/Media/.anyseek")(mcp)
+
+
+def serve(
+    index_dir: IndexDir = None,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535)] = 8750,
+    allow_write: Annotated[
+        bool, typer.Option("--allow-write", help="Let requests bring the index up to date.")
+    ] = False,
+    debug: Debug = False,
+) -> int:
+    """Open the index in a browser, and over HTTP.
+
+    Only this machine may ask, unless another address is given; then the variable ANYSEEK_TOKEN has to hold a token
+    that requests bring along. Ends with Ctrl-C.
+    """
+    from anyseek import workspace
+
+    place = Path(index_dir) if index_dir else workspace.nearest_index()
+    try:
+        import uvicorn
+
+        from anyseek.serve.app import make_app
+        from anyseek.serve.guard import Guard
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"The server needs {error.name}.", 'pip install "anyseek[serve]"') from error
+    token = os.environ.get("ANYSEEK_TOKEN", "")
+    app = make_app(place, guard=Guard.of(host, token), allow_write=allow_write)
+    shown = f"[{host}]" if ":" in host else host
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_keep_alive=30)
+    try:
+        with _listening(host, port) as listening:
+            # Listening already: who reads this line may ask at once.
+            typer.echo(f"Anyseek is at http://{shown}:{listening.getsockname()[1]}/ - Ctrl-C ends it.")
+            sys.stdout.flush()
+            uvicorn.Server(config).run(sockets=[listening])
+    except OSError as error:
+        why = error.strerror or error
+        raise UsageError(
+            f"{shown}:{port} cannot be listened on: {why}.", "Choose another: --port 8751"
+        ) from error
+    return EXIT_OK
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that waits for requests. Raises OSError.
+
+    Its protocol is said aloud: only then does asyncio send small answers at once (TCP_NODELAY); else every one waits
+    some 40 ms for the client's acknowledgement of its first half.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def mcp(index_dir: IndexDir = None, debug: Debug = False) -> int:
+    """Serve the index to agents, over MCP on stdio."""
+    from anyseek import workspace
+
+    place = Path(index_dir) if index_dir else workspace.nearest_index()
+    try:
+        from anyseek.serve.mcp_server import run
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"The MCP server needs {error.name}.", 'pip install "anyseek[mcp]"') from error
+    run(place)
+    return EXIT_OK

@@ -1,0 +1,50 @@
+"""`anyseek watch`: an index that follows its folders."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from anyseek.errors import EXIT_OK
+from anyseek.terminal.options import Debug, IndexDir, Json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(epilog="Example: anyseek watch --every 60")(watch)
+
+
+def watch(
+    every: Annotated[
+        float, typer.Option("--every", metavar="SECONDS", min=0, help="Look so often instead of being told.")
+    ] = 0.0,
+    index_dir: IndexDir = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Keep an index up to date as files change.
+
+    Ends with Ctrl-C. Where the system cannot tell of changes (too many folders, a network drive), folders are looked
+    through every minute.
+    """
+    from anyseek import workspace
+    from anyseek.indexer.watching import follow
+    from anyseek.terminal.output import json_line, remark
+    from anyseek.terminal.progress import IndexingScreen
+    from anyseek.terminal.runner import Stop
+
+    def tell(told: str) -> None:
+        remark(told, as_json)
+
+    with Stop().listening() as stop, workspace.open(index=index_dir) as opened:
+        tell(f"Watching {', '.join(map(str, opened.roots()))}. Ctrl-C ends it.")
+        for report in follow(opened.add, opened.roots(), stop=stop.is_asked, every_s=every, tell=tell):
+            if as_json:
+                from dataclasses import asdict
+
+                typer.echo(json_line({"type": "report", **asdict(report)}))
+            elif report.new or report.changed or report.moved or report.gone:
+                with IndexingScreen(as_json=False, is_quiet=False) as screen:
+                    screen.finish(report, opened.folder, is_trial=False, is_empty=False)
+    return EXIT_OK

@@ -1,0 +1,304 @@
+"""What people and scripts see: all that knows about terminals. Data to stdout, remarks to stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import sys
+import textwrap
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from anyseek.contracts import Hit, Modality, Report, Span, Unit
+from anyseek.errors import AnyseekError
+from anyseek.media.source import printable
+
+if TYPE_CHECKING:
+    from anyseek.library.overview import Status
+    from anyseek.search.results import Results
+    from anyseek.stores.registry import State
+
+_SHOWN_PROBLEMS = 10
+
+
+class Finding(Protocol):
+    """What `doctor` shows of a stores.check.Finding."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def mendable(self) -> bool: ...
+    @property
+    def mend(self) -> str: ...
+
+
+# ---------------------------------------------------------------- small parts
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Whether to write colours: a terminal, and no NO_COLOR (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def has_cursor(stream: TextIO) -> bool:
+    """Whether a line can be redrawn: a terminal that is one."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _styled(text: str, code: str, stream: TextIO) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if text and has_colour(stream) else text
+
+
+def shown_path(path: str) -> str:
+    """A path as a person would type it here: from the current folder when that is shorter."""
+    try:
+        relative = os.path.relpath(path)
+    except (OSError, ValueError):  # the current folder is gone
+        return path
+    if not relative.startswith(os.pardir + os.sep) or len(relative) < len(path):
+        return os.path.join(os.curdir, relative) if relative.startswith("-") else relative
+    return path
+
+
+def span_text(span: Span) -> str:
+    """`0:20-0:30` for seconds (the end rounded up), `characters 600-1190`; empty for a whole file."""
+    if span.unit is Unit.SECONDS:
+        return f"{_clock(math.floor(span.start))}-{_clock(math.ceil(span.end))}"
+    if span.unit is Unit.CHARACTERS:
+        return f"characters {span.start:.0f}-{span.end:.0f}"
+    return ""
+
+
+def _clock(seconds: int) -> str:
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def size_text(n_bytes: float) -> str:
+    """`3.4 MB`."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if n_bytes < 1000 or unit == "GB":
+            break
+        n_bytes /= 1000
+    return f"{n_bytes:.0f} {unit}" if unit == "bytes" else f"{n_bytes:.1f} {unit}"
+
+
+def problem_text(path: str, reason: str) -> str:
+    """`photos/a.jpg is cut short`: a reason that begins with the file's name begins with its path instead."""
+    shown, name = printable(shown_path(path)), printable(os.path.basename(path))
+    return shown + reason.removeprefix(name) if reason.startswith(name) else f"{shown}: {reason}"
+
+
+def in_order(counts: dict[Modality, int]) -> dict[Modality, int]:
+    """Text first, as everywhere."""
+    return {modality: counts[modality] for modality in Modality if modality in counts}
+
+
+def duration(seconds: float) -> str:
+    """`0:42`, `1:02:03`."""
+    return _clock(math.ceil(seconds))
+
+
+def counted(counts: dict[Any, int]) -> str:
+    """`image 20, audio 3`."""
+    return ", ".join(f"{name} {n:,}" for name, n in counts.items()) or "none"
+
+
+def json_line(record: dict[str, Any]) -> str:
+    """ASCII, so that any terminal and any undecodable name gets through; one line."""
+    return json.dumps(record, separators=(", ", ": "))
+
+
+# ---------------------------------------------------------------- errors and remarks
+
+
+def error(problem: AnyseekError, as_json: bool) -> None:
+    """The sentence and the hint, or their JSON line, on stderr."""
+    if as_json:
+        record = {
+            "type": "error",
+            "code": problem.code,
+            "exit": problem.exit_code,
+            "message": problem.message,
+            "hint": problem.hint,
+        }
+        sys.stderr.write(json_line(record) + "\n")
+        return
+    sys.stderr.write(_styled("anyseek: ", "31", sys.stderr) + printable(problem.message) + "\n")
+    if problem.hint:
+        sys.stderr.write(f"  {printable(problem.hint)}\n")
+
+
+def remark(text: str, as_json: bool = False) -> None:
+    """A line for people on stderr; with --json an object."""
+    sys.stderr.write((json_line({"type": "remark", "message": text}) if as_json else printable(text)) + "\n")
+
+
+# ---------------------------------------------------------------- results
+
+
+def results(found: Results) -> None:
+    """The table for people: what was understood, then a block for each modality."""
+    out = sys.stdout
+    out.write(_styled(f"Searching for {printable(found.query)}", "2", out) + "\n")
+    for hits in [found.hits] if found.is_merged else found.by_modality().values():
+        out.write("\n")
+        for hit in hits:
+            out.write("\n".join(_hit_lines(hit)) + "\n")
+
+
+def _hit_lines(hit: Hit) -> Iterator[str]:
+    out = sys.stdout
+    path = _styled(printable(shown_path(hit.path)), "2" if (hit.match or 1) < 0.5 else "1", out)
+    span = span_text(hit.span)
+    sure = "    " if hit.match is None else f"{hit.match:4.0%}"
+    line = f"{hit.rank:3}  {hit.score:6.3f}  {sure}  {hit.modality:<5}  {path}"
+    notes = [_styled(span, "36", out), _styled("words", "33", out) if hit.has_words else ""]
+    if hit.alike:
+        notes.append(_styled(f"+{len(hit.alike)} alike", "33", out))
+    yield "  ".join([line, *filter(None, notes)])
+    if hit.excerpt:
+        width = max(40, shutil.get_terminal_size((100, 24)).columns) - 27
+        excerpt = printable(" ".join(hit.excerpt.split()))
+        yield " " * 26 + _styled(textwrap.shorten(excerpt, width, placeholder="…"), "2", out)
+
+
+def results_json(found: Results) -> None:
+    """An object a line for each hit; what was understood goes to stderr, an object too."""
+    sys.stderr.write(json_line({"type": "query", "understood": found.query}) + "\n")
+    for hit in found:
+        sys.stdout.write(json_line({"type": "hit", **asdict(hit)}) + "\n")
+
+
+def results_paths(found: Results, end: bytes) -> None:
+    """Nothing but paths, each file once, as the bytes that the system knows them by."""
+    sys.stdout.flush()
+    for path in dict.fromkeys(hit.path for hit in found):
+        sys.stdout.buffer.write(os.fsencode(shown_path(path)) + end)
+
+
+def nothing_indexed(found: Results, folder: str | None, where: str, as_json: bool) -> None:
+    """Says which of the modalities asked for have nothing to choose from, and which are there."""
+    if where:
+        if not len(found):
+            remark("Nothing passes the filter.", as_json)
+        return
+    if not found.missing:
+        return
+    if not found.available:
+        remark("Nothing is indexed yet. To bring the index up to date: anyseek index", as_json)
+        return
+    where, there = (f" below {folder}", "In all there is") if folder else ("", "There is")
+    names = " or ".join(found.missing)
+    remark(f"No {names} is indexed{where}. {there}: {', '.join(found.available)}.", as_json)
+
+
+# ---------------------------------------------------------------- indexing
+
+
+def report_text(report: Report) -> str:
+    """A Report in one line: what changed, what was embedded, how long it took."""
+    changes = {
+        name: getattr(report, name) for name in ("new", "changed", "moved", "gone") if getattr(report, name)
+    }
+    told = ", ".join(f"{n:,} {name}" for name, n in changes.items()) or "nothing new"
+    n_skipped = sum(report.skipped.values())
+    skipped = (
+        f", {n_skipped:,} skipped ({counted(dict(sorted(report.skipped.items())))})" if n_skipped else ""
+    )
+    stopped = ", stopped early" if report.interrupted else ""
+    return f"{told}, {report.unchanged:,} unchanged{skipped}; {report.seconds:.1f} s{stopped}"
+
+
+# ---------------------------------------------------------------- status, doctor
+
+
+def status(found: Status, show_all: bool) -> None:
+    """The table for people."""
+    for name, lines in _status_rows(found, show_all):
+        for number, line in enumerate(lines):
+            sys.stdout.write(f"{'' if number else name:<9} {printable(line)}\n")
+
+
+def _status_rows(found: Status, show_all: bool) -> Iterator[tuple[str, Sequence[str]]]:
+    yield "Index", [f"{shown_path(found.index)} ({size_text(found.size_bytes)})"]
+    yield "Folders", [root.path + ("" if root.is_there else " (not there now)") for root in found.roots]
+    if found.model:
+        card = found.model
+        yield "Model", [f"{card.name} ({card.fingerprint}), {card.dim} numbers a vector, {card.licence}"]
+    yield "Files", [f"{sum(found.files.values()):,}: {counted(in_order(found.files))}"]
+    yield "Segments", [f"{sum(found.segments.values()):,}: {counted(in_order(found.segments))}"]
+    if found.store and found.store.name != "exact":
+        yield "Store", [store_text(found.store), *([found.store.remark] if found.store.remark else [])]
+    if found.skipped:
+        summary = f"{sum(found.skipped.values()):,}: {counted(found.skipped)}"
+        shown = found.problems if show_all else found.problems[:_SHOWN_PROBLEMS]
+        lines = [problem_text(one.path, one.reason) for one in shown]
+        n_more = len(found.problems) - len(shown)
+        yield "Skipped", [summary, *lines, *([f"and {n_more:,} more: --all shows them"] if n_more else [])]
+    if found.missing:
+        yield "Missing", [f"{found.missing:,} files of folders that could not be read; they stay searchable"]
+    if found.changed or found.gone:
+        stale = f"{found.changed:,} changed, {found.gone:,} gone since they were indexed"
+        yield "Stale", [stale, "To bring the index up to date: anyseek index"]
+    if found.last_run:
+        yield "Last run", [_run_text(found)]
+    if found.writer:
+        yield "Writing", [found.writer]
+
+
+def _run_text(found: Status) -> str:
+    run = found.last_run
+    assert run is not None, "asked only when there was one"
+    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
+    if run.report is None:
+        return f"{started}, {'still running' if found.writer else 'not finished; run anyseek index again'}"
+    return f"{started}, {report_text(run.report)}"
+
+
+def store(found: State, as_json: bool) -> None:
+    """What answers, and its recall for each pair that was measured."""
+    lines = [store_text(found)]
+    for target, by_source in found.recall.items():
+        told = ", ".join(f"{source} {share:.3f}" for source, share in by_source.items())
+        lines.append(f"  {target} found by {told}")
+    lines += [found.remark] if found.remark else []
+    sys.stdout.write(json_line({"type": "store", **asdict(found)}) if as_json else "\n".join(lines))
+    sys.stdout.write("\n")
+
+
+def store_text(found: State) -> str:
+    """`faiss ivf, 200,000 of 200,000 vectors, recall 0.95 promised`."""
+    told = f"{found.name}, {found.rows:,} of {found.of:,} vectors"
+    return f"{told}, recall {found.promised:g} promised" if found.recall else told
+
+
+def status_json(found: Status) -> None:
+    """One object."""
+    sys.stdout.write(json_line({"type": "status", **asdict(found)}) + "\n")
+
+
+def findings(found: Sequence[Finding], mended: Sequence[Finding], as_json: bool) -> None:
+    """What was mended, what is wrong still, or that all is well."""
+    for finding, is_mended in [*((f, True) for f in mended), *((f, False) for f in found)]:
+        if as_json:
+            record = {
+                name: getattr(finding, name) for name in ("code", "message", "count", "mendable", "mend")
+            }
+            sys.stdout.write(json_line({"type": "finding", "mended": is_mended, **record}) + "\n")
+        else:
+            verb = "mended" if is_mended else "can be mended (--mend)" if finding.mendable else "what to do"
+            sys.stdout.write(
+                f"{finding.code}: {printable(finding.message)}\n  {verb}: {printable(finding.mend)}\n"
+            )
+    if not found and not as_json:
+        sys.stdout.write("The index is healthy.\n" if not mended else "All else is healthy.\n")

@@ -1,0 +1,163 @@
+"""How an indexing run shows itself: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from anyseek.contracts import Problem, Report
+from anyseek.media.source import printable
+from anyseek.terminal import output
+
+if TYPE_CHECKING:
+    from anyseek.indexer import Progress
+
+LINE_EVERY_S = 5.0
+"""Between two plain lines: a log stays short, and still tells a dead run from a slow one."""
+
+BAR_EVERY_S = 0.1
+
+
+class IndexingScreen:
+    """Takes a run's Progress as it comes, and its Report at the end. A context manager.
+
+    Progress and skipped files go to stderr, the report to stdout. as_json: the report and each skipped file
+    are objects, one a line, on stdout; no progress. is_quiet: nothing at all.
+    """
+
+    def __init__(self, *, as_json: bool, is_quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._as_json = as_json
+        self._is_quiet = is_quiet
+        self._clock = clock
+        self._last_shown = clock()
+        is_bar = not as_json and not is_quiet and output.has_cursor(sys.stderr)
+        self._bar = _Bar() if is_bar else None
+
+    def show(self, progress: Progress) -> None:
+        """Called by the run, as often as it likes."""
+        for path, problem in progress.problems:
+            self._skipped(path, problem)
+        for what, path in progress.planned:
+            self._planned(what, path)
+        if self._is_quiet or self._as_json:
+            return
+        now = self._clock()
+        is_due = now - self._last_shown >= (BAR_EVERY_S if self._bar else LINE_EVERY_S)
+        if not is_due and progress.done != progress.total:
+            return
+        self._last_shown = now
+        if self._bar:
+            self._bar.update(progress)
+        elif is_due:
+            sys.stderr.write(_line(progress) + "\n")
+            sys.stderr.flush()
+
+    def finish(self, report: Report, index: Path, *, is_trial: bool, is_empty: bool) -> None:
+        """The last words: what was done, and how to go on when it was stopped. is_empty: a search would
+        find nothing."""
+        self._close_bar()
+        if self._as_json:
+            self._object("report", {"dry_run": is_trial, "index": str(index), **asdict(report)})
+        elif not self._is_quiet:
+            _tell(report, str(index), is_trial)
+        if is_empty and not report.interrupted and not self._is_quiet:
+            output.remark("No text, image, audio or depth files were found.", self._as_json)
+
+    def __enter__(self) -> IndexingScreen:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close_bar()
+
+    def _close_bar(self) -> None:
+        if self._bar:
+            self._bar.close()
+            self._bar = None
+
+    def _planned(self, what: str, path: str) -> None:
+        if self._as_json:
+            self._object("planned", {"what": what, "path": path})
+        elif not self._is_quiet:
+            sys.stdout.write(f"{what:<8} {printable(output.shown_path(path))}\n")
+
+    def _skipped(self, path: str, problem: Problem) -> None:
+        line = f"skipped: {output.problem_text(path, problem.reason)}"
+        if self._as_json:
+            self._object("skipped", {"path": path, **asdict(problem)})
+        elif self._bar:
+            self._bar.say(printable(line))
+        elif not self._is_quiet:
+            output.remark(line)
+
+    def _object(self, kind: str, facts: dict[str, Any]) -> None:
+        sys.stdout.write(output.json_line({"type": kind, **facts}) + "\n")
+
+
+def _tell(report: Report, index: str, is_trial: bool) -> None:
+    if is_trial:
+        sys.stdout.write(f"Would do: {output.report_text(report)}\n")
+        return
+    sys.stdout.write(f"{output.report_text(report)}\n")
+    if report.interrupted:
+        sys.stdout.write("What was done is kept. To go on: the same command again.\n")
+    sys.stdout.write(f"Index: {printable(output.shown_path(index))}\n")
+
+
+def _line(progress: Progress) -> str:
+    if progress.total is None:
+        return f"looking for files: {progress.done:,} found"
+    told = f"{progress.done:,} of {progress.total:,} files, {_pace(progress)}"
+    return f"{told}, {progress.skipped:,} skipped" if progress.skipped else told
+
+
+def _pace(progress: Progress) -> str:
+    """Files a second since the stage began, and how long the rest takes at that speed."""
+    speed = progress.done / progress.seconds if progress.seconds else 0.0
+    left = output.duration(((progress.total or 0) - progress.done) / speed) if speed else "?"
+    return f"{speed:.1f} files/s, {left} left"
+
+
+class _Bar:
+    """rich's bar. Nothing else of Anyseek uses rich, and only a terminal sees it."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        self._console = Console(stderr=True, highlight=False, emoji=False)
+        self._rich = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[told]}"),
+            console=self._console,
+            transient=True,
+            expand=True,
+        )
+        self._task: Any = self._rich.add_task("looking for files", total=None, told="")
+        self._rich.start()
+
+    def update(self, progress: Progress) -> None:
+        told = f"{progress.done:,} found"
+        name = "looking for files"
+        if progress.total is not None:
+            told = f"{progress.done:,}/{progress.total:,}  {_pace(progress)}"
+            told += f"  {progress.skipped:,} skipped" if progress.skipped else ""
+            name = f"indexing {progress.modality or '':<5}"
+        self._rich.update(
+            self._task, description=name, completed=progress.done, total=progress.total, told=told
+        )
+
+    def say(self, line: str) -> None:
+        """A line above the bar."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    def close(self) -> None:
+        self._rich.stop()

@@ -1,0 +1,145 @@
+"""From a command line to an exit code: every error a sentence, every signal its code. Used by `cli.main`."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import cast
+
+import typer
+
+from anyseek.errors import (
+    EXIT_BUG,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_TERMINATED,
+    AnyseekError,
+    DiskFull,
+    UsageError,
+)
+
+# Typer keeps a copy of click's classes to itself. This one is public, and its ancestor (BadParameter is a
+# UsageError is a ClickException) is the error of any command line that cannot be understood.
+_CommandLineError = cast("type[Exception]", typer.BadParameter.__mro__[2])
+
+
+class Terminated(BaseException):
+    """SIGTERM came. Like KeyboardInterrupt, nothing but the end of the program may catch it."""
+
+
+def run(app: typer.Typer, arguments: Sequence[str]) -> int:
+    """Run a command and return the exit code; never raises, whatever happens."""
+    # Looked for in the text itself: a command line that cannot be parsed must be answered in kind as well.
+    options = list(arguments)[: arguments.index("--") if "--" in arguments else None]
+    as_json, is_debug = "--json" in options, "--debug" in options or bool(os.environ.get("ANYSEEK_DEBUG"))
+    _be_tolerant_of_names()
+    try:
+        with _terminated_by_signal():
+            code = _invoke(app, arguments or ["--help"])
+            sys.stdout.flush()
+            return code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except Terminated:
+        return EXIT_TERMINATED
+    except BrokenPipeError:
+        # The reader, `head` say, has enough. What is still buffered must not be tried again at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except Exception as error:  # noqa: BLE001 - the last net: one sentence instead of a traceback
+        return _told(error, as_json, is_debug)
+
+
+def _invoke(app: typer.Typer, arguments: Sequence[str]) -> int:
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(list(arguments), prog_name="anyseek", standalone_mode=False)
+    except _CommandLineError as error:
+        raise _usage(error) from error
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # which typer takes for its own affair
+            raise error.__context__ from None
+        raise
+    return code if isinstance(code, int) else EXIT_OK
+
+
+def _usage(error: Exception) -> UsageError:
+    """The same error in our words: one sentence, and where to read on."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "anyseek"
+    message = " ".join(str(getattr(error, "format_message", error.__str__)()).split())
+    return UsageError(message, f"See: {path} --help")
+
+
+def _told(error: Exception, as_json: bool, is_debug: bool) -> int:
+    from anyseek.terminal import output
+
+    known = error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        known = DiskFull("There is no space left to write to.", "Make room, then try again.")
+    elif not isinstance(error, AnyseekError):
+        known = AnyseekError(
+            f"Something unexpected happened: {type(error).__name__}: {error}",
+            "This is a bug of Anyseek; please report it with what --debug shows.",
+        )
+    assert isinstance(known, AnyseekError)
+    if is_debug:
+        traceback.print_exception(error)
+    output.error(known, as_json)
+    return known.exit_code or EXIT_BUG
+
+
+def _be_tolerant_of_names() -> None:
+    """Names that the terminal's encoding lacks are escaped rather than fatal."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _terminated_by_signal() -> Iterator[None]:
+    def end(signum: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class Stop:
+    """Whether Ctrl-C or SIGTERM asked a long run to end after its batch; a second one ends it at once."""
+
+    def __init__(self) -> None:
+        self.exit_code = EXIT_OK
+
+    def is_asked(self) -> bool:
+        """For the run to look at between batches."""
+        return self.exit_code != EXIT_OK
+
+    def _ask(self, signum: int, frame: FrameType | None) -> None:
+        if self.is_asked():
+            raise KeyboardInterrupt if self.exit_code == EXIT_INTERRUPTED else Terminated
+        self.exit_code = EXIT_TERMINATED if signum == signal.SIGTERM else EXIT_INTERRUPTED
+        # Not through sys.stderr, which may be in the middle of a write.
+        os.write(2, b"\nStopping after this batch. Once more: stop at once.\n")
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[Stop]:
+        """While a run is going on."""
+        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,247 @@
+"""What doctor finds and mends; damage never gives a wrong answer in silence where it can be told."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from indexes import contents, new_index, put, seen, unit_rows
+
+from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.check import examine
+from anyseek.catalog.repair import mend
+from anyseek.contracts import FileState, Modality, Span
+from anyseek.errors import AnyseekError, IndexDamaged, IndexLocked, IndexNotFound
+from anyseek.stores.exact import ExactStore
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    catalog, _ = new_index(tmp_path, 10, segments=3)
+    catalog.close()
+    return catalog.folder
+
+
+def sql(folder: Path, *statements: str) -> None:
+    connection = sqlite3.connect(folder / "catalog.sqlite")
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def found(folder: Path) -> dict[str, int]:
+    return {finding.code: finding.count for finding in examine(folder)}
+
+
+def names(folder: Path) -> list[str]:
+    with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+        return sorted(contents(snapshot))
+
+
+def mend_all(folder: Path) -> list[str]:
+    """Mend, and be healthy; the codes of what was mended."""
+    mended = mend(folder, examine(folder))
+    assert examine(folder) == []
+    return [finding.code for finding in mended]
+
+
+def test_a_healthy_index(folder: Path) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert examine(folder) == []
+    assert mend(folder, []) == []
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_no_index(tmp_path: Path) -> None:
+    with pytest.raises(IndexNotFound):
+        examine(tmp_path)
+
+
+@pytest.mark.parametrize("bit", [0, 7, 14, 15])
+def test_one_flipped_bit_in_a_vector(folder: Path, bit: int) -> None:
+    path = folder / "vectors/1.0.f16"
+    bits = np.fromfile(path, np.uint16)
+    bits[4 * 3 * 16 + 5] ^= 1 << bit  # file a4, its first segment
+    bits.tofile(path)
+    (finding,) = examine(folder)
+    assert (finding.code, finding.count, finding.file_ids) == ("vectors-damaged", 1, (5,))
+    assert mend_all(folder) == ["vectors-damaged"]
+    assert names(folder) == [f"a{i}" for i in range(10) if i != 4]
+
+
+def test_not_numbers_never_reach_a_result(folder: Path) -> None:
+    path = folder / "vectors/1.0.f16"
+    values = np.fromfile(path, np.float16).reshape(30, 16)
+    values[3] = np.nan
+    values[7, 2] = np.inf
+    values.tofile(path)
+    with Catalog.open(folder) as catalog, catalog.read() as snapshot, ExactStore(snapshot, 1) as store:
+        scores, rows = store.search(unit_rows(2), 30)
+        assert (rows >= 0).sum(axis=1).tolist() == [28, 28]
+        assert not np.isnan(scores).any()
+    assert found(folder) == {"vectors-damaged": 2}
+    mend_all(folder)
+
+
+@pytest.mark.parametrize("left", [0, 1, 15 * 32, 30 * 32 - 1])
+def test_a_cut_vector_file(folder: Path, left: int) -> None:
+    os.truncate(folder / "vectors/1.0.f16", left)
+    with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+        assert len(list(snapshot.files())) == 10  # the catalog can be read
+        with pytest.raises(IndexDamaged, match="cut off"):
+            ExactStore(snapshot, 1)
+    lost = 10 - left // (3 * 32)
+    assert found(folder) == {"vectors-cut-off": lost}
+    assert mend_all(folder) == ["vectors-cut-off"]
+    assert names(folder) == [f"a{i}" for i in range(10 - lost)]
+    with Catalog.open(folder) as catalog:
+        with catalog.begin() as writer:
+            put(writer, 1, "a9", unit_rows(3, 9))
+        with catalog.read() as snapshot, ExactStore(snapshot, 1) as store:
+            assert store.search(unit_rows(3, 9), 1)[0] == pytest.approx(1, abs=1e-3)
+    assert examine(folder) == []
+
+
+def test_a_vector_file_that_is_gone(folder: Path) -> None:
+    (folder / "vectors/1.0.f16").unlink()
+    with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+        assert len(list(snapshot.files())) == 10
+        with pytest.raises(IndexDamaged, match="gone"):
+            ExactStore(snapshot, 1)
+    assert mend_all(folder) == ["vectors-cut-off"]
+    assert names(folder) == []
+
+
+def test_rows_that_do_not_fit_together(folder: Path) -> None:
+    sql(
+        folder,
+        "DELETE FROM files WHERE file_id = 1",
+        "DELETE FROM segments WHERE segment_id = 4",
+        "DELETE FROM embeddings WHERE row = 6",
+        "UPDATE files SET root = 9 WHERE file_id = 4",
+        "UPDATE embeddings SET visible = 0 WHERE row = 12",
+        "UPDATE embeddings SET modality = 'audio' WHERE row = 13",
+        "UPDATE spaces SET live = 1000",
+    )
+    assert set(found(folder)) == {
+        "orphan-files",
+        "orphan-segments",
+        "orphan-rows",
+        "segments-without-vector",
+        "wrong-counts",
+    }
+    mend_all(folder)
+    assert names(folder) == ["a1", "a4", "a5", "a6", "a7", "a8", "a9"]
+    with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+        (space,) = snapshot.spaces()
+        assert space.live == 2 + 6 * 3
+
+
+def test_leftovers_of_a_killed_run(folder: Path) -> None:
+    code = (
+        "import os, sys, signal; from pathlib import Path; from indexes import *\n"
+        "from anyseek.contracts import Modality\n"
+        "c = Catalog.open(Path(sys.argv[1])); c.lock('anyseek index').__enter__()\n"
+        "with c.begin() as w:\n"
+        "    n = w.put_file(seen('long'), b'h', Modality.AUDIO, complete=False)\n"
+        "    w.add_segments(n, 1, Modality.AUDIO, [(Span(), '')], unit_rows(1))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    env = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[1] / "support"))
+    subprocess.run([sys.executable, "-c", code, str(folder)], env=env, check=False)
+    (folder / "vectors/1.7.f16").write_bytes(bytes(100))
+    assert set(found(folder)) == {"half-indexed", "lock-left", "log-left", "unused-files"}
+    # Looking has moved the log into the catalog already.
+    assert set(mend_all(folder)) == {"half-indexed", "lock-left", "unused-files"}
+    assert names(folder) == [f"a{i}" for i in range(10)]
+
+
+def test_a_run_in_progress_is_no_finding(folder: Path) -> None:
+    with Catalog.open(folder) as catalog, catalog.lock("run"):
+        with catalog.begin() as writer:
+            number = writer.put_file(seen("long"), b"h", Modality.AUDIO, complete=False)
+            writer.add_segments(number, 1, Modality.AUDIO, [(Span(), "")], unit_rows(1))
+        (folder / "vectors/1.1.f16").write_bytes(b"")
+        assert examine(folder) == []
+        with pytest.raises(IndexLocked):
+            mend(folder, [])
+
+
+def test_a_damaged_table_index(folder: Path) -> None:
+    """Rows missing from an index of a table: found by integrity_check, made again from the table."""
+    connection = sqlite3.connect(folder / "catalog.sqlite", isolation_level=None)
+    connection.execute("PRAGMA writable_schema = 1")
+    where = "FROM sqlite_master WHERE name = 'segments_by_file'"
+    entry = connection.execute(f"SELECT * {where}").fetchone()
+    connection.execute(f"DELETE {where}")
+    connection.close()
+    # SQLite no longer knows of the table index, so it does not keep it up.
+    sql(folder, "DELETE FROM segments WHERE segment_id > 24")
+    connection = sqlite3.connect(folder / "catalog.sqlite", isolation_level=None)
+    connection.execute("PRAGMA writable_schema = 1")
+    connection.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", entry)
+    connection.close()
+    codes = [finding.code for finding in examine(folder)]
+    assert codes == ["table-index-damaged"]
+    mend(folder, examine(folder))
+    assert "table-index-damaged" not in found(folder)
+    mend_all(folder)
+    assert names(folder)[:8] == [f"a{i}" for i in range(8)]
+
+
+def everything(folder: Path) -> None:
+    """All that a reader and a writer do."""
+    with Catalog.open(folder) as catalog:
+        with catalog.read() as snapshot:
+            contents(snapshot)
+            snapshot.counts()
+            snapshot.last_run()
+            snapshot.settings()
+            list(snapshot.problems())
+            for space in snapshot.spaces():
+                with ExactStore(snapshot, space.space_id) as store:
+                    _, rows = store.search(unit_rows(1, dim=space.card.dim), 5)
+                snapshot.hits_for_rows(space.space_id, [row for row in rows[0] if row >= 0])
+        with catalog.begin() as writer:
+            writer.start_run("x")
+            put(writer, 1, "new", unit_rows(1))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_flipped_bits_in_the_catalog(tmp_path: Path, folder: Path, seed: int) -> None:
+    """Anything but AnyseekError would be a crash for a user; doctor itself never raises for damage."""
+    luck = random.Random(seed)
+    path = folder / "catalog.sqlite"
+    data = bytearray(path.read_bytes())
+    for _ in range(luck.choice([1, 10, 200])):
+        data[luck.randrange(len(data))] ^= 1 << luck.randrange(8)
+    if seed % 5 == 0:
+        del data[luck.randrange(len(data)) :]
+    path.write_bytes(data)
+    for act in (everything, lambda where: mend(where, examine(where))):
+        copy = tmp_path / "copy"
+        shutil.copytree(folder, copy)
+        try:
+            act(copy)
+        except AnyseekError as error:
+            assert str(error)  # noqa: PT017
+        finally:
+            shutil.rmtree(copy)
+
+
+def test_mended_files_are_embedded_again(folder: Path) -> None:
+    """What was forgotten looks new to the next run."""
+    os.truncate(folder / "vectors/1.0.f16", 15 * 32)
+    mend_all(folder)
+    with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+        assert snapshot.file_at(0, "a7") is None
+        assert {record.state for record in snapshot.files()} == {FileState.OK}
+        assert snapshot.counts().segments_by_modality == {Modality.IMAGE: 15}

@@ -1,0 +1,141 @@
+"""kill -9 while a store is built, extended, compacted or switched: what was acknowledged is there, and answers stay
+right. Four kills of each by default, twenty with `-m slow`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from indexes import card, put, unit_rows
+
+from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.check import examine
+from anyseek.contracts import Filter, Modality
+from anyseek.stores import registry
+from anyseek.stores.manager import StoreControl
+from anyseek.stores.registry import Choice
+
+pytest.importorskip("faiss")
+pytest.importorskip("qdrant_edge")
+
+DIM = 16
+N_PICTURES, N_TEXTS = 3000, 300
+
+_BEGIN = """
+import sys
+from pathlib import Path
+from indexes import put, unit_rows
+from anyseek.contracts import Modality
+from anyseek.stores import registry
+from anyseek.catalog.catalog import Catalog
+from anyseek.stores.manager import StoreControl
+from anyseek.stores.registry import Choice
+import faiss, qdrant_edge
+
+catalog = Catalog.open(Path(sys.argv[1]))
+control = StoreControl(catalog, lambda: unit_rows(20, 5, 16))
+first = int(sys.argv[2])
+
+def add(i):
+    with catalog.begin() as writer:
+        file_id = put(writer, 1, f"new{i}", unit_rows(1, 1000 + i, 16), Modality.IMAGE)
+    print("added", i, file_id, flush=True)
+    return file_id
+
+print("started", flush=True)
+"""
+
+ACTS = {
+    "build": "while True: control.refresh(anew=True)",
+    "extend": """
+registry._LATE_ROWS, registry._LATE_SHARE = 0, 0.0
+for i in range(first, first + 10_000):
+    add(i)
+    control.refresh()
+""",
+    "compact": """
+for i in range(first, first + 10_000):
+    with catalog.begin() as writer:
+        gone = put(writer, 1, "passing", unit_rows(200, 7, 16), Modality.IMAGE)
+    with catalog.begin() as writer:
+        writer.delete([gone])
+    add(i)
+    control.compact()
+""",
+    "switch": """
+while True:
+    for choice in (Choice("exact"), Choice("qdrant", qdrant={}), Choice("faiss"), Choice("faiss", "hnsw")):
+        control.set(choice)
+""",
+}
+
+
+def killed(folder: Path, act: str, first: int, after_s: float) -> list[int]:
+    """Numbers of the rows that the process had acknowledged before it was killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _BEGIN + ACTS[act], str(folder), str(first)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": ":".join(path for path in sys.path if path), "PATH": "/usr/bin:/bin"},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n", process.communicate()[1]
+    try:
+        process.wait(after_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        told = process.communicate()[0]
+        return [int(line.split()[1]) for line in told.splitlines() if line.startswith("added")]
+    raise AssertionError(process.communicate()[1])
+
+
+def finds(catalog: Catalog, query: np.ndarray, modality: Modality) -> float:
+    """The best cosine among a modality, by whatever store answers."""
+    with catalog.read() as snapshot:
+        rows = snapshot.allowed_rows(1, Filter(frozenset({modality})))
+        store = registry.open_store(snapshot, 1)
+        scores, _ = store.search(query[None], 1, rows)
+        store.close()
+    return float(scores[0, 0])
+
+
+def survives(tmp_path: Path, act: str, kills: int) -> None:
+    with Catalog.create(tmp_path / "index", [tmp_path]) as catalog:
+        with catalog.begin() as writer:
+            space = writer.ensure_space(card(dim=DIM))
+            put(writer, space, "pictures", unit_rows(N_PICTURES, 1, DIM), Modality.IMAGE)
+            put(writer, space, "texts", unit_rows(N_TEXTS, 2, DIM), Modality.TEXT)
+        StoreControl(catalog, lambda: unit_rows(20, 5, DIM)).set(Choice("faiss"))
+    rng = np.random.default_rng(len(act))
+    added: list[int] = []
+    for _ in range(kills):
+        first = 1 + max(added, default=0)
+        added += killed(tmp_path / "index", act, first, float(rng.uniform(0.02, 0.7)))
+        with Catalog.open(tmp_path / "index") as catalog:
+            assert finds(catalog, unit_rows(N_TEXTS, 2, DIM)[8], Modality.TEXT) > 0.999
+            assert finds(catalog, unit_rows(N_PICTURES, 1, DIM)[70], Modality.IMAGE) > 0.999
+            for i in added[-20:]:
+                assert finds(catalog, unit_rows(1, 1000 + i, DIM)[0], Modality.IMAGE) > 0.999
+    if act in ("extend", "compact"):
+        assert added
+    with Catalog.open(tmp_path / "index") as catalog:
+        StoreControl(catalog, lambda: unit_rows(20, 5, DIM)).refresh()
+        for i in added:
+            assert finds(catalog, unit_rows(1, 1000 + i, DIM)[0], Modality.IMAGE) > 0.999
+    assert examine(tmp_path / "index") == []
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_few_kills_lose_nothing(tmp_path: Path, act: str) -> None:
+    survives(tmp_path, act, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("act", ACTS)
+def test_twenty_kills_lose_nothing(tmp_path: Path, act: str) -> None:
+    survives(tmp_path, act, 20)

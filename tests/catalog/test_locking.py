@@ -1,0 +1,175 @@
+"""One writer; readers never wait; the dead never block."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from indexes import contents, new_index
+
+from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.locking import WriterLock, is_locked, read_holder
+from anyseek.errors import AnyseekError, IndexLocked
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from anyseek.catalog.locking import WriterLock
+with WriterLock(Path(sys.argv[1]), "anyseek index /photos"):
+    if "fork" in sys.argv:
+        import os
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+        print(child, flush=True)
+    else:
+        print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(folder: Path, *more: str) -> tuple[subprocess.Popen[str], str]:
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder), *more], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    return child, child.stdout.readline().strip()
+
+
+def end(child: subprocess.Popen[str]) -> None:
+    child.kill()
+    child.wait()
+    if child.stdout:
+        child.stdout.close()
+
+
+def test_the_second_writer_is_told_who_holds_it(tmp_path: Path) -> None:
+    catalog, _ = new_index(tmp_path, 1)
+    child, _ = holder(catalog.folder)
+    try:
+        start = time.monotonic()
+        with pytest.raises(IndexLocked) as caught:
+            catalog.lock("second").__enter__()
+        assert time.monotonic() - start < 2
+        told = str(caught.value)
+        for fact in (str(child.pid), os.uname().nodename, "anyseek index /photos", time.strftime("%Y-")):
+            assert fact in told
+        assert is_locked(catalog.folder)
+        with catalog, catalog.read() as snapshot:  # readers go on
+            assert len(contents(snapshot)) == 1
+    finally:
+        end(child)
+
+
+def test_a_dead_writer_does_not_block(tmp_path: Path) -> None:
+    catalog, _ = new_index(tmp_path)
+    child, _ = holder(catalog.folder)
+    end(child)
+    left = read_holder(catalog.folder)
+    assert left is not None
+    assert left.pid == child.pid
+    assert not is_locked(catalog.folder)
+    with catalog, catalog.lock("next"):
+        now = read_holder(catalog.folder)
+        assert now is not None
+        assert (now.pid, now.command) == (os.getpid(), "next")
+    assert read_holder(catalog.folder) is None
+
+
+def test_children_of_a_dead_writer_do_not_block(tmp_path: Path) -> None:
+    catalog, _ = new_index(tmp_path)
+    child, grandchild = holder(catalog.folder, "fork")
+    try:
+        end(child)
+        os.kill(int(grandchild), 0)  # it lives
+        with catalog, catalog.lock("next"):
+            pass
+    finally:
+        os.kill(int(grandchild), signal.SIGKILL)
+
+
+def test_twice_in_one_process(tmp_path: Path) -> None:
+    catalog, _ = new_index(tmp_path)
+    with catalog:
+        with catalog.lock("one"):
+            with pytest.raises(IndexLocked):
+                catalog.lock("two").__enter__()
+            assert is_locked(catalog.folder)
+        with catalog.lock("two"):
+            pass
+
+
+def test_a_rival_in_the_making(tmp_path: Path) -> None:
+    """Looking whether an index is locked never makes a writer fail."""
+    catalog, _ = new_index(tmp_path)
+    code = "import sys, time; from pathlib import Path; from anyseek.catalog.locking import is_locked\n"
+    code += "print(1, flush=True)\nwhile True: is_locked(Path(sys.argv[1])), time.sleep(0.001)"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(catalog.folder)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        for _ in range(200):
+            with WriterLock(catalog.folder, "x"):
+                pass
+    finally:
+        end(child)
+        catalog.close()
+
+
+def test_odd_lock_files(tmp_path: Path) -> None:
+    for text in (
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b'{"pid": 1}',
+        b'{"pid": 1, "host": "h", "since": 0, "command": "c", "x": 1}',
+    ):
+        (tmp_path / "lock").write_bytes(text)
+        assert read_holder(tmp_path) is None
+        with WriterLock(tmp_path, "x"):
+            pass
+
+
+def test_no_place_for_a_lock(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(AnyseekError):
+        WriterLock(tmp_path, "x").__enter__()
+
+
+def test_transactions_of_two_processes_exclude_each_other(tmp_path: Path) -> None:
+    """Even without the writer lock: neither loses what the other wrote."""
+    catalog, space = new_index(tmp_path)
+    catalog.close()
+    code = (
+        "import sys; from pathlib import Path; from indexes import put, unit_rows\n"
+        "from anyseek.catalog.catalog import Catalog\n"
+        "with Catalog.open(Path(sys.argv[1])) as c:\n"
+        "    for i in range(30):\n"
+        "        with c.begin() as w: put(w, int(sys.argv[2]), f'{sys.argv[3]}{i}', unit_rows(3, i))\n"
+    )
+    env = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[1] / "support"))
+    children = [
+        subprocess.Popen([sys.executable, "-c", code, str(catalog.folder), str(space), name], env=env)
+        for name in "ab"
+    ]
+    assert [child.wait(timeout=100) for child in children] == [0, 0]
+    with Catalog.open(catalog.folder) as again, again.read() as snapshot:
+        expected = {
+            f"{name}{i}": [row.tobytes() for row in unit_rows_as_stored(i)]
+            for name in "ab"
+            for i in range(30)
+        }
+        assert contents(snapshot) == expected
+
+
+def unit_rows_as_stored(seed: int) -> list[bytes]:
+    from indexes import unit_rows
+
+    return list(unit_rows(3, seed).astype("<f2"))  # type: ignore[arg-type]

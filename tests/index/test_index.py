@@ -1,0 +1,257 @@
+"""Making, finding and keeping an index."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import sample_files
+from fakes import WordEmbedder
+
+import anyseek
+from anyseek.catalog.catalog import Catalog
+from anyseek.contracts import Modality
+from anyseek.errors import (
+    IndexDamaged,
+    IndexLocked,
+    IndexNotFound,
+    ModelNotFound,
+    NewerFormat,
+    OtherModel,
+    RootUnavailable,
+    UsageError,
+)
+
+
+def add(folder: Path) -> anyseek.Report:
+    with anyseek.open(folder, model=WordEmbedder()) as index:
+        return index.add(workers=1)
+
+
+def first(folder: Path, words: str, to: str = "image") -> str:
+    with anyseek.open(folder, model=WordEmbedder()) as index:
+        return index.search(words, to=to, k=1)[0].path
+
+
+def test_create_makes_an_empty_index_inside_and_add_fills_it(tmp_path: Path) -> None:
+    folder = sample_files.fill(tmp_path / "media")
+    with anyseek.create(folder, model=WordEmbedder()) as index:
+        assert index.folder == folder / ".anyseek"
+        assert index.model.name == "words"
+        empty = index.search("red")
+        assert (len(empty), len(empty.missing), empty.available) == (0, 4, ())
+        assert index.n_segments == 0
+        report = index.add(workers=1)
+        assert (report.new, report.segments, report.skipped) == (13, 15, {})
+        assert index.n_segments == 15
+        assert first(folder, "red") == str(folder / "pictures/red.png")
+
+
+def test_an_index_elsewhere_over_several_folders(tmp_path: Path) -> None:
+    one, two = sample_files.fill(tmp_path / "one"), tmp_path / "two"
+    two.mkdir()
+    sample_files.picture(two / "deep.png", "blue")
+    with anyseek.create(one, two, index=tmp_path / "elsewhere", model=WordEmbedder()) as index:
+        assert index.add(workers=1).new == 14
+        assert not (one / ".anyseek").exists()
+    with anyseek.open(index=tmp_path / "elsewhere", model=WordEmbedder()) as index:
+        assert {Path(hit.path).parent.name for hit in index.search("blue", to="image", k=2)} == {
+            "pictures",
+            "two",
+        }
+        assert len(index.search("blue", in_=two)) == 1
+
+
+def test_add_takes_in_another_folder_and_then_updates_all(media: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    sample_files.picture(more / "a.png", "red")
+    with anyseek.open(media, model=WordEmbedder()) as index:
+        assert index.add(more, workers=1).new == 1
+        sample_files.picture(more / "b.png", "red")
+        sample_files.picture(media / "c.png", "red")
+        assert index.add(workers=1).new == 2
+        assert len(index.status().roots) == 2
+
+
+@pytest.mark.parametrize("below", ["", "pictures", ".anyseek"])
+def test_the_nearest_index_upward_is_found(media: Path, below: str) -> None:
+    with anyseek.open(media / below) as index:
+        assert index.folder == media / ".anyseek"
+
+
+def test_a_nearer_index_wins(media: Path) -> None:
+    anyseek.create(media / "pictures", model=WordEmbedder()).close()
+    with anyseek.open(media / "pictures") as index:
+        assert index.folder == media / "pictures/.anyseek"
+
+
+def test_no_index_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(IndexNotFound) as caught:
+        anyseek.open(tmp_path)
+    assert str(tmp_path) in caught.value.message
+    assert "anyseek index" in caught.value.hint
+    with pytest.raises(IndexNotFound):
+        anyseek.open(index=tmp_path)
+
+
+def test_folders_that_are_none(tmp_path: Path, media: Path) -> None:
+    file = sample_files.text(tmp_path / "file.txt", "red")
+    with pytest.raises(UsageError, match=r"file\.txt is a file"):
+        anyseek.create(file)
+    with pytest.raises(UsageError, match="no folder"):
+        anyseek.create(tmp_path / "nowhere")
+    with anyseek.open(media, model=WordEmbedder()) as index, pytest.raises(UsageError, match="no folder"):
+        index.add(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="already"):
+        anyseek.create(media, model=WordEmbedder())
+    with pytest.raises(UsageError):
+        anyseek.create(media, index=file, model=WordEmbedder())
+
+
+def test_another_version_of_the_model_is_refused_by_name_and_fingerprint(media: Path) -> None:
+    for other in (WordEmbedder(version="2"), WordEmbedder(name="others")):
+        with pytest.raises(OtherModel) as caught:
+            anyseek.open(media, model=other)
+        assert "words-1" in caught.value.message
+        assert other.card.fingerprint in caught.value.message
+        assert caught.value.hint
+
+
+def test_a_model_that_is_not_here(media: Path, tmp_path: Path) -> None:
+    with anyseek.open(media) as index:  # the index was made by "words", which is not registered
+        assert index.similar(media / "pictures/red.png")
+        assert index.status().model == index.model
+        with pytest.raises(ModelNotFound):
+            index.search("red")
+    with pytest.raises(ModelNotFound):
+        anyseek.open(media, model="nonesuch")
+    with pytest.raises(ModelNotFound):
+        anyseek.create(tmp_path, model="nonesuch")
+    assert not (tmp_path / ".anyseek").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"workers": 0}, {"depth_unit": 0.0}, {"depth_unit": float("nan")}])
+def test_options_of_add_that_make_no_sense(media: Path, wrong: dict[str, float]) -> None:
+    with anyseek.open(media, model=WordEmbedder()) as index, pytest.raises(UsageError):
+        index.add(**wrong)  # type: ignore[arg-type]
+
+
+def test_an_index_moves_with_its_folder(media: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.move(media, moved)
+    assert first(moved, "green") == str(moved / "pictures/green.png")
+
+
+def test_readers_go_on_while_a_writer_holds_the_index(media: Path) -> None:
+    with Catalog.open(media / ".anyseek") as catalog, catalog.lock("a long run"):
+        assert first(media, "red")
+        with anyseek.open(media) as index:
+            assert "a long run" in index.status().writer
+        with pytest.raises(IndexLocked) as caught:
+            add(media)
+        assert str(os.getpid()) in caught.value.message
+    with anyseek.open(media) as index:
+        assert index.status().writer == ""
+
+
+def test_an_index_of_a_newer_format_is_refused(media: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(media / ".anyseek/catalog.sqlite") as catalog:
+        catalog.execute("UPDATE index_info SET value = '99' WHERE name = 'format'")
+    catalog.close()
+    with pytest.raises(NewerFormat):
+        anyseek.open(media)
+
+
+def test_an_unplugged_folder_loses_nothing(media: Path, tmp_path: Path) -> None:
+    index_dir = tmp_path / "elsewhere"
+    with anyseek.create(media, index=index_dir, model=WordEmbedder()) as index:
+        index.add(workers=1)
+    media.rename(tmp_path / "unplugged")
+    with anyseek.open(index=index_dir, model=WordEmbedder()) as index:
+        for folders in ([], [media]):
+            with pytest.raises(RootUnavailable) as caught:
+                index.add(*folders, workers=1)
+            assert str(media) in caught.value.message
+        assert index.search("red", to="image", k=1)[0].path == str(media / "pictures/red.png")
+        assert len(index.search("red", in_=media / "pictures", k=9)) == 3
+        status = index.status()
+        assert not status.roots[0].is_there
+        assert (status.missing, status.gone) == (13, 0)
+
+
+# ---------------------------------------------------------------- status and doctor
+
+
+def test_status_counts_what_is_there_and_what_changed(media: Path) -> None:
+    with anyseek.open(media) as index:
+        status = index.status()
+    assert status.files == {"text": 3, "image": 3, "audio": 4, "depth": 3}
+    assert status.segments == {"text": 3, "image": 3, "audio": 6, "depth": 3}
+    assert status.skipped == {}
+    assert status.model is not None
+    assert status.model.name == "words"
+    assert status.last_run is not None
+    assert status.last_run.report is not None
+    assert status.last_run.report.new == 13
+    assert status.size_bytes > 10_000
+
+
+def test_status_tells_stale_files_and_reasons(media: Path) -> None:
+    (media / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    report = add(media)
+    assert sum(report.skipped.values()) == 1
+    (media / "notes/red.txt").write_text("green now")
+    (media / "notes/blue.txt").unlink()
+    with anyseek.open(media) as index:
+        status = index.status()
+        assert (status.changed, status.gone) == (1, 1)
+        assert (index.status(look=False).changed, index.status(look=False).gone) == (None, None)
+    (skipped,) = status.problems
+    assert (skipped.path, {skipped.code: 1}) == (str(media / "broken.jpg"), status.skipped)
+    assert "broken.jpg" in skipped.reason
+
+
+def test_doctor_finds_nothing_wrong_and_then_something(media: Path) -> None:
+    with anyseek.open(media) as index:
+        assert index.doctor() == []
+    (vectors,) = (media / ".anyseek/vectors").iterdir()
+    data = bytearray(vectors.read_bytes())
+    data[0:64] = bytes(64)
+    vectors.write_bytes(data)
+    assert anyseek.check(media)
+    assert anyseek.check(media, mend=True) == []
+    assert add(media).embedded >= 1
+    assert first(media, "red")
+
+
+def test_check_takes_an_index_that_cannot_be_opened(media: Path) -> None:
+    catalog = media / ".anyseek/catalog.sqlite"
+    catalog.write_bytes(b"not a catalog" * 500)
+    with pytest.raises(IndexDamaged):
+        anyseek.open(media)
+    assert anyseek.check(media)
+
+
+def test_dry_run_counts_and_writes_nothing(media: Path) -> None:
+    sample_files.picture(media / "new.png", "red")
+    planned = []
+    with anyseek.open(media, model=WordEmbedder()) as index:
+        report = index.add(
+            dry_run=True, workers=1, progress=lambda progress: planned.extend(progress.planned)
+        )
+        assert (report.new, report.unchanged) == (1, 13)
+        assert planned == [("new", str(media / "new.png"))]
+        assert index.status().files[Modality.IMAGE] == 3
+
+
+def test_add_can_be_stopped_and_goes_on(tmp_path: Path) -> None:
+    folder = sample_files.fill(tmp_path / "media")
+    with anyseek.create(folder, model=WordEmbedder()) as index:
+        assert index.add(workers=1, stop=lambda: True).interrupted
+        assert not index.add(workers=1).interrupted
+        assert sum(index.status().files.values()) == 13

@@ -1,0 +1,192 @@
+"""What can be wrong with a command: one sentence, what to do, the right exit code, no traceback."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sample_files
+from ran import Ran
+from ran import objects as lines
+
+from anyseek.catalog.catalog import Catalog
+
+Run = Callable[..., Ran]
+
+
+def refused(ran: Ran, code: int, *facts: str) -> None:
+    """One sentence with these facts and a hint, on stderr, and nothing else."""
+    assert ran.code == code, ran.err
+    told = ran.err.splitlines()
+    assert told[0].startswith("anyseek: ")
+    assert len(told) <= 2
+    assert "Traceback" not in ran.err
+    assert not ran.out
+    for fact in facts:
+        assert fact in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "facts"),
+    [
+        (("search",), 2, ["nothing to search for"]),
+        (("search", ""), 2, ["empty"]),
+        (("search", "  "), 2, ["empty"]),
+        (("search", "--words", ""), 2, ["empty"]),
+        (("search", "--not", "snow"), 2, ["subtracted", "--not"]),
+        (("search", "red", "-k", "0"), 2, ["0", "-k"]),
+        (("search", "red", "-k", "-3"), 2, ["-3"]),
+        (("search", "red", "-k", "many"), 2, ["many", "-k"]),
+        (("search", "red", "--to", "smell"), 2, ["smell", "text, image, audio, depth"]),
+        (("search", "red", "--to", ""), 2, ["text, image, audio, depth"]),
+        (("search", "red", "--to", "video"), 23, ["video", "text, image, audio, depth"]),
+        (("search", "red", "--in", "pictures/red.png"), 2, ["red.png is a file", "--in"]),
+        (("search", "red", "--in", "/"), 0, []),
+        (("search", "red", "--in", "/nowhere"), 2, ["/nowhere", "outside"]),
+        (("search", "red", "--index", "/nowhere"), 10, ["/nowhere"]),
+        (("search", "red", "--index", "pictures"), 10, ["pictures"]),
+        (("search", "red@0"), 2, ["weight"]),
+        (("search", "red", "--not", "red"), 2, ["cancel"]),
+        (("search", "pictures/"), 2, ["folder", "--in"]),
+        (("search", "dog.jpg"), 40, ["dog.jpg", "--words"]),
+        (("search", "--image", "dog.jpg"), 40, ["dog.jpg"]),
+        (("search", "--image", "pictures"), 40, ["pictures", "folder"]),
+        (("search", "--image", "sounds/red.wav"), 40, ["red.wav"]),
+        (("search", "--text", "empty.txt"), 40, ["empty.txt"]),
+        (("search", "./broken.jpg"), 40, ["broken.jpg"]),
+        (("search", "archive.jpg"), 40, ["archive.jpg"]),
+        (("search", "./program.xyz"), 40, ["program.xyz"]),
+        (("search", "--audio", "pipe"), 40, ["pipe"]),
+        (("search", "./pipe"), 40, ["pipe"]),
+        (("search", "./nowhere"), 40, ["./nowhere", "--words"]),
+        (("search", "red", "--bogus"), 2, ["--bogus", "anyseek search --help"]),
+        (("similar",), 2, ["FILE"]),
+        (("similar", "nowhere.png"), 40, ["nowhere.png"]),
+        (("similar", "outside.png"), 40, ["outside.png", "not in the index"]),
+        (("similar", "pictures/red.png", "-k", "0"), 2, ["-k"]),
+        (("index", "/nowhere"), 2, ["/nowhere"]),
+        (("index", "pictures/red.png"), 2, ["red.png is a file"]),
+        (("index", ".", "--model", "nonesuch"), 20, ["nonesuch", "words"]),
+        (("index", ".", "--index", "pictures/red.png"), 2, ["red.png"]),
+        (("index", ".", "--index", "pictures"), 2, ["pictures"]),
+        (("index", "--workers", "some"), 2, ["some", "--workers"]),
+        (("index", "--workers", "0"), 2, ["0", "--workers"]),
+        (("index", "--depth-unit", "-1"), 2, ["-1", "--depth-unit"]),
+        (("index", "--depth-unit", "nan"), 2, ["nan", "--depth-unit"]),
+        (("status", "/nowhere"), 10, ["/nowhere"]),
+        (("bogus",), 2, ["bogus", "anyseek --help"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_calls(
+    odd_media: Path, here: Run, arguments: tuple[str, ...], code: int, facts: list[str]
+) -> None:
+    ran = here(*arguments, cwd=odd_media)
+    if code == 0:
+        assert (ran.code, ran.err) == (0, "")
+        return
+    refused(ran, code, *facts)
+    as_json = here(*arguments, "--json")
+    (record,) = lines(as_json.err)
+    assert as_json.code == code
+    assert (record["type"], record["exit"]) == ("error", code)
+    assert set(record) == {"type", "code", "exit", "message", "hint"}
+    assert not as_json.out
+
+
+@pytest.fixture(scope="module")
+def odd_media(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The indexed folder, and beside what is indexed some files that nobody should ask with."""
+    import shutil
+
+    folder = Path(shutil.copytree(made, tmp_path_factory.mktemp("odd") / "media"))
+    (folder / "empty.txt").touch()
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(99))
+    (folder / "archive.jpg").write_bytes(b"PK\x03\x04" + bytes(200))
+    (folder / "program.xyz").write_bytes(bytes(range(256)))
+    os.mkfifo(folder / "pipe")
+    sample_files.picture(folder / "outside.png", "red")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command", [("search", "red"), ("similar", "x"), ("status",), ("doctor",), ("index",)]
+)
+def test_no_index_here_says_how_to_make_one(tmp_path: Path, here: Run, command: tuple[str, ...]) -> None:
+    refused(here(*command, cwd=tmp_path), 10, str(tmp_path), "anyseek index")
+
+
+def test_an_index_of_another_version_of_the_model(
+    media: Path, here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORDS_VERSION", "2")
+    for command in (("search", "red"), ("index",)):
+        refused(here(*command, cwd=media), 12, "words-1", "words-2")
+    assert here("similar", "pictures/red.png").code == 0
+
+
+def test_insisting_on_another_model(media: Path, here: Run) -> None:
+    with Catalog.open(media / ".anyseek") as catalog, catalog.read() as snapshot:
+        before = snapshot.change
+    ran = here("index", media, "--model", "mini")
+    assert ran.code in (12, 20)
+    with Catalog.open(media / ".anyseek") as catalog, catalog.read() as snapshot:
+        assert snapshot.change == before
+
+
+def test_an_index_of_a_newer_format(media: Path, here: Run) -> None:
+    with sqlite3.connect(media / ".anyseek/catalog.sqlite") as catalog:
+        catalog.execute("UPDATE index_info SET value = '99' WHERE name = 'format'")
+    catalog.close()
+    for command in (("search", "red"), ("status",), ("doctor",), ("index",)):
+        refused(here(*command, cwd=media), 13)
+
+
+def test_a_damaged_index(media: Path, here: Run) -> None:
+    (media / ".anyseek/catalog.sqlite").write_bytes(b"nonsense" * 999)
+    for command in (("search", "red"), ("status",), ("index",)):
+        refused(here(*command, cwd=media), 14)
+    doctor = here("doctor")
+    assert doctor.code == 14
+    assert doctor.out
+
+
+def test_a_locked_index_is_searched_and_not_written(media: Path, here: Run) -> None:
+    with Catalog.open(media / ".anyseek") as catalog, catalog.lock("a long run"):
+        refused(here("index", media), 11, str(os.getpid()), "a long run")
+        assert here("search", "red", cwd=media).code == 0
+        assert "a long run" in here("status").out
+
+
+def test_an_unplugged_folder(media: Path, tmp_path: Path, here: Run) -> None:
+    options = ("--index", tmp_path / "elsewhere")
+    assert here("index", media, *options, "--model", "words", "--workers", "1").code == 0
+    media.rename(tmp_path / "unplugged")
+    ran = here("index", *options)
+    assert ran.code == 41
+    assert str(media) in ran.err
+    assert len(here("search", "red", "-k", "9", "--paths", *options).out.split()) == 13
+    assert "not there now" in here("status", *options).out
+
+
+def test_an_unexpected_error_is_a_sentence_and_with_debug_a_traceback(
+    media: Path, here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORDS_FAIL", "1")
+    refused(here("search", "red", cwd=media), 1, "ZeroDivisionError", "the model fell over", "--debug")
+    shown = here("search", "red", "--debug")
+    assert shown.code == 1
+    assert "Traceback" in shown.err
+    monkeypatch.setenv("ANYSEEK_DEBUG", "1")
+    assert "Traceback" in here("search", "red").err
+    last = here("search", "red", "--json").err.splitlines()[-1]
+    assert lines(last)[0]["code"] == "error"
+
+
+def test_a_message_cannot_command_the_terminal(media: Path, here: Run) -> None:
+    ran = here("search", "--image", "\x1b[2J\nx.png", cwd=media)
+    refused(ran, 40, "\\x1b[2J\\nx.png")
+    assert "\x1b" not in ran.err

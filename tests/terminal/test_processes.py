@@ -1,0 +1,358 @@
+"""The program as a process: what it loads, how it ends, what it does to pipes and terminals."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sample_files
+from ran import ANYSEEK, Ran
+
+ROOT = Path(__file__).parents[2]
+Run = Callable[..., Ran]
+
+FORBIDDEN_AT_START = ("numpy", "rich", "PIL", "onnxruntime", "sqlite3", "soundfile", "pathspec", "pydantic")
+FORBIDDEN_IN_A_SEARCH = (
+    "rich", "PIL", "soundfile", "soxr", "pathspec", "pebble", "pydantic", "multiprocessing", "selectolax",
+    "charset_normalizer", "anyseek.indexer", "anyseek.media.decoding", "anyseek.media.worker",
+)  # fmt: skip
+
+ALLOWED_IN_A_SEARCH = {"anyseek", "typer", "annotated_doc", "shellingham", "click", "numpy", "onnxruntime"}
+
+
+def loaded_after(code: str, environment: dict[str, str], cwd: Path) -> set[str]:
+    """The modules that a fresh interpreter has after `code`, which must not fail."""
+    code += "\nimport sys\nprint('loaded', *sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    first, *rest = ran.stdout.splitlines()[-1].split()
+    assert first == "loaded"
+    return set(rest)
+
+
+# ---------------------------------------------------------------- what is loaded
+
+
+def test_importing_the_package_loads_next_to_nothing(environment: dict[str, str], tmp_path: Path) -> None:
+    loaded = loaded_after("import anyseek", environment, tmp_path)
+    assert {name for name in loaded if name.startswith("anyseek")} == {"anyseek"}
+    assert not loaded & {*FORBIDDEN_AT_START, "typer", "dataclasses"}
+
+
+def test_public_names_are_fetched_when_first_used(environment: dict[str, str], tmp_path: Path) -> None:
+    code = (
+        "import anyseek\nfrom anyseek import *\n"
+        "assert all(getattr(anyseek, name) is not None for name in anyseek.__all__)\n"
+        "assert Hit is anyseek.Hit and set(anyseek.__all__) == set(dir(anyseek))\n"
+        "try:\n    anyseek.nonesuch\nexcept AttributeError as error:\n    assert 'nonesuch' in str(error)\n"
+        "else:\n    raise SystemExit(3)"
+    )
+    assert "numpy" not in loaded_after(code, environment, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["search", "--help"], ["index", "-h"], ["--version"], ["bogus"]]
+)
+def test_help_loads_no_library(environment: dict[str, str], tmp_path: Path, arguments: list[str]) -> None:
+    code = f"from anyseek.cli import main\nassert main({arguments}) in (0, 2)"
+    loaded = loaded_after(code, environment, tmp_path)
+    assert not loaded & {*FORBIDDEN_AT_START}
+    assert "anyseek.index" not in loaded
+
+
+def test_a_cold_search_with_words_loads_only_what_it_needs(environment: dict[str, str], made: Path) -> None:
+    code = "from anyseek.cli import main\nassert main(['search', 'red']) == 0"
+    loaded = loaded_after(code, environment, made)
+    assert "numpy" in loaded
+    assert not loaded & {*FORBIDDEN_IN_A_SEARCH}
+
+
+def test_a_cold_search_by_the_built_in_model_loads_only_what_it_needs(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    sample_files.text(tmp_path / "dog.txt", "a dog runs along the beach")
+    sample_files.text(tmp_path / "car.txt", "the engine of a racing car")
+    indexed = f"from anyseek.cli import main\nassert main(['index', '-q', {str(tmp_path)!r}]) == 0"
+    loaded_after(indexed, environment, tmp_path)
+    code = "from anyseek.cli import main\nassert main(['search', 'a puppy by the sea', '--paths', '-k', '1']) == 0"
+    loaded = loaded_after(code, environment, tmp_path)
+    libraries = {name.partition(".")[0] for name in loaded if not name.startswith("_")}
+    assert libraries - sys.stdlib_module_names <= ALLOWED_IN_A_SEARCH
+    assert not loaded & {*FORBIDDEN_IN_A_SEARCH}
+
+
+def test_similar_and_status_load_no_model(environment: dict[str, str], made: Path) -> None:
+    for command in (["similar", "pictures/red.png"], ["status"]):
+        code = f"from anyseek.cli import main\nassert main({command}) == 0"
+        loaded = loaded_after(code, environment, made)
+        assert not loaded & {*FORBIDDEN_IN_A_SEARCH, "fakes", "anyseek.embedders"}
+
+
+PROGRAMS = {
+    "anyseek": [str(ANYSEEK)],
+    "python -m": [sys.executable, "-m", "anyseek"],
+    "python cli.py": [sys.executable, str(ROOT / "cli.py")],
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["--help"], 0), (["search", "red", "--paths"], 0), (["search", "-k", "0", "x"], 2)],
+)
+def test_three_ways_to_start_are_one_program(
+    environment: dict[str, str], made: Path, arguments: list[str], code: int
+) -> None:
+    seen = set()
+    for program in PROGRAMS.values():
+        ran = subprocess.run(
+            [*program, *arguments], env=environment, cwd=made, capture_output=True, text=True, check=False
+        )
+        seen.add((ran.returncode, ran.stdout, ran.stderr))
+    assert len(seen) == 1
+    assert seen.pop()[0] == code
+
+
+def test_folders_of_the_repository_shadow_no_library(environment: dict[str, str]) -> None:
+    """As a script, Python puts the repository first on its path: `import search` would find ours."""
+    code = (
+        f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['cli.py', '--version']\n"
+        f"try:\n    runpy.run_path({str(ROOT / 'cli.py')!r}, run_name='__main__')\n"
+        "except SystemExit as end:\n    assert end.code == 0\n"
+        f"assert {str(ROOT)!r} not in sys.path"
+    )
+    loaded_after(code, environment, Path("/"))
+
+
+# ---------------------------------------------------------------- how it ends
+
+
+@pytest.fixture
+def long_run(tmp_path: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """An index run of 400 files that takes half a minute, just after its first commit."""
+    folder = tmp_path / "media"
+    folder.mkdir()
+    for number in range(400):
+        sample_files.text(folder / f"{number:03}.txt", f"red {number}")
+    process = subprocess.Popen(
+        [str(ANYSEEK), "index", str(folder), "--model", "words", "--workers", "1"],
+        env={**environment, "WORDS_SECONDS": "2"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    deadline = time.monotonic() + 60
+    while not _has_vectors(folder / ".anyseek") and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.02)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def _has_vectors(index: Path) -> bool:
+    """Whether something was committed, so that there is something to keep."""
+    return any(path.stat().st_size for path in index.glob("vectors/*"))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_keeps_what_it_did_and_goes_on(
+    long_run: subprocess.Popen[str], number: signal.Signals, code: int, tmp_path: Path, shell: Run
+) -> None:
+    long_run.send_signal(number)
+    out, err = long_run.communicate(timeout=60)
+    assert long_run.returncode == code
+    assert "Stopping after this batch" in err
+    assert "Traceback" not in err
+    assert "stopped early" in out
+    assert "the same command again" in out
+    rest = shell("index", tmp_path / "media")
+    assert rest.code == 0
+    found = re.match(r"(\d+) new, (\d+) unchanged", rest.out)
+    assert found is not None, rest.out
+    assert int(found[1]) + int(found[2]) == 400
+    assert 0 < int(found[1]) < 400
+
+
+def test_a_second_ctrl_c_ends_it_at_once(long_run: subprocess.Popen[str], tmp_path: Path, shell: Run) -> None:
+    long_run.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    long_run.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    _, err = long_run.communicate(timeout=60)
+    assert long_run.returncode == 130
+    assert "Traceback" not in err
+    assert time.monotonic() - started < 30
+    assert shell("index", tmp_path / "media", "--quiet").code == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_search_ends_quietly_when_told_to(
+    made: Path, environment: dict[str, str], number: signal.Signals, code: int
+) -> None:
+    ready = made.parent / f"ready-{code}"
+    program = (
+        "import sys, pathlib\nfrom anyseek import cli\nimport anyseek.search.embedding\n"
+        f"pathlib.Path({str(ready)!r}).touch()\n"
+        "sys.exit(cli.main(['search', 'red']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=made,
+        env={**environment, "WORDS_SECONDS": "60"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not ready.exists():
+        time.sleep(0.02)
+    time.sleep(1.0)  # into the model, which takes a minute
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (code, "", "")
+
+
+def test_a_reader_that_has_enough_is_no_error(made: Path, environment: dict[str, str]) -> None:
+    process = subprocess.Popen(
+        [str(ANYSEEK), "search", "red", "--paths"],
+        cwd=made,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_a_full_disk_under_the_output_is_a_sentence(made: Path, environment: dict[str, str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [str(ANYSEEK), "search", "red", "--paths"],
+            cwd=made,
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 50
+    assert "no space left" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_read_only_index_is_searched_and_refuses_to_be_written(
+    made: Path, environment: dict[str, str]
+) -> None:
+    """As another user when the tests run as root, who may write anywhere."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        media = Path(shutil.copytree(made, Path(name) / "media"))
+        # The test's own folders are closed to others.
+        plugin = Path(shutil.copytree(environment["PYTHONPATH"].split(os.pathsep)[0], Path(name) / "plugin"))
+        plugin.chmod(0o755)
+        media.chmod(0o755)
+        sample_files.picture(media / "new.png", "red")
+        index = media / ".anyseek"
+        for path in [index, *index.rglob("*")]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+
+        program = (
+            "import os, sys\nfrom anyseek.cli import main\n"
+            # First where all is allowed: what is imported lazily may lie where the other user cannot read.
+            f"os.chdir({str(made)!r})\n"
+            "assert (main(['search', 'red', '--to', 'depth']), main(['status']), main(['index', '-q'])) == (0, 0, 0)\n"
+            f"os.chdir({str(media)!r})\n"
+            "if os.geteuid() == 0: os.setuid(65534)\n"
+            "print('now', flush=True)\n"
+            "print(main(['search', 'red', '--to', 'image', '--paths', '-k', '1']), flush=True)\n"
+            "print(main(['status']) , main(['index']), flush=True)"
+        )
+        ran = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**environment, "PYTHONPATH": f"{plugin}:{ROOT / 'tests/support'}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for path in [index, *index.rglob("*")]:
+            path.chmod(0o755)
+    told = ran.stdout.partition("now\n")[2].splitlines()
+    assert told[:2] == ["pictures/red.png", "0"], ran.stderr
+    assert told[-1] == "0 51", ran.stderr
+    assert ".anyseek" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+# ---------------------------------------------------------------- terminals
+
+
+def in_terminal(command: list[str], environment: dict[str, str], cwd: Path) -> tuple[int, str]:
+    """Exit code and everything that was written to a terminal of 100 columns."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env={"TERM": "xterm", "COLUMNS": "100", **environment},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    seen = bytearray()
+    while True:
+        try:
+            block = os.read(ours, 65_536)
+        except OSError:  # the other end is closed
+            break
+        if not block:
+            break
+        seen += block
+    os.close(ours)
+    return process.wait(60), seen.decode()
+
+
+def test_a_terminal_sees_a_bar_and_the_skipped_files(tmp_path: Path, environment: dict[str, str]) -> None:
+    folder = sample_files.fill(tmp_path / "media")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(99))
+    command = [str(ANYSEEK), "index", str(folder), "--model", "words", "--workers", "1"]
+    code, seen = in_terminal(command, {**environment, "WORDS_SECONDS": "0.3", "TERM": "xterm"}, tmp_path)
+    assert code == 3
+    assert re.search(r"1[0-4]/14", seen)
+    assert "files/s" in seen
+    assert "left" in seen
+    assert "1 skipped" in seen
+    assert "skipped: media/broken.jpg is a damaged JPEG" in seen.replace("\r\n", "")
+    assert "13 new" in seen
+
+
+def test_colours_only_where_they_are_wanted(made: Path, environment: dict[str, str]) -> None:
+    command = [str(ANYSEEK), "search", "red"]
+    plain = {name: value for name, value in environment.items() if name != "NO_COLOR"}
+    code, seen = in_terminal(command, {**plain, "TERM": "xterm"}, made)
+    assert (code, "\x1b[1mpictures/red.png\x1b[0m" in seen) == (0, True)
+    for unwanted in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b" not in in_terminal(command, {**plain, **unwanted}, made)[1]
+
+
+def test_a_log_gets_plain_lines(tmp_path: Path, environment: dict[str, str]) -> None:
+    folder = sample_files.fill(tmp_path / "media")
+    command = [str(ANYSEEK), "index", str(folder), "--model", "words", "--workers", "1"]
+    _, seen = in_terminal(command, {**environment, "TERM": "dumb"}, tmp_path)
+    assert "\x1b" not in seen
+    assert "13 new" in seen

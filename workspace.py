@@ -1,0 +1,165 @@
+"""Finding, making and opening indexes: `anyseek.open`, `anyseek.create` and what the commands start with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.records import other_model
+from anyseek.contracts import Embedder, ModelCard
+from anyseek.errors import IndexNotFound
+from anyseek.index import DEFAULT_MODEL, Index
+
+if TYPE_CHECKING:
+    from anyseek.catalog.check import Finding
+    from anyseek.indexer import Progress, Reindexed
+    from anyseek.search.ask import AnyPath
+
+INDEX_NAME = ".anyseek"
+CATALOG_NAME = "catalog.sqlite"
+
+
+def open(
+    folder: AnyPath = ".", *, index: AnyPath | None = None, model: str | Embedder | None = None
+) -> Index:
+    """The index of a folder: `index` itself when given, else the nearest `.anyseek` from `folder` upward.
+
+    model: None for the one that made the index; a name to insist on; an Embedder of one's own.
+    Raises IndexNotFound, OtherModel, NewerFormat, IndexDamaged. Works on read-only media.
+    """
+    found = Path(index) if index is not None else nearest_index(folder)
+    catalog = Catalog.open(found)
+    try:
+        with catalog.read() as snapshot:
+            cards = [space.card for space in snapshot.spaces()]
+        # Making an index was cut short when it has no space: whichever model comes first makes it.
+        is_named = isinstance(model, str) and [card.name for card in cards[:1]] == [model]
+        embedder = None if model is None or is_named else _loaded(model)
+        if embedder and cards and embedder.card.fingerprint not in [card.fingerprint for card in cards]:
+            raise other_model(found, cards[0], embedder.card)
+    except BaseException:
+        catalog.close()
+        raise
+    return Index(catalog, embedder)
+
+
+def create(
+    folder: AnyPath = ".", *more: AnyPath, index: AnyPath | None = None, model: str | Embedder = DEFAULT_MODEL
+) -> Index:
+    """A new, empty index over folders, in `index` or in `.anyseek` inside the first; `add()` then fills it.
+
+    Raises UsageError (no such folder, an index is there already), ModelNotFound, ReadOnlyIndex, DiskFull.
+    """
+    from anyseek.indexer.scan import existing_folder
+
+    roots = [existing_folder(one) for one in (folder, *more)]
+    embedder = _loaded(model)
+    catalog = Catalog.create(Path(index) if index is not None else roots[0] / INDEX_NAME, roots)
+    try:
+        with catalog.begin() as writer:
+            writer.ensure_space(embedder.card)
+    except BaseException:
+        catalog.close()
+        raise
+    return Index(catalog, embedder)
+
+
+@contextmanager
+def open_or_create(
+    folders: Sequence[AnyPath],
+    *,
+    index: AnyPath | None = None,
+    model: str | Embedder | None = None,
+    is_trial: bool = False,
+) -> Iterator[Index]:
+    """The index that belongs to `folders`, made when there is none; without folders the nearest upward.
+
+    is_trial: nothing is made; a new index lies in a temporary folder and is gone at the end.
+    Raises what open and create raise.
+    """
+    from anyseek.indexer.scan import existing_folder
+
+    if not folders:
+        place = Path(index) if index is not None else nearest_index()
+    else:
+        place = Path(index) if index is not None else existing_folder(folders[0]) / INDEX_NAME
+    if not folders or (place / CATALOG_NAME).exists():
+        with open(index=place, model=model) as opened:
+            yield opened
+    elif is_trial:
+        with (
+            TemporaryDirectory(prefix="anyseek-") as trial,
+            create(*folders, index=Path(trial) / "index", model=model or DEFAULT_MODEL) as opened,
+        ):
+            yield opened
+    else:
+        with create(*folders, index=place, model=model or DEFAULT_MODEL) as opened:
+            yield opened
+
+
+def reindex(
+    folder: AnyPath = ".",
+    *,
+    model: str | Embedder,
+    index: AnyPath | None = None,
+    keep: bool = False,
+    workers: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Reindexed:
+    """Make an index one of another model; the old vectors answer until all new ones are there.
+
+    An interrupted run is gone on with by the same call. keep: the old index stays, beside the new one.
+    Raises UsageError (it is that model's already), ModelNotFound, RootUnavailable and what `Index.add` raises.
+    """
+    from anyseek import indexer
+
+    place = Path(index) if index is not None else nearest_index(folder)
+    options = indexer.IndexOptions(workers=workers)
+    return indexer.reindex(place, _loaded(model), keep=keep, options=options, progress=progress, stop=stop)
+
+
+def nearest_index(folder: AnyPath = ".") -> Path:
+    """The `.anyseek` in `folder` or in the nearest folder above it; `folder` itself when it is an index.
+
+    Raises IndexNotFound.
+    """
+    start = Path(os.path.abspath(folder))
+    if (start / CATALOG_NAME).is_file():
+        return start
+    for place in (start, *start.parents):
+        if (place / INDEX_NAME / CATALOG_NAME).is_file():
+            return place / INDEX_NAME
+    raise IndexNotFound(f"There is no index in {start} or above it.", f"Make one: anyseek index {folder}")
+
+
+def models() -> list[ModelCard]:
+    """The models that this installation knows, by name."""
+    from anyseek.embedders import registry
+
+    return list(registry.cards())
+
+
+def check(folder: AnyPath = ".", *, index: AnyPath | None = None, mend: bool = False) -> list[Finding]:
+    """What is wrong with an index, worst first, even with one that cannot be opened; [] when it is healthy.
+
+    mend: put right what safely can be, and return what was wrong and still is.
+    Raises IndexNotFound, NewerFormat; with `mend` IndexLocked, ReadOnlyIndex, DiskFull.
+    """
+    from anyseek.library.doctor import examined
+
+    return examined(Path(index) if index is not None else nearest_index(folder), mend_it=mend)
+
+
+def _loaded(model: str | Embedder) -> Embedder:
+    """Raises ModelNotFound."""
+    if not isinstance(model, str):
+        return model
+    from anyseek.embedders import registry
+
+    return registry.load(model)

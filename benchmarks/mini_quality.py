@@ -26,9 +26,9 @@ from anyseek.contracts import Embedder, Modality
 from anyseek.embedders import registry
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # training/ is no part of the package
-from training import data, measure  # noqa: E402
-from training.measure import Floats  # noqa: E402
-from training.words import prompts  # noqa: E402
+from training import data, measure
+from training.measure import Floats
+from training.words import prompts
 
 Encoder = Callable[[Sequence[str]], Floats]
 SIX = ("buildings", "forest", "glacier", "mountains", "sea", "street")

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+from anyseek.modalities import Modality as Modality
+from anyseek.modalities import Unit as Unit
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -16,26 +19,6 @@ if TYPE_CHECKING:
     Rows: TypeAlias = npt.NDArray[np.int64]
 
 Role: TypeAlias = Literal["document", "query"]
-
-
-class Modality(StrEnum):
-    """What kind of thing a segment is. An open set: a model says which of them it knows."""
-
-    TEXT = "text"
-    IMAGE = "image"
-    AUDIO = "audio"
-    DEPTH = "depth"
-    VIDEO = "video"
-    THERMAL = "thermal"
-    IMU = "imu"
-
-
-class Unit(StrEnum):
-    """What a span counts."""
-
-    WHOLE = "whole"
-    SECONDS = "s"
-    CHARACTERS = "char"
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,7 +278,7 @@ def main() -> None:
         embedder = registry.load("mini")
         result["model"] = f"{embedder.card.name} {embedder.card.fingerprint}"
         result["modalities"] = {
-            modality.value: measure_modality(embedder, modality, options.files, options.runs)
+            str(modality): measure_modality(embedder, modality, options.files, options.runs)
             for modality in WRITERS
             if modality in embedder.card.modalities
         }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from anyseek.atomic import sync_folder
 from anyseek.catalog.database import translated
-from anyseek.catalog.vectors import sync_folder
 
 
 def read_file(path: Path) -> bytes | None:

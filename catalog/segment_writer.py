@@ -111,7 +111,7 @@ class SegmentWriter:
                 (
                     number,
                     file_id,
-                    modality.value,
+                    str(modality),
                     span.start,
                     span.end,
                     span.unit.value,
@@ -120,7 +120,7 @@ class SegmentWriter:
                 for number, (span, excerpt) in zip(segment_ids, parts, strict=True)
             ),
         )
-        self._embed(space_id, segment_ids, [modality.value] * len(parts), [visible] * len(parts), halves)
+        self._embed(space_id, segment_ids, [str(modality)] * len(parts), [visible] * len(parts), halves)
         self.database.run_many(
             "INSERT INTO passages (rowid, text) VALUES (?, ?)",
             ((number, codec.clean_text(text)) for number, text in zip(segment_ids, words, strict=False)),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from anyseek.atomic import sync_folder
 from anyseek.catalog.database import translated
 from anyseek.errors import IndexDamaged, UsageError
 
@@ -115,15 +116,6 @@ class VectorAppender:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-def sync_folder(folder: Path) -> None:
-    """Return when the names in `folder` are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def map_rows(descriptor: int, dim: int, rows: int, folder: Path) -> Halves:

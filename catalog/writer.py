@@ -90,7 +90,7 @@ class Writer(SegmentWriter):
             self._set_stat(known, seen)
             self.database.run(
                 "UPDATE files SET content_hash = ?, modality = ? WHERE file_id = ?",
-                [content_hash, modality and modality.value, known],
+                [content_hash, modality and str(modality), known],
             )
         told = (
             [codec.clean_text(text) for text in (problem.code, problem.stage, problem.reason)]
@@ -209,7 +209,7 @@ class Writer(SegmentWriter):
         cursor = self.database.run(
             "INSERT INTO files (root, path, size, mtime_ns, inode, content_hash, modality, state, change)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [*_facts(seen), content_hash, modality and modality.value, state, self.change],
+            [*_facts(seen), content_hash, modality and str(modality), state, self.change],
         )
         assert cursor.lastrowid is not None, "an INSERT has one"
         return cursor.lastrowid

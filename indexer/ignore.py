@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.errors import UsageError
-from anyseek.media.source import printable
+from anyseek.printable import printable
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec

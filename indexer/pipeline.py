@@ -24,7 +24,7 @@ from anyseek.indexer.reporter import Reporter
 from anyseek.indexer.survey import Plan, unavailable
 from anyseek.media.formats import serves
 from anyseek.media.limits import stage_of
-from anyseek.media.source import printable
+from anyseek.printable import printable
 
 if TYPE_CHECKING:
     from anyseek.media.worker import PreparedFile, PreparedSegment

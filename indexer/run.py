@@ -22,7 +22,7 @@ from anyseek.indexer.reporter import Reporter
 from anyseek.indexer.run_state import Known
 from anyseek.indexer.spool import Spool
 from anyseek.indexer.survey import Plan, unavailable
-from anyseek.media.source import printable
+from anyseek.printable import printable
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog, Writer

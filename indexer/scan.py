@@ -17,7 +17,7 @@ from pathlib import Path
 from anyseek.contracts import SeenFile
 from anyseek.errors import UsageError
 from anyseek.indexer.ignore import IGNORE_NAME, Rules
-from anyseek.media.source import printable
+from anyseek.printable import printable
 
 _INDEX_MARKS = {b"CACHEDIR.TAG", b"catalog.sqlite"}
 

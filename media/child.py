@@ -22,7 +22,8 @@ from anyseek.media.decoding import decode_parts
 from anyseek.media.formats import READERS, WITHIN, Found, serves
 from anyseek.media.limits import check_bytes, one_line
 from anyseek.media.sniffing import identify
-from anyseek.media.source import FileFacts, Source, printable
+from anyseek.media.source import FileFacts, Source
+from anyseek.printable import printable
 
 FILMS_PER_TASK = 3
 

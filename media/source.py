@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from anyseek.errors import MediaError
+from anyseek.printable import printable
 
 HEAD_BYTES = 64 << 10
 SMALL_BYTES = 64 << 20
@@ -122,12 +123,6 @@ class Source:
                 "changed-while-read",
                 "Index again when it is whole.",
             )
-
-
-def printable(text: str) -> str:
-    """The text on one line: control characters, newlines and undecodable bytes escaped."""
-    safe = os.fsencode(text).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
 
 
 def _facts(found: os.stat_result) -> FileFacts:

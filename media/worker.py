@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 from anyseek.contracts import Limits, Modality, Preparer
 from anyseek.errors import AnyseekError, MediaError, UsageError
 from anyseek.media.child import PreparedFile, PreparedSegment, Setting, Task
-from anyseek.media.source import FileFacts, printable
+from anyseek.media.source import FileFacts
+from anyseek.printable import printable
 
 __all__ = ["DecodePool", "FileFacts", "PreparedFile", "PreparedSegment"]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from anyseek.contracts import Hit, Modality, ModelCard, QueryPart
 from anyseek.errors import ModalityNotSupported, QueryFileError, UsageError
-from anyseek.media.source import printable
+from anyseek.printable import printable
 from anyseek.search.embedding import Stored, mean_direction
 from anyseek.search.engine import Engine, Request
 from anyseek.search.lexical import NOTHING_SAID, Said

@@ -11,7 +11,7 @@ from typing import Any
 from anyseek.contracts import Embedder, Modality, QueryPart
 from anyseek.errors import MediaError, ModalityNotSupported, QueryFileError
 from anyseek.media.formats import WITHIN
-from anyseek.media.source import printable
+from anyseek.printable import printable
 from anyseek.search.query import Term
 
 MOST_SEGMENTS = 60

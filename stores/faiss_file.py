@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from anyseek.atomic import sync_folder
 from anyseek.catalog.database import translated
-from anyseek.catalog.vectors import sync_folder
 from anyseek.errors import MissingExtra
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from anyseek.contracts import Hit, Modality, Report, Span, Unit
 from anyseek.errors import AnyseekError
-from anyseek.media.source import printable
+from anyseek.printable import printable
 
 if TYPE_CHECKING:
     from anyseek.library.overview import Status

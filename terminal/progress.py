@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Problem, Report
-from anyseek.media.source import printable
+from anyseek.printable import printable
 from anyseek.terminal import output
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ class SentenceEmbedder:
         path = Path(place)
         with _no_bars():
             self._model = SentenceTransformer(str(path) if path.is_dir() else place, truncate_dim=dim)
-        modalities = tuple(one for one in KNOWN if one.value in self._model.modalities)
+        modalities = tuple(one for one in KNOWN if str(one) in self._model.modalities)
         if not modalities:
             raise ModelNotFound(
                 f"{name} knows neither text, images, audio nor video.", "Choose another: anyseek models"

@@ -31,7 +31,7 @@ class CrossReranker:
             Modality.TEXT: PrepareText(DecodeHint()),
             Modality.IMAGE: PrepareImage(),
         }
-        self._preparers = {kind: one for kind, one in known.items() if self._model.supports(kind.value)}
+        self._preparers = {kind: one for kind, one in known.items() if self._model.supports(str(kind))}
         if Modality.TEXT not in self._preparers:
             raise ModelNotFound(f"{place} reads no text.", "Choose a cross-encoder that does.")
         if self._model.num_labels != 1:

@@ -47,7 +47,7 @@ def classify(
     wanted = _labels(labels, labels_file)
     from anyseek.embedders import registry
     from anyseek.library.classification import Classifier
-    from anyseek.media.source import printable
+    from anyseek.printable import printable
 
     code = EXIT_OK
     with closing(Classifier(registry.load(model), wanted, template or [])) as classifier:

@@ -31,7 +31,7 @@ def duplicates(
     Identical: the same bytes. Near: one picture saved again or made smaller, one sound at another quality.
     """
     from anyseek import workspace
-    from anyseek.media.source import printable
+    from anyseek.printable import printable
     from anyseek.terminal import output
 
     if not 0 < near <= 1:

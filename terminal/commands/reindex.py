@@ -37,7 +37,7 @@ def reindex(
     was interrupted or killed is gone on with by the same command.
     """
     from anyseek import workspace
-    from anyseek.media.source import printable
+    from anyseek.printable import printable
     from anyseek.terminal import output
     from anyseek.terminal.progress import IndexingScreen
     from anyseek.terminal.runner import Stop

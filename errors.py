@@ -1,25 +1,25 @@
-"""The one exception tree: what went wrong, what to do about it, and the exit code it ends with.
+"""The one exception tree: what went wrong, what to do about it, and the exit code and HTTP status it ends with.
 
-    AnyseekError
-      UsageError            2   a wrong call: unknown value, a file where a folder is needed, k below 1
-      IndexNotFound        10   no index here
-      IndexLocked          11   another writer holds the index (readers go on)
-      OtherModel           12   the index was made by another model
-      NewerFormat          13   the index was made by a newer Anyseek
-      IndexDamaged         14   the catalog or the vectors cannot be trusted
-      ModelNotFound        20   the model is not on this disk, or no such model
-      LicenceNotAccepted   21   the weights' licence was not accepted
-      DownloadFailed       22   the weights could not be fetched
-      ModalityNotSupported 23   the model has no tower for that modality
-      StoreUnreachable     30   the vector store does not answer
-      StoreRefused         31   the vector store answered no
-      QueryFileError       40   a query file is missing, broken or empty
-      RootUnavailable      41   an indexed folder is gone or empty (an unplugged drive?)
-      NoSuchSegment        42   a hit's number that the index does not have
-      DiskFull             50   no space left while writing
-      ReadOnlyIndex        51   the index cannot be written
-      MissingExtra         60   an optional package is needed; the hint installs it
-      MediaError            -   one file cannot be decoded; in an index it becomes a Problem
+    AnyseekError          exit  HTTP
+      UsageError             2  400   a wrong call: unknown value, a file where a folder is needed, k below 1
+      IndexNotFound         10  404   no index here
+      IndexLocked           11  409   another writer holds the index (readers go on)
+      OtherModel            12  409   the index was made by another model
+      NewerFormat           13  409   the index was made by a newer Anyseek
+      IndexDamaged          14  500   the catalog or the vectors cannot be trusted
+      ModelNotFound         20  404   the model is not on this disk, or no such model
+      LicenceNotAccepted    21  403   the weights' licence was not accepted
+      DownloadFailed        22  502   the weights could not be fetched
+      ModalityNotSupported  23  422   the model has no tower for that modality
+      StoreUnreachable      30  502   the vector store does not answer
+      StoreRefused          31  502   the vector store answered no
+      QueryFileError        40  422   a query file is missing, broken or empty
+      RootUnavailable       41  409   an indexed folder is gone or empty (an unplugged drive?)
+      NoSuchSegment         42  404   a hit's number that the index does not have
+      DiskFull              50  507   no space left while writing
+      ReadOnlyIndex         51  403   the index cannot be written
+      MissingExtra          60  501   an optional package is needed; the hint installs it
+      MediaError             -  422   one file cannot be decoded; in an index it becomes a Problem
 
 Exit codes 0 (done), 1 (a bug of ours), 3 (done, but this run met new unreadable files), 130 (Ctrl-C) and
 143 (terminated) belong to no exception. Codes may be added; treat an unknown one as a failure.
@@ -35,10 +35,11 @@ EXIT_TERMINATED = 143
 
 
 class AnyseekError(Exception):
-    """Something a person can act on: one sentence (`str(error)`), a `hint`, a `code`, an `exit_code`."""
+    """What a person can act on: a sentence (`str(error)`), a `hint`; and a `code`, an `exit_code`, an `http_status`."""
 
     code = "error"
     exit_code = EXIT_BUG
+    http_status = 500
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -55,6 +56,7 @@ class UsageError(AnyseekError):
 
     code = "usage"
     exit_code = 2
+    http_status = 400
 
 
 class IndexNotFound(AnyseekError):
@@ -62,6 +64,7 @@ class IndexNotFound(AnyseekError):
 
     code = "no-index"
     exit_code = 10
+    http_status = 404
 
 
 class IndexLocked(AnyseekError):
@@ -69,6 +72,7 @@ class IndexLocked(AnyseekError):
 
     code = "locked"
     exit_code = 11
+    http_status = 409
 
 
 class OtherModel(AnyseekError):
@@ -76,6 +80,7 @@ class OtherModel(AnyseekError):
 
     code = "other-model"
     exit_code = 12
+    http_status = 409
 
 
 class NewerFormat(AnyseekError):
@@ -83,6 +88,7 @@ class NewerFormat(AnyseekError):
 
     code = "newer-format"
     exit_code = 13
+    http_status = 409
 
 
 class IndexDamaged(AnyseekError):
@@ -90,6 +96,7 @@ class IndexDamaged(AnyseekError):
 
     code = "damaged"
     exit_code = 14
+    http_status = 500
 
 
 class ModelNotFound(AnyseekError):
@@ -97,6 +104,7 @@ class ModelNotFound(AnyseekError):
 
     code = "no-model"
     exit_code = 20
+    http_status = 404
 
 
 class LicenceNotAccepted(AnyseekError):
@@ -104,6 +112,7 @@ class LicenceNotAccepted(AnyseekError):
 
     code = "licence"
     exit_code = 21
+    http_status = 403
 
 
 class DownloadFailed(AnyseekError):
@@ -111,6 +120,7 @@ class DownloadFailed(AnyseekError):
 
     code = "download"
     exit_code = 22
+    http_status = 502
 
 
 class ModalityNotSupported(AnyseekError):
@@ -118,6 +128,7 @@ class ModalityNotSupported(AnyseekError):
 
     code = "no-tower"
     exit_code = 23
+    http_status = 422
 
 
 class StoreUnreachable(AnyseekError):
@@ -125,6 +136,7 @@ class StoreUnreachable(AnyseekError):
 
     code = "store-unreachable"
     exit_code = 30
+    http_status = 502
 
 
 class StoreRefused(AnyseekError):
@@ -132,6 +144,7 @@ class StoreRefused(AnyseekError):
 
     code = "store-refused"
     exit_code = 31
+    http_status = 502
 
 
 class QueryFileError(AnyseekError):
@@ -139,6 +152,7 @@ class QueryFileError(AnyseekError):
 
     code = "query-file"
     exit_code = 40
+    http_status = 422
 
 
 class NoSuchSegment(AnyseekError):
@@ -146,6 +160,7 @@ class NoSuchSegment(AnyseekError):
 
     exit_code = 42
     code = "no-segment"
+    http_status = 404
 
 
 class RootUnavailable(AnyseekError):
@@ -153,6 +168,7 @@ class RootUnavailable(AnyseekError):
 
     code = "root-unavailable"
     exit_code = 41
+    http_status = 409
 
 
 class DiskFull(AnyseekError):
@@ -160,6 +176,7 @@ class DiskFull(AnyseekError):
 
     code = "disk-full"
     exit_code = 50
+    http_status = 507
 
 
 class ReadOnlyIndex(AnyseekError):
@@ -167,6 +184,7 @@ class ReadOnlyIndex(AnyseekError):
 
     code = "read-only"
     exit_code = 51
+    http_status = 403
 
 
 class MissingExtra(AnyseekError):
@@ -174,6 +192,7 @@ class MissingExtra(AnyseekError):
 
     code = "missing-extra"
     exit_code = 60
+    http_status = 501
 
 
 class MediaError(AnyseekError):
@@ -184,6 +203,7 @@ class MediaError(AnyseekError):
 
     code = "media"
     exit_code = QueryFileError.exit_code
+    http_status = QueryFileError.http_status
 
     def __init__(self, message: str, reason: str = "broken", hint: str = "") -> None:
         super().__init__(message, hint)

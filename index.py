@@ -5,31 +5,34 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.records import other_model
-from anyseek.contracts import Embedder, Modality, ModelCard, Report
+from anyseek.contracts import Embedder, Modality, ModelCard, Report, Segment
 from anyseek.errors import UsageError
-from anyseek.keeping import Keeping
+from anyseek.modalities import Media
+from anyseek.options import AnyPath, SearchArguments, SearchKeywords, SearchOptions, option_fields
+from anyseek.search.query import Query, from_values
 from anyseek.search.results import Results
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot, SpaceRecord
+    from anyseek.catalog.tags import Tags
     from anyseek.contracts import Floats
     from anyseek.indexer import Progress
-    from anyseek.search.ask import AnyPath, Example, Scope, Wanted
-    from anyseek.search.query import Term
+    from anyseek.library import Library
+    from anyseek.library.overview import Status
     from anyseek.search.query_reader import QueryReader
     from anyseek.stores.manager import StoreControl
 
 DEFAULT_MODEL = "mini"
 
 
-class Index(Keeping):
+class Index:
     """An index on disk. A context manager; searches may run in several threads."""
 
     def __init__(self, catalog: Catalog, embedder: Embedder | None = None) -> None:
@@ -38,6 +41,11 @@ class Index(Keeping):
         self._loaded = embedder
         self._reader: QueryReader | None = None
         self._lock = threading.RLock()
+
+    @property
+    def folder(self) -> Path:
+        """Where the index itself lies."""
+        return self._catalog.folder
 
     @property
     def model(self) -> ModelCard:
@@ -50,6 +58,18 @@ class Index(Keeping):
         """How many segments a search can find: 0 for an empty index."""
         with self._catalog.read() as snapshot:
             return sum(space.live for space in snapshot.spaces()[:1])
+
+    @property
+    def depth_unit(self) -> float | None:
+        """Metres that a raw unit of depth stands for, as it was set; None for each format's own."""
+        with self._catalog.read() as snapshot:
+            unit: float | None = snapshot.settings().get("depth_unit")
+            return unit
+
+    def roots(self) -> list[Path]:
+        """The folders that it covers."""
+        with self._catalog.read() as snapshot:
+            return list(snapshot.roots().values())
 
     # ------------------------------------------------------------ filling
 
@@ -100,116 +120,104 @@ class Index(Keeping):
                 calibration.refresh(snapshot, self._space(snapshot), lambda: embedded(self._embedder()))
         return report
 
-    # ------------------------------------------------------------ asking
+    # ------------------------------------------------------------ searching
 
     def search(
         self,
         words: Any = None,
         *,
-        text: Any = None,
-        image: Any = None,
-        audio: Any = None,
-        depth: Any = None,
-        video: Any = None,
-        thermal: Any = None,
-        imu: Any = None,
         not_: Any = None,
-        to: Wanted = None,
-        k: int = 10,
-        in_: AnyPath | None = None,
-        where: str = "",
-        segments: bool = False,
-        merge: bool = False,
-        min_match: float = 0.0,
-        by: str = "both",
-        fold: bool = False,
+        like: Iterable[int | str] = (),
+        unlike: Iterable[int | str] = (),
+        options: SearchOptions | None = None,
+        **arguments: Unpack[SearchArguments],
     ) -> Results:
         """The best k of each modality for a query of one or several parts.
 
-        words, not_: words to look for, and to subtract. text ... imu: the path of a file; all but text also take
-        data (a Pillow picture, an array: see search/given.py). Each takes one value, a pair (value, weight), or
-        a list of these. to: "image,audio", None for all.
-        in_: only what lies below that folder. where: a filter (stores/where.py). segments: let several segments of
-        one file answer. merge: one list of k over all modalities. min_match: leave out what is below.
-        by: vectors, words (of names, captions, texts; phrases in quotes hold), or both. fold: a hit that is nearly the
-        same as a better one is told of there (`Hit.alike`).
-        Raises UsageError, QueryFileError, ModalityNotSupported, OtherModel.
+        words, not_: words to look for, and to subtract. like, unlike: hits that are wanted and that are not, by
+        segment_id or by the path of an indexed file. Any modality is a keyword too (`image=`, `audio=`, ...): the path
+        of a file, or, but for text, data (a Pillow picture, an array: see search/in_memory.py). Words and media take
+        one value, a pair (value, weight), or a list of these. All other keywords are those of `SearchOptions`,
+        unless `options` has them all.
+
+        Raises UsageError, QueryFileError, ModalityNotSupported, OtherModel; TypeError for an unknown keyword.
         """
-        from anyseek.search.ask import scope
-        from anyseek.search.query import from_values
+        media, keywords = _sorted_out(arguments)
+        query = Query.of(from_values(words, media, not_), like=like, unlike=unlike)
+        return self.answer(query, _either(options, keywords))
 
-        terms = from_values(words, _files(text, image, audio, depth, video, thermal, imu), not_)
-        return self.ask(terms, scope(to, k, in_, segments, where, merge, min_match, by, fold))
-
-    def ask(self, terms: Sequence[Term], wanted: Scope, examples: Sequence[Example] = ()) -> Results:
-        """`search` for terms that were understood already. examples: (segment's number, weight), parts too."""
-        from anyseek.search.ask import answer, example_parts, known_targets
+    def answer(self, query: Query, options: SearchOptions) -> Results:
+        """`search` for a query that was understood already. Raises what `search` raises, but for TypeError."""
+        from anyseek.search.answer import EmbeddedQuery, answer, example_parts, supported_targets
         from anyseek.search.embedding import main_modality, query_vectors
-        from anyseek.search.lexical import said
-        from anyseek.search.query import described
+        from anyseek.search.lexical import keywords_of
+        from anyseek.search.query import describe
 
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
-            targets = known_targets(wanted.targets, space.card)  # before a file is read or the model loaded
-            parts = (*self._query_reader(snapshot).read(terms), *example_parts(snapshot, space, examples))
+            targets = supported_targets(options.to, space.card)  # before a file is read or the model loaded
+            reader = self._query_reader(snapshot)
+            parts = (*reader.read(query.terms), *example_parts(snapshot, space, query.examples))
         # No snapshot is held while the model is at work, which may take seconds.
         vectors = query_vectors(parts, self._embedder(), targets)
-        words = said(term.value for term in terms if term.kind == "words" and term.weight > 0)
+        embedded = EmbeddedQuery(vectors, describe(parts), main_modality(parts), keywords_of(query.words))
         with self._catalog.read() as snapshot:
-            space = self._space(snapshot)
-            return answer(
-                snapshot, space, vectors, described(parts), wanted, None, main_modality(parts), words
-            )
+            return answer(snapshot, self._space(snapshot), embedded, options)
 
     def similar(
-        self,
-        path: AnyPath,
-        *,
-        to: Wanted = None,
-        k: int = 10,
-        in_: AnyPath | None = None,
-        where: str = "",
-        segments: bool = False,
-        merge: bool = False,
-        min_match: float = 0.0,
-        fold: bool = False,
+        self, path: AnyPath, *, options: SearchOptions | None = None, **keywords: Unpack[SearchKeywords]
     ) -> Results:
         """What resembles a file of the index, by its stored vectors: no model runs, the file is not read.
 
-        A file of several segments counts as their mean. Raises QueryFileError for a file not in the index.
+        A file of several segments counts as their mean. The keywords are those of `SearchOptions`, unless `options` has
+        them all.
+        Raises QueryFileError for a file not in the index, UsageError, ModalityNotSupported.
         """
-        from anyseek.search.ask import answer, scope, stored_vector
+        from anyseek.search.answer import answer, indexed_file
 
-        wanted = scope(to, k, in_, segments, where, merge, min_match, fold=fold)
+        checked = _either(options, keywords)
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
-            file_id, vector, asked = stored_vector(snapshot, space, path)
-            vectors = dict.fromkeys(space.card.modalities, vector)
-            return answer(snapshot, space, vectors, f"files like {os.fspath(path)}", wanted, file_id, asked)
+            return answer(snapshot, space, indexed_file(snapshot, space, path), checked)
 
-    def embed(
-        self,
-        words: Any = None,
-        *,
-        text: Any = None,
-        image: Any = None,
-        audio: Any = None,
-        depth: Any = None,
-        video: Any = None,
-        thermal: Any = None,
-        imu: Any = None,
-        not_: Any = None,
-    ) -> Floats:
+    def embed(self, words: Any = None, *, not_: Any = None, **media: Unpack[Media]) -> Floats:
         """The vector of a query, of length 1: (dim,) float32. Parts and errors as in `search`."""
         from anyseek.search.embedding import query_vector
-        from anyseek.search.query import from_values
 
-        terms = from_values(words, _files(text, image, audio, depth, video, thermal, imu), not_)
+        values, options = _sorted_out(media)
+        if options:
+            raise TypeError(f"embed() got an unexpected keyword argument {next(iter(options))!r}")
+        query = Query.of(from_values(words, values, not_))
         with self._catalog.read() as snapshot:
-            parts = self._query_reader(snapshot).read(terms)
+            parts = self._query_reader(snapshot).read(query.terms)
         return query_vector(parts, self._embedder())
 
-    # ------------------------------------------------------------ what answers
+    # ------------------------------------------------------------ what is indexed
+
+    def status(self, *, look: bool = True) -> Status:
+        """What the index holds. look: compare it with the files on disk too (one stat each)."""
+        from anyseek.library.overview import overview
+
+        return overview(self._catalog, look=look)
+
+    def modality_of(self, path: AnyPath) -> Modality | None:
+        """As what an indexed file is searched; None for one that is not."""
+        with self._catalog.read() as snapshot:
+            record = snapshot.locate(os.path.abspath(path))
+            segments = snapshot.segments_of_file(record.file_id) if record and record.problem is None else []
+            return segments[0].modality if segments else None
+
+    def segment(self, segment_id: int) -> tuple[Segment, str] | None:
+        """A searchable segment by its number, with its file's absolute path; None when there is none."""
+        with self._catalog.read() as snapshot:
+            return snapshot.segment_by_id(segment_id)
+
+    def text_of(self, segment_id: int) -> str:
+        """The words of a segment: the whole passage of a text, a caption of anything else; "" where there are none."""
+        with self._catalog.read() as snapshot:
+            return snapshot.written(segment_id)
+
+    # ------------------------------------------------------------ namespaces
 
     @property
     def store(self) -> StoreControl:
@@ -218,6 +226,20 @@ class Index(Keeping):
         from anyseek.stores.manager import StoreControl
 
         return StoreControl(self._catalog, lambda: embedded(self._embedder())[0])
+
+    @property
+    def tags(self) -> Tags:
+        """Words that people give to files."""
+        from anyseek.catalog.tags import Tags
+
+        return Tags(self._catalog)
+
+    @property
+    def library(self) -> Library:
+        """Duplicates, map, export and import, check and repair."""
+        from anyseek.library import Library
+
+        return Library(self._catalog, self._space, lambda: self.store.refresh())
 
     # ------------------------------------------------------------ life
 
@@ -275,5 +297,29 @@ class Index(Keeping):
         return space
 
 
-def _files(*values: Any) -> dict[Modality, Any]:
-    return dict(zip(Modality, values, strict=True))
+def _sorted_out(arguments: Mapping[str, object]) -> tuple[dict[Modality, Any], SearchKeywords]:
+    """Keywords into media by modality, and options. Raises TypeError for one that is neither."""
+    media: dict[Modality, Any] = {}
+    options: dict[str, Any] = {}
+    known = option_fields()
+    for name, value in arguments.items():
+        if name in known:
+            options[name] = value
+            continue
+        try:
+            media[Modality(name)] = value
+        except ValueError:
+            raise TypeError(
+                f"unexpected keyword argument {name!r}: it is neither a modality nor one of {', '.join(known)}"
+            ) from None
+    return media, cast("SearchKeywords", options)
+
+
+def _either(options: SearchOptions | None, keywords: SearchKeywords) -> SearchOptions:
+    if options is None:
+        return SearchOptions.of(**keywords)
+    if keywords:
+        raise UsageError(
+            "Give `options`, or the options one by one.", "As in: search(words, options=options)"
+        )
+    return options

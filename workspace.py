@@ -14,11 +14,11 @@ from anyseek.catalog.records import other_model
 from anyseek.contracts import Embedder, ModelCard
 from anyseek.errors import IndexNotFound
 from anyseek.index import DEFAULT_MODEL, Index
+from anyseek.options import AnyPath
 
 if TYPE_CHECKING:
     from anyseek.catalog.check import Finding
     from anyseek.indexer import Progress, Reindexed
-    from anyseek.search.ask import AnyPath
 
 INDEX_NAME = ".anyseek"
 CATALOG_NAME = "catalog.sqlite"

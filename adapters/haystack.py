@@ -2,62 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from haystack import Document, component, default_from_dict, default_to_dict
 
-from anyseek.adapters.retrieval import Found, ask, opened
+from anyseek.adapters.retrieval import Retrieved, open_index, retrieve, search_options
 from anyseek.index import Index
+from anyseek.options import SearchKeywords
 
 
 @component
 class AnyseekRetriever:
     """Documents of any modality for words. index: the folder of the index, or one that it covers.
 
-    k: how many. to: modalities, as "image,audio"; None for all, in one list. where: a filter. min_match: 0 to 1.
-    A document's meta has path, modality, match and the place in the file; `file_path` is what Haystack's own
-    components open.
-    """
+    Any search option is a keyword too (`k`, `to`, `where`, `min_match`, ...: see SearchOptions); without `merge`
+    there is one list over all modalities, unless `to` names one. A document's meta has path, modality, match and the
+    place in the file; `file_path` is what Haystack's own components open."""
 
-    def __init__(
-        self, index: str, k: int = 10, to: str | None = None, where: str = "", min_match: float = 0.0
-    ) -> None:
-        self.index, self.k, self.to, self.where, self.min_match = index, k, to, where, min_match
+    def __init__(self, index: str, **options: Unpack[SearchKeywords]) -> None:
+        self.index, self.options = index, dict(options)
+        search_options(options)  # what is wrong is said now
         self._opened: Index | None = None
 
     def warm_up(self) -> None:
         """Opens the index. Raises IndexNotFound, IndexDamaged, NewerFormat."""
         if self._opened is None:
-            self._opened = opened(self.index)
+            self._opened = open_index(self.index)
 
     def to_dict(self) -> dict[str, Any]:
         """For a pipeline's file."""
-        told: dict[str, Any] = default_to_dict(
-            self, index=self.index, k=self.k, to=self.to, where=self.where, min_match=self.min_match
-        )
-        return told
+        record: dict[str, Any] = default_to_dict(self, index=self.index, **self.options)
+        return record
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> AnyseekRetriever:
         """The reverse."""
-        made: AnyseekRetriever = default_from_dict(cls, data)
-        return made
+        retriever: AnyseekRetriever = default_from_dict(cls, data)
+        return retriever
 
     @component.output_types(documents=list[Document])
     def run(self, query: str, k: int | None = None, where: str | None = None) -> dict[str, list[Document]]:
         """k, where: instead of the component's own."""
         self.warm_up()
         assert self._opened is not None
-        where = self.where if where is None else where
-        found = ask(self._opened, query, k or self.k, self.to, where, self.min_match)
-        return {"documents": [_document(one) for one in found]}
+        instead = {name: value for name, value in (("k", k), ("where", where)) if value is not None}
+        options = search_options({**self.options, **instead})
+        return {"documents": [_document(one) for one in retrieve(self._opened, query, options)]}
 
 
-def _document(found: Found) -> Document:
-    meta = {name: value for name, value in found.facts.items() if name != "score"}
+def _document(retrieved: Retrieved) -> Document:
+    meta = {name: value for name, value in retrieved.facts.items() if name != "score"}
     return Document(
-        id=str(found.facts["segment_id"]),
-        content=found.text,
-        meta={**meta, "file_path": found.facts["path"]},
-        score=found.hit.score,
+        id=str(retrieved.facts["segment_id"]),
+        content=retrieved.text,
+        meta={**meta, "file_path": retrieved.facts["path"]},
+        score=retrieved.hit.score,
     )

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import quote
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -16,40 +16,49 @@ from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.vectorstores import VectorStore
-from pydantic import PrivateAttr
+from pydantic import ConfigDict, PrivateAttr, model_validator
 
-from anyseek import workspace
-from anyseek.adapters.retrieval import Found, ask, opened
+from anyseek import atomic, workspace
+from anyseek.adapters.retrieval import Retrieved, open_index, retrieve, search_options
 from anyseek.errors import UsageError
 from anyseek.index import DEFAULT_MODEL, Index
+from anyseek.options import SearchKeywords
 
 
 class AnyseekRetriever(BaseRetriever):
     """Documents of any modality for words. index: the folder of the index, or one that it covers.
 
-    k: how many. to: modalities, as "image,audio"; None for all, in one list. where: a filter. min_match: 0 to 1.
-    A document's text is the passage, the caption, or "image: NAME"; its metadata says path, modality, score, match
-    and the place in the file.
-    """
+    Any search option is a keyword too (`k`, `to`, `where`, `min_match`, ...: see SearchOptions); without `merge`
+    there is one list over all modalities, unless `to` names one. A document's text is the passage, the caption, or
+    "image: NAME"; its metadata says path, modality, score, match and the place in the file."""
+
+    model_config = ConfigDict(extra="allow")
 
     index: str
-    k: int = 10
-    to: str | None = None
-    where: str = ""
-    min_match: float = 0.0
     _opened: Index | None = PrivateAttr(default=None)
 
+    @model_validator(mode="after")
+    def _check_options(self) -> AnyseekRetriever:
+        try:
+            search_options(self.model_extra or {})
+        except (TypeError, UsageError) as error:
+            raise ValueError(str(error)) from error
+        return self
+
     def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **options: Unpack[SearchKeywords]
     ) -> list[Document]:
+        """options: instead of the retriever's own."""
         if self._opened is None:
-            self._opened = opened(self.index)
-        found = ask(self._opened, query, k or self.k, self.to, self.where, self.min_match)
-        return [_document(one) for one in found]
+            self._opened = open_index(self.index)
+        asked = search_options({**(self.model_extra or {}), **options})
+        return [_document(one) for one in retrieve(self._opened, query, asked)]
 
 
-def _document(found: Found) -> Document:
-    return Document(id=str(found.facts["segment_id"]), page_content=found.text, metadata=found.facts)
+def _document(retrieved: Retrieved) -> Document:
+    return Document(
+        id=str(retrieved.facts["segment_id"]), page_content=retrieved.text, metadata=retrieved.facts
+    )
 
 
 class AnyseekVectorStore(VectorStore):
@@ -106,9 +115,9 @@ class AnyseekVectorStore(VectorStore):
         written = []
         for number, text in enumerate(texts):
             one = (ids[number] if ids else None) or uuid.uuid4().hex
-            told = metadatas[number] if metadatas else {}
-            _replace(self._notes(one), json.dumps({"id": one, "metadata": told}))
-            _replace(self._text(one), text)
+            metadata = metadatas[number] if metadatas else {}
+            atomic.write(self._notes(one), json.dumps({"id": one, "metadata": metadata}))
+            atomic.write(self._text(one), text)
             written.append(one)
         self._index.add()
         return written
@@ -127,16 +136,17 @@ class AnyseekVectorStore(VectorStore):
         """The documents that are there, in the order asked for."""
         return [self._read(one) for one in ids if self._text(one).is_file()]
 
-    def similarity_search(self, query: str, k: int = 4, **kwargs: Any) -> list[Document]:
-        """The k best; `where` and `to` as in Index.search, texts alone unless told otherwise."""
-        return [document for document, _ in self.similarity_search_with_score(query, k, **kwargs)]
+    def similarity_search(self, query: str, k: int = 4, **options: Any) -> list[Document]:
+        """The k best; any other search option is a keyword (`to`, `where`, ...), texts alone unless `to` says
+        otherwise."""
+        return [document for document, _ in self.similarity_search_with_score(query, k, **options)]
 
     def similarity_search_with_score(
-        self, query: str, k: int = 4, *, to: str | None = "text", where: str = "", **_: Any
+        self, query: str, k: int = 4, **options: Any
     ) -> list[tuple[Document, float]]:
-        """The k best with their cosines."""
-        found = ask(self._index, query, k, to, where, 0.0)
-        return [(self._document(one), one.hit.score) for one in found]
+        """The k best with their cosines. Raises UsageError, and TypeError for a keyword that is not an option."""
+        retrieved = retrieve(self._index, query, search_options({"to": "text", **options, "k": k}))
+        return [(self._document(one), one.hit.score) for one in retrieved]
 
     def close(self) -> None:
         """Let go of files; safe to call twice."""
@@ -150,22 +160,24 @@ class AnyseekVectorStore(VectorStore):
 
     def _id(self, path: Path) -> str:
         try:
-            told = json.loads((path.parent / f".{path.stem}.json").read_text("utf-8"))
-            return str(told["id"])
+            record = json.loads((path.parent / f".{path.stem}.json").read_text("utf-8"))
+            return str(record["id"])
         except FileNotFoundError:
             return path.stem
 
     def _read(self, one: str) -> Document:
-        told = {}
+        metadata = {}
         with suppress(FileNotFoundError):
-            told = json.loads(self._notes(one).read_text("utf-8"))["metadata"]
-        return Document(id=one, page_content=self._text(one).read_text("utf-8"), metadata=told)
+            metadata = json.loads(self._notes(one).read_text("utf-8"))["metadata"]
+        return Document(id=one, page_content=self._text(one).read_text("utf-8"), metadata=metadata)
 
-    def _document(self, found: Found) -> Document:
-        path = Path(found.hit.path)
+    def _document(self, retrieved: Retrieved) -> Document:
+        path = Path(retrieved.hit.path)
         if path.parent == self._folder and path.suffix == ".txt":
             return self._read(self._id(path))
-        return Document(id=os.path.relpath(path, self._folder), page_content=found.text, metadata=found.facts)
+        return Document(
+            id=os.path.relpath(path, self._folder), page_content=retrieved.text, metadata=retrieved.facts
+        )
 
 
 def _safe(one: str) -> str:
@@ -177,10 +189,3 @@ def _safe(one: str) -> str:
             f"The id {one[:40]!r}... is too long to be a file's name.", "Use ids of up to 60 letters."
         )
     return name
-
-
-def _replace(path: Path, text: str) -> None:
-    """In one step: whoever indexes meanwhile sees the old file or the new one."""
-    beside = path.with_name(f".{path.name.lstrip('.')}.new")
-    beside.write_text(text, "utf-8")
-    beside.replace(path)

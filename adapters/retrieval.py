@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from anyseek import workspace
+from anyseek.options import SearchOptions, option_fields
 
 if TYPE_CHECKING:
     from anyseek.contracts import Hit
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Retrieved:
     """text: the passage, the caption, or what is there and where. facts: JSON values about the hit."""
 
     text: str
@@ -22,20 +24,34 @@ class Found:
     hit: Hit
 
 
-def opened(index: str) -> Index:
+def open_index(folder: str) -> Index:
     """The index in a folder, or of the folder it lies in. Raises IndexNotFound, IndexDamaged, NewerFormat."""
-    is_itself = os.path.isfile(os.path.join(index, workspace.CATALOG_NAME))
-    return workspace.open(index=index) if is_itself else workspace.open(index)
+    is_itself = os.path.isfile(os.path.join(folder, workspace.CATALOG_NAME))
+    return workspace.open(index=folder) if is_itself else workspace.open(folder)
 
 
-def ask(index: Index, words: str, k: int, to: str | None, where: str, min_match: float) -> list[Found]:
-    """The best k over all modalities that were asked for, in one list. Raises what `Index.search` raises."""
-    is_one = to is not None and "," not in to
-    hits = index.search(words, to=to, k=k, where=where, merge=not is_one, min_match=min_match)
-    return [_found(index, hit) for hit in hits]
+def search_options(keywords: Mapping[str, Any]) -> SearchOptions:
+    """The options that an adapter was given, None for what was not: one list over all modalities unless `to` names one.
+
+    Raises UsageError, and TypeError for a keyword that is not an option.
+    """
+    unknown = keywords.keys() - option_fields().keys()
+    if unknown:
+        raise TypeError(
+            f"unexpected keyword argument {min(unknown)!r}: options are {', '.join(option_fields())}"
+        )
+    given = {name: value for name, value in keywords.items() if value is not None}
+    options = SearchOptions.of(**given)
+    is_one = options.to is not None and len(options.to) == 1
+    return options if "merge" in given else replace(options, merge=not is_one)
 
 
-def _found(index: Index, hit: Hit) -> Found:
+def retrieve(index: Index, words: str, options: SearchOptions) -> list[Retrieved]:
+    """The best hits. Raises what `Index.search` raises."""
+    return [_retrieved(index, hit) for hit in index.search(words, options=options)]
+
+
+def _retrieved(index: Index, hit: Hit) -> Retrieved:
     path = hit.path.encode("utf-8", "backslashreplace").decode()
     facts = {
         "path": path,
@@ -47,4 +63,5 @@ def _found(index: Index, hit: Hit) -> Found:
         "unit": str(hit.span.unit),
         "segment_id": hit.segment_id,
     }
-    return Found(index.written(hit.segment_id) or f"{hit.modality}: {os.path.basename(path)}", facts, hit)
+    text = index.text_of(hit.segment_id) or f"{hit.modality}: {os.path.basename(path)}"
+    return Retrieved(text, facts, hit)

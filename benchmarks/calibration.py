@@ -128,7 +128,7 @@ def mixed(asked: Floats, names: list[str], galleries: Galleries, bank: Floats) -
 
 
 def in_own_order(scores: Floats, lifts: Floats | None) -> Floats:
-    """For each row the highest lift of those that its cosine is not below: see search.ask.merged."""
+    """For each row the highest lift of those that its cosine is not below: see search.fusion.by_lift."""
     assert lifts is not None, "the pair was measured"
     order = np.argsort(scores)
     found = np.empty(len(lifts))

@@ -63,3 +63,26 @@ def _files_at(snapshot: Snapshot, path: str | os.PathLike[str]) -> list[int]:
     if not found:
         raise QueryFileError(f"Nothing of {os.fspath(path)!r} is in the index.", "Index it first.")
     return found
+
+
+class Tags:
+    """`Index.tags`: words that people give to files."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def add(self, name: str, *paths: str | os.PathLike[str]) -> int:
+        """Give a tag to indexed files, and to everything below folders; how many files changed.
+
+        Raises UsageError for an empty tag, QueryFileError for a path of which nothing is in the index.
+        """
+        return tag(self._catalog, paths, name)
+
+    def remove(self, name: str, *paths: str | os.PathLike[str]) -> int:
+        """Take a tag away; how many files changed. Raises what `add` raises."""
+        return tag(self._catalog, paths, name, remove=True)
+
+    def counts(self) -> dict[str, int]:
+        """How many files have each tag, by name."""
+        with self._catalog.read() as snapshot:
+            return counts(snapshot)

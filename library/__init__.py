@@ -1,1 +1,70 @@
-"""What is done with a whole index: overview, duplicates, map, evaluation, classification, exchange."""
+"""What is done with a whole index: overview, duplicates, map, evaluation, classification, exchange, repair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anyseek.catalog.catalog import Catalog, Snapshot, SpaceRecord
+    from anyseek.catalog.check import Finding
+    from anyseek.contracts import ModelCard
+    from anyseek.library.duplicates import Group
+    from anyseek.library.exchange import Moved
+    from anyseek.library.map import By
+
+
+class Library:
+    """`Index.library`: an index as a whole. No method needs the model."""
+
+    def __init__(
+        self, catalog: Catalog, space: Callable[[Snapshot], SpaceRecord], after_import: Callable[[], None]
+    ) -> None:
+        """space: finds the space of the index's model in a snapshot. after_import: brings the store up to date."""
+        self._catalog, self._space, self._after_import = catalog, space, after_import
+
+    def duplicates(self, near: float = 0.97) -> list[Group]:
+        """Groups of files with the same bytes, then of files whose vectors have at least this cosine (below 1)."""
+        from anyseek.library import duplicates
+
+        with self._catalog.read() as snapshot:
+            identical = duplicates.identical(snapshot)
+            return identical + (duplicates.near(snapshot, self._space(snapshot), near) if near < 1 else [])
+
+    def map(self, target: Path, by: By = "modality") -> int:
+        """Draw every segment as a dot, near ones alike; how many segments are on it. Raises UsageError, OSError."""
+        from anyseek.library.map import draw
+
+        with self._catalog.read() as snapshot:
+            return draw(snapshot, self._space(snapshot), target, by)
+
+    def export(self, target: Path) -> Moved:
+        """Every searchable vector to a .parquet or .npy file. Raises what library.exchange.export raises."""
+        from anyseek.library import exchange
+
+        with self._catalog.read() as snapshot:
+            return exchange.export(snapshot, self._space(snapshot), target)
+
+    def import_(self, source: Path) -> Moved:
+        """Vectors made elsewhere, into this index. Raises what library.exchange.bring raises."""
+        from anyseek.library import exchange
+
+        moved = exchange.bring(self._catalog, source, self._model)
+        self._after_import()
+        return moved
+
+    def check(self, *, repair: bool = False) -> list[Finding]:
+        """What is wrong with the index, worst first; [] when it is healthy. repair: put right what safely can be, and
+        return what is wrong still. `anyseek.check` takes an index that cannot be opened as well.
+
+        Raises with `repair`: IndexLocked, ReadOnlyIndex, DiskFull.
+        """
+        from anyseek.library.doctor import examined
+
+        return examined(self._catalog.folder, mend_it=repair)
+
+    @property
+    def _model(self) -> ModelCard:
+        with self._catalog.read() as snapshot:
+            return self._space(snapshot).card

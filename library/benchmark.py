@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from anyseek.contracts import Embedder, HasChoices, Modality, Preparer
+from anyseek import modalities
+from anyseek.contracts import DecodeHint, Embedder, HasChoices, Modality, Preparer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,11 @@ def measure(embedder: Embedder, *, batch: int = 8, seconds: float = 3.0) -> Iter
     rng = np.random.default_rng(0)
     for modality in embedder.card.modalities:
         preparer = embedder.preparer(modality)
-        items = [_item(modality, preparer.hint, rng) for _ in range(batch)]
+        sample = modalities.info(modality).sample
+        if not sample:
+            continue
+        make = modalities.handler(sample)
+        items = [make(preparer.hint, rng) for _ in range(batch)]
         prepared = [preparer(item) for item in items]
         embedder.embed(modality, prepared)
         preparing = _rate(partial(_each, preparer, items), batch, 1.0)
@@ -54,18 +59,39 @@ def _rate(work: Callable[[], object], batch: int, seconds: float) -> float:
     return n / (time.perf_counter() - start)
 
 
-def _item(modality: Modality, hint: Any, rng: np.random.Generator) -> Any:
-    """Decoded data as media hands it out (contracts.Decoded)."""
-    if modality is Modality.TEXT:
-        return " ".join(rng.choice("a dog and two cats run on the beach near some old trees".split(), 9))
-    if modality is Modality.IMAGE:
-        return rng.integers(0, 256, (480, 640, 3), np.uint8)
-    if modality is Modality.VIDEO:
-        return rng.integers(0, 256, (hint.clips * hint.frames, 240, 320, 3), np.uint8)
-    if modality is Modality.AUDIO:
-        return rng.uniform(-1, 1, int(hint.rate_hz * hint.window_s)).astype(np.float32)
-    if modality is Modality.IMU:
-        return rng.normal(size=(6, int(hint.imu_hz * hint.window_s))).astype(np.float32)
-    if modality is Modality.THERMAL:
-        return rng.uniform(0, 1, (480, 640)).astype(np.float32)
+# ---------------------------------------------------------------- samples, named by the table of modalities
+
+
+def sample_text(hint: DecodeHint, rng: np.random.Generator) -> str:
+    """A sentence of nine words."""
+    return " ".join(rng.choice("a dog and two cats run on the beach near some old trees".split(), 9))
+
+
+def sample_image(hint: DecodeHint, rng: np.random.Generator) -> Any:
+    """uint8 (480, 640, 3)."""
+    return rng.integers(0, 256, (480, 640, 3), np.uint8)
+
+
+def sample_video(hint: DecodeHint, rng: np.random.Generator) -> Any:
+    """uint8 (clips * frames, 240, 320, 3)."""
+    return rng.integers(0, 256, (hint.clips * hint.frames, 240, 320, 3), np.uint8)
+
+
+def sample_audio(hint: DecodeHint, rng: np.random.Generator) -> Any:
+    """float32 (N,), a whole window of noise."""
+    return rng.uniform(-1, 1, int(hint.rate_hz * hint.window_s)).astype(np.float32)
+
+
+def sample_imu(hint: DecodeHint, rng: np.random.Generator) -> Any:
+    """float32 (6, N), a whole window."""
+    return rng.normal(size=(6, int(hint.imu_hz * hint.window_s))).astype(np.float32)
+
+
+def sample_thermal(hint: DecodeHint, rng: np.random.Generator) -> Any:
+    """float32 (480, 640), 0 to 1."""
+    return rng.uniform(0, 1, (480, 640)).astype(np.float32)
+
+
+def sample_depth(hint: DecodeHint, rng: np.random.Generator) -> Any:
+    """float32 (480, 640), metres."""
     return rng.uniform(0.5, 8, (480, 640)).astype(np.float32)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from anyseek import modalities
 from anyseek.contracts import Embedder, HasLogitScale, Modality
 from anyseek.errors import ModalityNotSupported, UsageError
 from anyseek.search.embedding import mean_direction, query_vector
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 
 SCALE = 20.0
 """For models that do not say what theirs is: between CLIP's first (14.3) and its last (100)."""
-
-TEMPLATES: Mapping[Modality, tuple[str, ...]] = MappingProxyType(
-    {
-        Modality.IMAGE: ("{}", "a photo of {}", "a picture that shows {}", "{} in a photo"),
-        Modality.VIDEO: ("{}", "a video of {}"),
-        Modality.AUDIO: ("{}", "the sound of {}"),
-    }
-)
-"""The vector of a label is the mean over these sentences (Radford et al. 2021, section 3.1.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +34,9 @@ class Classified:
 class Classifier:
     """Some labels, as one model understands them. Close it.
 
-    templates: sentences with `{}` where the label goes; () for those of TEMPLATES, by modality.
+    templates: sentences with `{}` where the label goes; () for the prompts of each modality, see modalities.py.
     Raises UsageError for labels that are missing, empty or twice there and for a template without `{}`,
-    ModalityNotSupported for a model that knows no words.
+    ModalityNotSupported for a model that does not support text.
     """
 
     def __init__(self, embedder: Embedder, labels: Sequence[str], templates: Sequence[str] = ()) -> None:
@@ -64,7 +55,7 @@ class Classifier:
                 )
         if Modality.TEXT not in embedder.card.modalities:
             raise ModalityNotSupported(
-                f"The model {embedder.card.name} knows no words.", "Choose another: anyseek models"
+                f"The model {embedder.card.name} does not support text.", "Choose another: anyseek models"
             )
         self._embedder, self._templates = embedder, tuple(templates)
         self._reader = QueryReader(embedder)
@@ -94,7 +85,7 @@ class Classifier:
     def _label_vectors(self, modality: Modality) -> Floats:
         """A unit row a label, (labels, dim) float32, made once for each modality."""
         if modality not in self._vectors:
-            templates = self._templates or TEMPLATES.get(modality, ("{}",))
+            templates = self._templates or modalities.info(modality).prompts
             prepare = self._embedder.preparer(Modality.TEXT)
             texts = [prepare(one.replace("{}", label)) for label in self.labels for one in templates]
             rows = self._embedder.embed(Modality.TEXT, texts, role="query", target=modality)

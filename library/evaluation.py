@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,8 +18,8 @@ import numpy as np
 
 from anyseek.contracts import Modality
 from anyseek.errors import MissingExtra, QueryFileError
-from anyseek.search.ask import Scope, scope
-from anyseek.search.query import Term
+from anyseek.options import SearchOptions
+from anyseek.search.query import Query, Term
 
 if TYPE_CHECKING:
     from anyseek.search.results import Results
@@ -28,12 +28,11 @@ DEPTH = 100
 _RESAMPLES = 1000
 
 
-class Askable(Protocol):
+class Searchable(Protocol):
     """What is measured: an `Index`."""
 
-    def search(self, words: Any = None, *, to: Any = None, k: int = 10, by: str = "both") -> Results: ...
-    def similar(self, path: Any, *, to: Any = None, k: int = 10) -> Results: ...
-    def ask(self, terms: Sequence[Term], wanted: Scope) -> Results: ...
+    def answer(self, query: Query, options: SearchOptions) -> Results: ...
+    def similar(self, path: Any, *, options: SearchOptions | None = None) -> Results: ...
     def modality_of(self, path: Any) -> Modality | None: ...
 
 
@@ -77,9 +76,9 @@ def _fields(line: str, is_json: bool) -> list[str] | None:
     if not is_json:
         return [part.strip() for part in line.split("\t")]
     try:
-        told = json.loads(line)
-        relevant = told["relevant"]
-        return [told["query"], *([relevant] if isinstance(relevant, str) else relevant)]
+        record = json.loads(line)
+        relevant = record["relevant"]
+        return [record["query"], *([relevant] if isinstance(relevant, str) else relevant)]
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -87,7 +86,7 @@ def _fields(line: str, is_json: bool) -> list[str] | None:
 def _judged(file: Path, number: int, fields: list[str] | None) -> Judged:
     if fields is None or len(fields) < 2 or not all(isinstance(field, str) and field for field in fields):
         raise QueryFileError(
-            f"Line {number} of {file} is no question with its answers.",
+            f"Line {number} of {file} is not a query with its relevant paths.",
             'A query, a tab, paths; or {"query": "...", "relevant": ["..."]} a line in .jsonl.',
         )
     query, *relevant = fields
@@ -98,9 +97,9 @@ def _judged(file: Path, number: int, fields: list[str] | None) -> Judged:
 
 
 def evaluate(
-    index: Askable, judged: list[Judged], tell: Callable[[int, int], None] | None = None
+    index: Searchable, judged: list[Judged], progress: Callable[[int, int], None] | None = None
 ) -> list[Measured]:
-    """Asks everything and measures. tell: (asked, of).
+    """Run every query and measure. progress: (done, of).
 
     Raises QueryFileError when an answer is not in the index, MissingExtra without ir_measures.
     """
@@ -112,14 +111,14 @@ def evaluate(
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for number, one in enumerate(judged, 1):
         for target, relevant in _by_modality(index, one).items():
-            found = _asked(index, one, target)
-            run = {"q": {path: score for path, score in found.items() if path != one.query}}
+            run = _run(index, one, target)
+            runs = {"q": {path: score for path, score in run.items() if path != one.query}}
             qrels = {"q": dict.fromkeys(relevant, 1)}
             direction = f"{_modality_of(index, one)} to {target}"
-            for measure, value in ir_measures.calc_aggregate(measures, qrels, run).items():
+            for measure, value in ir_measures.calc_aggregate(measures, qrels, runs).items():
                 values[direction][str(measure)].append(float(value))
-        if tell:
-            tell(number, len(judged))
+        if progress:
+            progress(number, len(judged))
     return [
         Measured(
             direction, len(next(iter(by_name.values()))), {name: _interval(v) for name, v in by_name.items()}
@@ -128,20 +127,20 @@ def evaluate(
     ]
 
 
-def _asked(index: Askable, one: Judged, target: Modality) -> dict[str, float]:
-    """Scores by path. A file of the index is asked with its stored vector."""
+def _run(index: Searchable, one: Judged, target: Modality) -> dict[str, float]:
+    """Scores by path, higher is better. A file of the index is asked with its stored vector."""
+    options = SearchOptions.of(to=target, k=DEPTH, by="vectors")
     if one.is_file:
         try:
-            return {hit.path: -hit.rank for hit in index.similar(one.query, to=target, k=DEPTH)}
+            results = index.similar(one.query, options=options)
         except QueryFileError:
-            found = index.ask(
-                [Term("file", one.query, None)], scope(target, DEPTH, None, False, by="vectors")
-            )
-            return {hit.path: -hit.rank for hit in found}
-    return {hit.path: -hit.rank for hit in index.search(one.query, to=target, k=DEPTH, by="vectors")}
+            results = index.answer(Query.of([Term("file", one.query, None)]), options)
+    else:
+        results = index.answer(Query.of([Term("words", one.query, Modality.TEXT)]), options)
+    return {hit.path: -hit.rank for hit in results}
 
 
-def _by_modality(index: Askable, one: Judged) -> dict[Modality, list[str]]:
+def _by_modality(index: Searchable, one: Judged) -> dict[Modality, list[str]]:
     found: dict[Modality, list[str]] = defaultdict(list)
     for path in one.relevant:
         modality = index.modality_of(path)
@@ -153,7 +152,7 @@ def _by_modality(index: Askable, one: Judged) -> dict[Modality, list[str]]:
     return found
 
 
-def _modality_of(index: Askable, one: Judged) -> str:
+def _modality_of(index: Searchable, one: Judged) -> str:
     if not one.is_file:
         return "text"
     from anyseek.media import sniff

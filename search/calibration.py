@@ -86,29 +86,29 @@ class Calibration:
         self.samples, self.pairs, self.bank = samples, pairs, bank
 
     def strength(
-        self, query: Floats, asked: Modality, target: Modality, scores: Floats, n_rows: int
+        self, query: Floats, source: Modality, target: Modality, scores: Floats, n_rows: int
     ) -> Doubles | None:
         """(z - a) / b of each score among n_rows rows, which any two hits can be ranked by; None where the library is
         too small to tell."""
-        pair, sample = self.pairs.get((asked, target)), self.samples.get(target)
+        pair, sample = self.pairs.get((source, target)), self.samples.get(target)
         if pair is None or sample is None:
             return None
-        found: Doubles = (
+        strength: Doubles = (
             _standardised(query[None], sample, pair, scores[None])[0] - pair.at(n_rows)
         ) / pair.scale
-        return found
+        return strength
 
     def lift(
-        self, asked: Modality, target: Modality, scores: Floats, vectors: Floats, head: int = 0
+        self, source: Modality, target: Modality, scores: Floats, vectors: Floats, head: int = 0
     ) -> Doubles | None:
         """The logarithm of how much more each hit is the query's than unrelated queries'.
 
         scores (k,): the query's cosines; vectors (k, dim): the hits' rows. head: of the bank, see background.embedded.
         None where nothing was measured.
         """
-        pair = self.pairs.get((asked, target))
+        pair = self.pairs.get((source, target))
         others = (
-            self.bank[head] if asked is Modality.TEXT and len(self.bank[head]) else self.samples.get(asked)
+            self.bank[head] if source is Modality.TEXT and len(self.bank[head]) else self.samples.get(source)
         )
         if pair is None or others is None:
             return None
@@ -117,25 +117,25 @@ class Calibration:
         near[np.isneginf(near).all(1)] = pair.mean  # a copy of them all: as near to others as chance has it
         highest = near.max(1, keepdims=True)
         level = highest[:, 0] / pair.deviation + np.log(np.exp((near - highest) / pair.deviation).mean(1))
-        found: Doubles = scores / pair.deviation - level
-        return found
+        lift: Doubles = scores / pair.deviation - level
+        return lift
 
 
 def match(strength: Doubles) -> Doubles:
     """0 to 1: one minus the chance that an unrelated query's best hit is this good."""
-    found: Doubles = np.exp(-np.exp(-np.clip(strength, -6.0, 50.0)))
-    return found
+    probability: Doubles = np.exp(-np.exp(-np.clip(strength, -6.0, 50.0)))
+    return probability
 
 
 def _standardised(queries: Floats, sample: Floats, pair: Pair, scores: Floats) -> Doubles:
-    """z of scores (n, k), each in its query's own spread over the sample, drawn toward the pair's where it is small."""
+    """z of scores (n, k), each in its query's own spread over the sample; a small sample's is drawn to the pair's."""
     seen = queries.astype(np.float64) @ sample.T.astype(np.float64)
     n = len(sample)
     mean = (seen.sum(1) + _PRIOR * pair.mean) / (n + _PRIOR)
     spread = ((seen - mean[:, None]) ** 2).sum(1)
     deviation = np.sqrt((spread + _PRIOR * pair.deviation**2) / (n + _PRIOR))
-    found: Doubles = (scores - mean[:, None]) / np.maximum(deviation, 1e-6)[:, None]
-    return found
+    standardised: Doubles = (scores - mean[:, None]) / np.maximum(deviation, 1e-6)[:, None]
+    return standardised
 
 
 # ---------------------------------------------------------------- on the disk
@@ -159,11 +159,13 @@ def _read(path: Path, fingerprint: str, mtime_ns: int, inode: int) -> Calibratio
         return None
     try:
         with np.load(io.BytesIO(data)) as saved:
-            told = json.loads(str(saved["about"]))
-            if told["fingerprint"] != fingerprint:
+            about = json.loads(str(saved["about"]))
+            if about["fingerprint"] != fingerprint:
                 return None
-            samples = {Modality(name): saved[f"sample_{name}"].astype(np.float32) for name in told["samples"]}
-            pairs = {(Modality(a), Modality(t)): Pair(**facts) for a, t, facts in told["pairs"]}
+            samples = {
+                Modality(name): saved[f"sample_{name}"].astype(np.float32) for name in about["samples"]
+            }
+            pairs = {(Modality(a), Modality(t)): Pair(**facts) for a, t, facts in about["pairs"]}
             bank = saved["bank"].astype(np.float32)
             if bank.ndim != 3:
                 return None
@@ -194,14 +196,14 @@ def refresh(snapshot: Snapshot, space: SpaceRecord, texts: Callable[[], Floats])
     for target, chosen in rows.items():
         vectors = snapshot.vectors_at(space.space_id, chosen)
         known = bank[space.card.modalities.index(target) if len(bank) > 1 else 0]
-        for asked in {Modality.TEXT, *samples} if len(known) else samples:
+        for source in {Modality.TEXT, *samples} if len(known) else samples:
             queries = (
-                known[:BACKGROUND] if asked is Modality.TEXT and len(known) else samples[asked][:BACKGROUND]
+                known[:BACKGROUND] if source is Modality.TEXT and len(known) else samples[source][:BACKGROUND]
             )
             if len(queries) >= LEAST_BACKGROUND:
                 pair = _measured(queries, vectors, samples[target], counts[target])
                 if pair is not None:
-                    pairs[asked, target] = pair
+                    pairs[source, target] = pair
     _write(snapshot.folder, space, Calibration(samples, pairs, bank))
 
 
@@ -226,8 +228,8 @@ def _measured(queries: Floats, vectors: Floats, sample: Floats, n_rows: int) -> 
     with np.errstate(invalid="ignore"):
         tops = np.nanmax(np.where(np.isnan(scores), -1.0, scores), axis=1, keepdims=True)
     place, scale = gumbel(_standardised(queries, sample, level, tops)[:, 0])
-    drawn = Pair(place, scale, len(vectors), level.mean, level.deviation)
-    return Pair(drawn.at(n_rows), scale, n_rows, level.mean, level.deviation)
+    fitted = Pair(place, scale, len(vectors), level.mean, level.deviation)
+    return Pair(fitted.at(n_rows), scale, n_rows, level.mean, level.deviation)
 
 
 def gumbel(tops: Doubles) -> tuple[float, float]:
@@ -240,14 +242,14 @@ def gumbel(tops: Doubles) -> tuple[float, float]:
     return float(place), max(float(scale), 0.05)
 
 
-def _write(index: Path, space: SpaceRecord, found: Calibration) -> None:
-    told = {
+def _write(index: Path, space: SpaceRecord, calibration: Calibration) -> None:
+    about = {
         "fingerprint": space.card.fingerprint,
-        "samples": [str(name) for name in found.samples],
-        "pairs": [[str(a), str(t), asdict(pair)] for (a, t), pair in found.pairs.items()],
+        "samples": [str(name) for name in calibration.samples],
+        "pairs": [[str(a), str(t), asdict(pair)] for (a, t), pair in calibration.pairs.items()],
     }
-    arrays = {f"sample_{name}": rows.astype(np.float16) for name, rows in found.samples.items()}
-    arrays["bank"] = found.bank.astype(np.float16)
+    arrays = {f"sample_{name}": rows.astype(np.float16) for name, rows in calibration.samples.items()}
+    arrays["bank"] = calibration.bank.astype(np.float16)
     out = io.BytesIO()
-    np.savez(out, about=np.array(json.dumps(told)), **arrays)  # type: ignore[arg-type]
+    np.savez(out, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
     write_file(index / FOLDER / f"{space.space_id}.npz", out.getvalue())

@@ -15,15 +15,15 @@ NEAR = 0.97
 _AT_ONCE = 256
 
 
-def alike(vectors: Floats, least: float = NEAR) -> list[list[int]]:
-    """Rows (n, dim), best first, in groups: a row joins the first one before it that it lies within `least` of, and
+def group_near_copies(vectors: Floats, threshold: float = NEAR) -> list[list[int]]:
+    """Rows (n, dim), best first, in groups: a row joins the first one before it that it lies within `threshold` of, and
     begins a group of its own where there is none."""
     groups: list[list[int]] = []
     for start in range(0, len(vectors), _AT_ONCE):
         block = vectors[start : start + _AT_ONCE]
         leaders = [group[0] for group in groups]
-        near_leader = block @ vectors[leaders].T >= least  # one product for many rows
-        near_own = block @ block.T >= least
+        near_leader = block @ vectors[leaders].T >= threshold  # one product for many rows
+        near_own = block @ block.T >= threshold
         for i, row in enumerate(near_leader):
             fresh = [group[0] - start for group in groups[len(leaders) :]]
             close = np.concatenate([row, near_own[i, fresh]])

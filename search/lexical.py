@@ -1,7 +1,6 @@
 """Words beside vectors: file names, captions, sidecar texts and passages that hold what was typed, ranked by BM25.
 
-Ranks of several lists are fused by reciprocal rank, 1 / (60 + rank) summed (Cormack et al. 2009), which needs no common
-scale. A phrase in quotes has to be there; of other words any may be.
+The ranks of several lists are fused (see fusion). A phrase in quotes has to be there; of other words any may be.
 """
 
 from __future__ import annotations
@@ -13,12 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import Modality
+from anyseek.search.fusion import reciprocal_rank
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot
-
-CONSTANT = 60
-"""Of reciprocal rank fusion: the paper's own value."""
 
 MOST = 200
 """Files and passages that each list gives at most."""
@@ -42,8 +39,8 @@ _PICTURED = (
     " WHERE lower(CAST(beside.path AS TEXT)) LIKE '%.txt'"
 )
 
-# Words that are everywhere and say nothing about a file.
-_EVERYWHERE = frozenset(
+# Words that are in most texts and say nothing about a file.
+_STOP_WORDS = frozenset(
     "a an and are as at be by for from has in is it its of on or that the there this to was were with".split()
 )
 _PHRASE = re.compile(r'"([^"]*)"')
@@ -51,8 +48,8 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What was typed, in words of FTS5. phrases: all have to be there. any_of: one is enough, without phrases."""
+class KeywordQuery:
+    """The words of a query, for FTS5. phrases: all have to be there. any_of: one is enough, without phrases."""
 
     phrases: tuple[str, ...]
     any_of: tuple[str, ...]
@@ -70,23 +67,23 @@ class Said:
         return " AND ".join(phrases)
 
 
-NOTHING_SAID = Said((), ())
+NO_KEYWORDS = KeywordQuery((), ())
 
 
-def said(texts: Iterable[str]) -> Said:
-    """What a query's texts ask for."""
+def keywords_of(texts: Iterable[str]) -> KeywordQuery:
+    """The keywords and quoted phrases in a query's texts; words that say nothing are left out."""
     phrases: list[str] = []
     words: list[str] = []
     for text in texts:
         phrases += [" ".join(_WORD.findall(phrase)) for phrase in _PHRASE.findall(text)]
         words += [word.lower() for word in _WORD.findall(_PHRASE.sub(" ", text))]
-    telling = [word for word in words if word not in _EVERYWHERE]
-    return Said(tuple(filter(None, phrases)), tuple(dict.fromkeys(telling)))
+    keywords = [word for word in words if word not in _STOP_WORDS]
+    return KeywordQuery(tuple(filter(None, phrases)), tuple(dict.fromkeys(keywords)))
 
 
-def rows(snapshot: Snapshot, space_id: int, wanted: Said, target: Modality) -> list[int]:
+def rows(snapshot: Snapshot, space_id: int, query: KeywordQuery, target: Modality) -> list[int]:
     """Rows of one modality whose file or passage has the words, best first, one a file."""
-    if not wanted:
+    if not query:
         return []
     here = "e.space_id = ? AND e.visible = 1 AND e.modality = ?"
     first_row = (
@@ -95,14 +92,14 @@ def rows(snapshot: Snapshot, space_id: int, wanted: Said, target: Modality) -> l
     )
     of_files = f"SELECT found.file_id, ({first_row}) FROM (%s) found ORDER BY found.rank LIMIT {MOST}"
     place = [space_id, str(target)]
-    passages = json.dumps([one for (one,) in snapshot.database.rows(_PASSAGES, [wanted.expression])])
-    lists = [_first(snapshot, of_files % _NAMES, [*place, wanted.expression])]
+    passages = json.dumps([one for (one,) in snapshot.database.rows(_PASSAGES, [query.expression])])
+    lists = [_first(snapshot, of_files % _NAMES, [*place, query.expression])]
     lists.append(_first(snapshot, of_files % _PICTURED, [*place, passages]))
     if target is Modality.TEXT:
         lists.insert(
             0, _first(snapshot, f"{_ROWS_OF_PASSAGES} WHERE {here} LIMIT {MOST}", [passages, *place])
         )
-    return fused(lists)
+    return reciprocal_rank(lists)
 
 
 def _first(snapshot: Snapshot, sql: str, values: Sequence[object]) -> list[int]:
@@ -112,12 +109,3 @@ def _first(snapshot: Snapshot, sql: str, values: Sequence[object]) -> list[int]:
         if row is not None:
             found.setdefault(file_id, row)
     return list(found.values())
-
-
-def fused(lists: Iterable[Sequence[int]]) -> list[int]:
-    """One list by the sum of reciprocal ranks; of equals the one met first."""
-    scores: dict[int, float] = {}
-    for ranked in lists:
-        for rank, one in enumerate(ranked, 1):
-            scores[one] = scores.get(one, 0.0) + 1 / (CONSTANT + rank)
-    return sorted(scores, key=lambda one: -scores[one])

@@ -53,29 +53,29 @@ class QueryReader:
             return self._file(term)
         modality = term.modality
         assert modality is not None, "only files are recognised by content"
-        prepare = self._embedder.preparer(self._known(modality))
+        prepare = self._embedder.preparer(self._supported(modality))
         if term.kind == "words":
             words = " ".join(str(term.value).split())
             return QueryPart(modality, [prepare(words)], term.weight, f'"{words}"')
-        from anyseek.search.in_memory import decoded
+        from anyseek.search.in_memory import decode
 
         try:
-            segments = islice(decoded(modality, term.value, prepare.hint), MOST_SEGMENTS)
+            segments = islice(decode(modality, term.value, prepare.hint), MOST_SEGMENTS)
             items = [prepare(data) for data in segments]
         except MediaError as error:
             raise QueryFileError(error.message, error.hint) from error
-        return QueryPart(modality, items, term.weight, f"{modality} given as data")
+        return QueryPart(modality, items, term.weight, f"{modality} data")
 
     def _file(self, term: Term) -> QueryPart:
         path = os.path.abspath(term.value)
-        shown = printable(os.fspath(term.value))
+        name = printable(os.fspath(term.value))
         if not os.path.exists(path):
-            raise QueryFileError(f"There is no file {shown}.", "Check the path.")
+            raise QueryFileError(f"There is no file {name}.", "Check the path.")
         if os.path.isdir(path):
-            raise QueryFileError(f"{shown} is a folder, not a file.", "Name one file to search with.")
+            raise QueryFileError(f"{name} is a folder, not a file.", "Name one file to search with.")
         try:
-            kind = term.modality or self._recognised(path, shown)
-            modality = self._known(self._taken_as(kind))
+            kind = term.modality or self._recognise(path, name)
+            modality = self._supported(self._read_as(kind))
             if modality in _IN_THIS_PROCESS:
                 items = self._text_items(path, modality)
             else:
@@ -85,32 +85,32 @@ class QueryReader:
             hint = "Tell the index once: anyseek index --depth-unit 0.01" if is_unit else error.hint
             raise QueryFileError(error.message, hint) from error
         if not items:
-            raise QueryFileError(f"{shown} has nothing in it to search with.", "Choose another file.")
-        return QueryPart(modality, items, term.weight, f"{kind} {shown}")
+            raise QueryFileError(f"{name} has nothing in it to search with.", "Choose another file.")
+        return QueryPart(modality, items, term.weight, f"{kind} {name}")
 
-    def _taken_as(self, kind: Modality) -> Modality:
+    def _read_as(self, kind: Modality) -> Modality:
         """A film stands for its pictures, or else its sound, where the model has no tower for films."""
         known = self._embedder.card.modalities
         return next((one for one in WITHIN.get(kind, ()) if one in known), kind)
 
-    def _recognised(self, path: str, shown: str) -> Modality:
+    def _recognise(self, path: str, name: str) -> Modality:
         from anyseek.media import sniff
 
         modality = sniff(path)
         if modality is None:
             known = ", ".join(self._embedder.card.modalities)
             raise QueryFileError(
-                f"{shown} is neither text, a picture, a sound, a film nor a depth map.",
-                f"This model can be asked with: {known}.",
+                f"{name} is not a file of any modality that is known.",
+                f"This model takes: {known}.",
             )
         return modality
 
-    def _known(self, modality: Modality) -> Modality:
+    def _supported(self, modality: Modality) -> Modality:
         card = self._embedder.card
         if modality not in card.modalities:
             raise ModalityNotSupported(
-                f"The model {card.name} cannot be asked with {modality}.",
-                f"It knows: {', '.join(card.modalities)}. See `anyseek models` for others.",
+                f"The model {card.name} does not take queries of {modality}.",
+                f"It supports: {', '.join(card.modalities)}. See `anyseek models` for others.",
             )
         return modality
 

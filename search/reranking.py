@@ -11,8 +11,8 @@ from anyseek.errors import UsageError
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
-    from anyseek.search.ask import Scope
-    from anyseek.search.query import Term
+    from anyseek.options import SearchOptions
+    from anyseek.search.query import Query
     from anyseek.search.results import Results
 
 FIRST = 50
@@ -33,39 +33,52 @@ class Reranker(Protocol):
         """How well each item answers the words, (len(prepared),) float32, higher is better."""
 
 
-class Asked(Protocol):
+class Answering(Protocol):
     """What is needed of an Index."""
 
-    def ask(self, terms: Sequence[Term], wanted: Scope) -> Results:
-        """See Index.ask."""
+    def answer(self, query: Query, options: SearchOptions) -> Results:
+        """See Index.answer."""
 
-    def written(self, segment_id: int) -> str:
-        """See Index.written."""
+    def text_of(self, segment_id: int) -> str:
+        """See Index.text_of."""
 
 
-def reranked(index: Asked, terms: Sequence[Term], wanted: Scope, reranker: Reranker) -> Results:
+def reranked(index: Answering, query: Query, options: SearchOptions, reranker: Reranker) -> Results:
     """The best k after the first FIRST of each modality were read again; hits that cannot be read come after those.
 
-    Raises UsageError unless the query is words alone and each modality has a list of its own; what Index.ask raises.
+    Raises UsageError unless the query is words alone and each modality has a list of its own; what Index.answer raises.
     """
-    if len(terms) != 1 or terms[0].kind != "words" or terms[0].weight <= 0:
-        raise UsageError("Only words can be reranked by.", "Leave out files, parts to subtract, or --rerank.")
-    if wanted.merge:
-        raise UsageError("A merged list cannot be reranked.", "Leave out --merge or --rerank.")
-    found = index.ask(terms, replace(wanted, k=max(wanted.k, FIRST)))
+    words = check(query, options)
+    last = options.offset + options.k
+    results = index.answer(query, replace(options, k=max(last, FIRST), offset=0))
     hits: list[Hit] = []
-    for modality, own in found.by_modality().items():
+    for modality, own in results.by_modality().items():
         ordered = list(own)
         if modality in reranker.modalities:
-            first = _judged(index, str(terms[0].value), modality, ordered[:FIRST], reranker)
-            ordered = first + ordered[FIRST:]
-        hits += [replace(hit, rank=rank) for rank, hit in enumerate(ordered[: wanted.k], 1)]
-    return replace(found, hits=tuple(hits))
+            ordered = _judged(index, words, modality, ordered[:FIRST], reranker) + ordered[FIRST:]
+        ranked = [replace(hit, rank=rank) for rank, hit in enumerate(ordered[:last], 1)]
+        hits += ranked[options.offset :]
+    return replace(results, hits=tuple(hits))
 
 
-def _judged(index: Asked, words: str, modality: Modality, hits: list[Hit], reranker: Reranker) -> list[Hit]:
+def check(query: Query, options: SearchOptions) -> str:
+    """The words of a query that can be reranked. Raises UsageError for any other."""
+    is_words = len(query.terms) == 1 and query.terms[0].kind == "words" and query.terms[0].weight > 0
+    if not is_words or query.examples:
+        raise UsageError(
+            "Only words can be reranked by.",
+            "Leave out files, --like, --unlike and parts to subtract, or --rerank.",
+        )
+    if options.merge:
+        raise UsageError("A merged list cannot be reranked.", "Leave out --merge or --rerank.")
+    return str(query.terms[0].value)
+
+
+def _judged(
+    index: Answering, words: str, modality: Modality, hits: list[Hit], reranker: Reranker
+) -> list[Hit]:
     items = (
-        [index.written(hit.segment_id) for hit in hits]
+        [index.text_of(hit.segment_id) for hit in hits]
         if modality is Modality.TEXT
         else _decoded(hits, modality, reranker.preparer(modality))
     )
@@ -85,15 +98,15 @@ def _decoded(hits: list[Hit], modality: Modality, preparer: Preparer) -> list[An
     from anyseek.errors import MediaError
     from anyseek.media.worker import DecodePool
 
-    found: list[Any] = []
+    items: list[Any] = []
     with DecodePool({modality: preparer}, workers=1) as pool:
         for hit in hits:
-            if hit.span.unit is not Unit.WHOLE:  # a frame of a film
-                found.append(None)
+            if hit.span.unit is not Unit.WHOLE:  # a frame of a video
+                items.append(None)
                 continue
             try:
                 part = pool.submit(hit.path, first=0, modality=modality).result()
-                found.append(part.segments[0].item if part.segments else None)
+                items.append(part.segments[0].item if part.segments else None)
             except (MediaError, OSError):
-                found.append(None)
-    return found
+                items.append(None)
+    return items

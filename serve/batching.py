@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from anyseek.contracts import Floats
 
 MOST = 64
-"""Items of a batch, unless a single asker brings more."""
+"""Items of a batch, unless a single request brings more."""
 
 
-class Turns:
-    """So many threads at work at once; who waits for the model lets another one work."""
+class ConcurrencyLimit:
+    """So many threads at work at once; one that waits for the model lets another one work."""
 
     def __init__(self, n: int) -> None:
         self._free = threading.Semaphore(n)
         self._mine = threading.local()
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Waits for a turn, and has it inside."""
+    def acquired(self) -> Iterator[None]:
+        """Waits until one more thread may work; the block is its work."""
         with self._free:
             self._mine.is_held = True
             try:
@@ -42,8 +42,8 @@ class Turns:
                 self._mine.is_held = False
 
     @contextmanager
-    def left(self) -> Iterator[None]:
-        """Without this thread's turn, if it had one, inside; with it again afterwards."""
+    def released(self) -> Iterator[None]:
+        """In the block this thread does not count, if it did; afterwards it waits to count again."""
         is_held = getattr(self._mine, "is_held", False)
         if is_held:
             self._free.release()
@@ -55,20 +55,20 @@ class Turns:
 
 
 @dataclass(slots=True)
-class _Wish:
+class _Request:
     key: tuple[Modality, Role, Modality | None]
     items: Sequence[Any]
     answer: Future[Any] = field(default_factory=Future)
 
 
 class BatchingEmbedder:
-    """An Embedder that gathers what several threads ask of another one. Close it."""
+    """An Embedder that gathers what several threads want of another one. Close it."""
 
-    def __init__(self, inner: Embedder, turns: Turns | None = None) -> None:
-        """turns: left while a thread waits for its batch."""
+    def __init__(self, inner: Embedder, limit: ConcurrencyLimit | None = None) -> None:
+        """limit: released while a thread waits for its batch."""
         self._inner = inner
-        self._turns = turns or Turns(1)
-        self._wishes: queue.SimpleQueue[_Wish | None] = queue.SimpleQueue()
+        self._limit = limit or ConcurrencyLimit(1)
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._is_closed = False
         self._thread = threading.Thread(target=self._serve, name="anyseek-batches", daemon=True)
@@ -92,13 +92,13 @@ class BatchingEmbedder:
         target: Modality | None = None,
     ) -> Floats:
         """See contracts.Embedder; waits for its batch."""
-        wish = _Wish((modality, role, target), list(prepared))
+        request = _Request((modality, role, target), list(prepared))
         with self._lock:
             if self._is_closed:
                 raise UsageError("The model was closed.", "Ask again: the index was opened anew.")
-            self._wishes.put(wish)
-        with self._turns.left():
-            found: Floats = wish.answer.result()
+            self._requests.put(request)
+        with self._limit.released():
+            found: Floats = request.answer.result()
         return found
 
     def close(self) -> None:
@@ -106,38 +106,38 @@ class BatchingEmbedder:
         with self._lock:
             if not self._is_closed:
                 self._is_closed = True
-                self._wishes.put(None)
+                self._requests.put(None)
         self._thread.join(5)
 
     def _serve(self) -> None:
-        while (first := self._wishes.get()) is not None:
+        while (first := self._requests.get()) is not None:
             batch, is_last = [first], False
-            while sum(len(wish.items) for wish in batch) < MOST:
+            while sum(len(request.items) for request in batch) < MOST:
                 try:
-                    wish = self._wishes.get_nowait()
+                    request = self._requests.get_nowait()
                 except queue.Empty:
                     break
-                if wish is None:
+                if request is None:
                     is_last = True
                     break
-                batch.append(wish)
+                batch.append(request)
             self._answer(batch)
             if is_last:
                 return
 
-    def _answer(self, batch: list[_Wish]) -> None:
-        alike: dict[tuple[Modality, Role, Modality | None], list[_Wish]] = defaultdict(list)
-        for wish in batch:
-            alike[wish.key].append(wish)
-        for (modality, role, target), wishes in alike.items():
-            items = [item for wish in wishes for item in wish.items]
+    def _answer(self, batch: list[_Request]) -> None:
+        alike: dict[tuple[Modality, Role, Modality | None], list[_Request]] = defaultdict(list)
+        for request in batch:
+            alike[request.key].append(request)
+        for (modality, role, target), requests in alike.items():
+            items = [item for request in requests for item in request.items]
             try:
                 vectors = self._inner.embed(modality, items, role=role, target=target)
-            except Exception as error:  # noqa: BLE001 - whatever it is, each asker gets it
-                for wish in wishes:
-                    wish.answer.set_exception(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, each of them gets it
+                for request in requests:
+                    request.answer.set_exception(error)
                 continue
             at = 0
-            for wish in wishes:
-                wish.answer.set_result(vectors[at : at + len(wish.items)])
-                at += len(wish.items)
+            for request in requests:
+                request.answer.set_result(vectors[at : at + len(request.items)])
+                at += len(request.items)

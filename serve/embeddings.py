@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from anyseek.serve.service import Served
+    from anyseek.serve.service import Service
 
 
 class Media(BaseModel):
@@ -26,7 +26,7 @@ class Media(BaseModel):
     audio: str | None = None
 
 
-class Wanted(BaseModel):
+class EmbeddingsRequest(BaseModel):
     """input: texts, or media, up to 256 of them."""
 
     input: str | Media | list[str | Media] = Field(..., description="A text, a medium, or a list of them")
@@ -34,21 +34,21 @@ class Wanted(BaseModel):
     encoding_format: Literal["float", "base64"] = "float"
 
 
-def made(served: Served, wanted: Wanted) -> dict[str, Any]:
+def embed(service: Service, request: EmbeddingsRequest) -> dict[str, Any]:
     """OpenAI's answer. Raises ModelNotFound, QueryFileError, ModalityNotSupported."""
-    card = served.embedder.card
-    if wanted.model not in (None, card.name):
+    card = service.embedder.card
+    if request.model not in (None, card.name):
         raise ModelNotFound(
-            f"This index has the model {card.name}, not {wanted.model}.", f"Ask for {card.name}."
+            f"This index has the model {card.name}, not {request.model}.", f"Ask for {card.name}."
         )
-    inputs = wanted.input if isinstance(wanted.input, list) else [wanted.input]
+    inputs = request.input if isinstance(request.input, list) else [request.input]
     if not 0 < len(inputs) <= 256:
         raise QueryFileError(f"{len(inputs)} inputs cannot be embedded at once.", "Send 1 to 256.")
     data = [
         {
             "object": "embedding",
             "index": i,
-            "embedding": _written(_vector(served, one), wanted.encoding_format),
+            "embedding": _encoded(_vector(service, one), request.encoding_format),
         }
         for i, one in enumerate(inputs)
     ]
@@ -57,16 +57,16 @@ def made(served: Served, wanted: Wanted) -> dict[str, Any]:
     return {"object": "list", "model": card.name, "data": data, "usage": usage}
 
 
-def _vector(served: Served, one: str | Media) -> npt.NDArray[np.float32]:
-    with served.index() as index:
+def _vector(service: Service, one: str | Media) -> npt.NDArray[np.float32]:
+    with service.index() as index:
         if isinstance(one, str):
             return index.embed(one)
-        given = {name: value for name, value in one.model_dump().items() if value}
-        if len(given) != 1:
+        parts = {name: value for name, value in one.model_dump().items() if value}
+        if len(parts) != 1:
             raise QueryFileError(
                 "An input is a text, an image or a sound.", 'For example: {"image": "<base64>"}'
             )
-        ((name, text),) = given.items()
+        ((name, text),) = parts.items()
         try:
             content = base64.b64decode(text.rpartition("base64,")[2], validate=True)
         except (binascii.Error, ValueError) as error:
@@ -75,11 +75,11 @@ def _vector(served: Served, one: str | Media) -> npt.NDArray[np.float32]:
             ) from error
         with Upload() as upload:
             upload.add(content)
-            path: Path = upload.finished()
+            path: Path = upload.finish()
             return index.embed(**{name: path})
 
 
-def _written(vector: npt.NDArray[np.float32], form: str) -> list[float] | str:
+def _encoded(vector: npt.NDArray[np.float32], form: str) -> list[float] | str:
     if form == "base64":
         return base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
     return [float(number) for number in vector]

@@ -13,7 +13,7 @@ from anyseek.errors import AnyseekError, IndexLocked, UsageError
 
 if TYPE_CHECKING:
     from anyseek.indexer import Progress
-    from anyseek.serve.service import Served
+    from anyseek.serve.service import Service
 
 _EVERY_S = 0.25
 
@@ -21,8 +21,8 @@ _EVERY_S = 0.25
 class Jobs:
     """Of one server; close it."""
 
-    def __init__(self, served: Served) -> None:
-        self._served = served
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -69,7 +69,7 @@ class Jobs:
 
     def _run(self) -> None:
         try:
-            with self._served.index() as index:
+            with self._service.index() as index:
                 report = index.add(progress=self._show, stop=self._stop.is_set)
             self._state = {"state": "done", "report": asdict(report)}
         except AnyseekError as error:

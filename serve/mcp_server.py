@@ -2,90 +2,107 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import wraps
+from inspect import Parameter
 from pathlib import Path
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Audio, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from pydantic import Field
 
 from anyseek.contracts import Modality
 from anyseek.errors import AnyseekError
-from anyseek.search.ask import scope
-from anyseek.search.query import Term, checked
-from anyseek.serve.searching import shown
-from anyseek.serve.service import Served
+from anyseek.options import SearchOptions
+from anyseek.search.query import Query, Term
+from anyseek.serve.requests import json_options
+from anyseek.serve.searching import results_record
+from anyseek.serve.service import Service
 
 MOST_HITS = 50
 MOST_CHARACTERS = 20_000
 
 INSTRUCTIONS = (
-    "Search a person's media (pictures, sounds, films, texts, depth maps) by meaning. `match` is how far above chance"
+    "Search a person's media (pictures, sounds, videos, texts, depth maps) by meaning. `match` is how far above chance"
     " a hit is, 0 to 1: below 0.5 it is probably nothing. `open_hit` shows or plays one."
 )
 
-Count = Annotated[int, Field(ge=1, le=MOST_HITS, description="How many hits")]
-To = Annotated[
-    str, Field(description="Modalities to answer with commas: text,image,audio,depth,video; empty for all")
-]
-Where = Annotated[str, Field(description="A filter, as in: type in (jpg, png) and date >= 2023-06")]
+
+def with_options(tool: Callable[..., Any]) -> Callable[..., Any]:
+    """The tool with a parameter for each search option in the place of its `options`; one list over all modalities
+    unless the agent says otherwise."""
+    signature = inspect.signature(tool, eval_str=True)
+    own = [one for one in signature.parameters.values() if one.name != "options"]
+    derived = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, field])
+        for name, kind, default, field in json_options({"merge": True}, {"k": MOST_HITS})
+    ]
+
+    @wraps(tool)
+    def with_all(**values: Any) -> Any:
+        options = {one.name: values.pop(one.name) for one in derived if one.name in values}
+        given = {name: value for name, value in options.items() if value not in (None, "")}
+        with _errors_in_a_sentence():
+            return tool(**values, options=SearchOptions.of(**({"merge": True} | given)))
+
+    with_all.__signature__ = signature.replace(parameters=[*own, *derived])  # type: ignore[attr-defined]
+    return with_all
 
 
-def make_server(served: Served) -> MCPServer:
+def make_server(service: Service) -> MCPServer:
     """The server over one index. Errors come back as tool errors of one sentence."""
     server = MCPServer("anyseek", instructions=INSTRUCTIONS)
 
     @server.tool()
-    def search(
-        words: str, to: To = "", k: Count = 10, where: Where = "", min_match: float = 0.0
-    ) -> dict[str, Any]:
+    @with_options
+    def search(words: str, *, options: SearchOptions) -> dict[str, Any]:
         """Find media of any modality by what they show or say."""
-        with _Told(), served.index() as index:
-            terms = checked([Term("words", words, Modality.TEXT)])
-            return shown(index.ask(terms, scope(to or None, k, None, False, where, True, min_match)))
+        with service.index() as index:
+            query = Query.of([Term("words", words, Modality.TEXT)])
+            return results_record(index.answer(query, options))
 
     @server.tool()
-    def similar(segment_id: int, to: To = "", k: Count = 10) -> dict[str, Any]:
+    @with_options
+    def similar(segment_id: int, *, options: SearchOptions) -> dict[str, Any]:
         """Find what resembles a hit."""
-        with _Told(), served.index() as index:
-            wanted = scope(to or None, k, None, False, "", True)
-            return shown(index.ask((), wanted, [(segment_id, 1.0)]))
+        with service.index() as index:
+            return results_record(index.answer(Query.of([], like=[segment_id]), options))
 
     @server.tool()
     def status() -> dict[str, Any]:
         """What the index holds."""
-        with _Told(), served.index() as index:
-            told = asdict(index.status(look=False))
-        told.pop("problems")
-        return told
+        with _errors_in_a_sentence(), service.index() as index:
+            record = asdict(index.status(look=False))
+        record.pop("problems")
+        return record
 
     @server.tool()
     def open_hit(segment_id: int) -> Any:
-        """Look at a hit: a small picture of an image, film or depth map, a sound, the words of a text."""
-        with _Told():
-            segment, path = served.segment(segment_id)
+        """Look at a hit: a small picture of an image, video or depth map, a sound, the words of a text."""
+        with _errors_in_a_sentence():
+            segment, path = service.segment(segment_id)
             if segment.modality is Modality.TEXT:
                 return _words(path, segment.span.start, segment.span.end, segment.excerpt)
-            made = served.preview(segment_id)
-            if made is None:
+            preview = service.preview(segment_id)
+            if preview is None:
                 return f"{Path(path).name}: {segment.modality}, which cannot be shown."
-            if made.kind == "audio/wav":
-                return Audio(data=made.data, format="wav")
-            return Image(data=made.data, format="jpeg")
+            if preview.kind == "audio/wav":
+                return Audio(data=preview.data, format="wav")
+            return Image(data=preview.data, format="jpeg")
 
     return server
 
 
-class _Told:
+@contextmanager
+def _errors_in_a_sentence() -> Iterator[None]:
     """Our errors as one sentence with what to do."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, AnyseekError):
-            raise ToolError(f"{error.message} {error.hint}".strip()) from None
+    try:
+        yield
+    except AnyseekError as error:
+        raise ToolError(f"{error.message} {error.hint}".strip()) from None
 
 
 def _words(path: str, start: float, end: float, excerpt: str) -> str:
@@ -101,8 +118,8 @@ def _words(path: str, start: float, end: float, excerpt: str) -> str:
 
 def run(folder: Path) -> None:
     """Until the agent closes the pipe. Raises what opening the index raises."""
-    served = Served(folder)
+    service = Service(folder)
     try:
-        make_server(served).run("stdio")
+        make_server(service).run("stdio")
     finally:
-        served.close()
+        service.close()

@@ -1,6 +1,6 @@
 """What a hit looks and sounds like in a browser: small JPEGs, depth as coloured relief, WAV excerpts.
 
-Decoded in the killable workers, like everything; kept in memory up to a bound.
+Decoded in the killable workers, like everything; cached in memory up to a bound.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from anyseek import modalities
 from anyseek.contracts import DecodeHint, Limits, Modality, Preparer, Segment, Unit
 from anyseek.media.worker import DecodePool
 
@@ -96,54 +97,64 @@ def _jpeg(picture: Image.Image) -> Preview:
     return Preview(out.getvalue(), "image/jpeg")
 
 
+PICTURE, RELIEF, SOUND = AsJpeg(), AsRelief(), AsWav()
+"""Named by the table of modalities."""
+
+
 class Previews:
     """Makes and keeps them. Safe to share between threads; close it."""
 
     def __init__(self, window_s: float = 10.0, depth_unit: float | None = None) -> None:
         """window_s: how the model cuts recordings."""
         self._window_s = window_s
-        sound = AsWav(DecodeHint(rate_hz=RATE_HZ, window_s=window_s, hop_s=window_s))
-        picture, relief = AsJpeg(), AsRelief()
-        preparers: dict[Modality, Preparer] = {
-            Modality.IMAGE: picture,
-            Modality.THERMAL: picture,
-            Modality.DEPTH: relief,
-            Modality.AUDIO: sound,
-        }
+        self._preparers = _preparers(window_s)
         limits = Limits(max_seconds=30)
         self._pool = DecodePool(
-            preparers, workers=1, limits=limits, segments_per_task=1, depth_unit=depth_unit
+            self._preparers, workers=1, limits=limits, segments_per_task=1, depth_unit=depth_unit
         )
-        self._kept: OrderedDict[int, Preview] = OrderedDict()
+        self._cache: OrderedDict[int, Preview] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def of(self, segment: Segment, path: str) -> Preview | None:
         """None for what has none (text, motion). Raises MediaError."""
         with self._lock:
-            if segment.segment_id in self._kept:
-                self._kept.move_to_end(segment.segment_id)
-                return self._kept[segment.segment_id]
+            if segment.segment_id in self._cache:
+                self._cache.move_to_end(segment.segment_id)
+                return self._cache[segment.segment_id]
         kind = Modality.IMAGE if segment.modality is Modality.VIDEO else segment.modality
-        if kind not in (Modality.IMAGE, Modality.THERMAL, Modality.DEPTH, Modality.AUDIO):
+        if kind not in self._preparers:
             return None
         length = self._window_s if kind is Modality.AUDIO else 10.0
         first = round(segment.span.start / length) if segment.span.unit is Unit.SECONDS else 0
-        found = self._pool.submit(path, first=first, modality=kind).result().segments
-        if not found:
+        segments = self._pool.submit(path, first=first, modality=kind).result().segments
+        if not segments:
             return None
-        self._keep(segment.segment_id, found[0].item)
-        preview: Preview = found[0].item
+        preview: Preview = segments[0].item
+        self._keep(segment.segment_id, preview)
         return preview
 
     def close(self) -> None:
         """End the worker; safe to call twice."""
         self._pool.close()
 
-    def _keep(self, segment_id: int, made: Preview) -> None:
+    def _keep(self, segment_id: int, preview: Preview) -> None:
         with self._lock:
-            self._kept[segment_id] = made
-            self._bytes = sum(len(one.data) for one in self._kept.values())
-            while self._bytes > MOST_BYTES and len(self._kept) > 1:
-                _, gone = self._kept.popitem(last=False)
-                self._bytes -= len(gone.data)
+            self._cache[segment_id] = preview
+            self._bytes = sum(len(one.data) for one in self._cache.values())
+            while self._bytes > MOST_BYTES and len(self._cache) > 1:
+                _, oldest = self._cache.popitem(last=False)
+                self._bytes -= len(oldest.data)
+
+
+def _preparers(window_s: float) -> dict[Modality, Preparer]:
+    """What makes a preview of each modality that has one; sound in the windows of the model."""
+    preparers: dict[Modality, Preparer] = {}
+    for row in modalities.table():
+        if row.preview and row.modality is not Modality.VIDEO:  # a video is read as its pictures
+            preparer: Preparer = modalities.handler(row.preview)
+            if row.unit is Unit.SECONDS:
+                hint = replace(preparer.hint, window_s=window_s, hop_s=window_s)
+                preparer = replace(preparer, hint=hint)  # type: ignore[type-var]
+            preparers[row.modality] = preparer
+    return preparers

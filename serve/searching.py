@@ -1,4 +1,4 @@
-"""From a request to a search: words, uploaded files, and hits that are liked or not."""
+"""From a request to the JSON of its answer; files that are uploaded for it."""
 
 from __future__ import annotations
 
@@ -12,107 +12,84 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from anyseek.contracts import Modality
 from anyseek.errors import DiskFull, QueryFileError
-from anyseek.search.query import Term, checked
 
 if TYPE_CHECKING:
     from anyseek.contracts import Hit
     from anyseek.search.results import Results
-    from anyseek.serve.app import Asked
-    from anyseek.serve.service import Served
+    from anyseek.serve.requests import SearchBody
+    from anyseek.serve.service import Service
 
 MOST_UPLOAD = 64 << 20
 UPLOAD_S = 120.0
 """How long a file may take to come."""
 
 
-def ask(served: Served, asked: Asked, file: Path | None = None) -> Results:
+def search(service: Service, request: SearchBody, file: Path | None = None) -> Results:
     """Raises UsageError, QueryFileError, ModalityNotSupported."""
-    from anyseek.search.ask import UNLIKE, scope
-
-    terms = []
-    if asked.words.strip():
-        terms.append(Term("words", asked.words, Modality.TEXT))
-    if file is not None:
-        terms.append(Term("file", os.fspath(file), None))
-    if asked.without.strip():
-        terms.append(Term("words", asked.without, Modality.TEXT, -1.0))
-    wanted = scope(
-        asked.to or None,
-        asked.offset + asked.k,
-        None,
-        asked.segments,
-        asked.where,
-        asked.merge,
-        asked.min_match,
-        fold=asked.fold,
-    )
-    examples = [(number, 1.0) for number in asked.like] + [(number, -UNLIKE) for number in asked.unlike]
-    with served.turns.taken(), served.index() as index:
-        checked(terms, has_examples=bool(asked.like))
-        found = index.ask(terms, wanted, examples)
-    if asked.offset:
-        found = replace(found, hits=tuple(hit for hit in found.hits if hit.rank > asked.offset))
-    return found if file is None else replace(found, query=found.query.replace(os.fspath(file), "given"))
+    path = None if file is None else os.fspath(file)
+    options, query = request.options(), request.query(path)
+    with service.limit.acquired(), service.index() as index:
+        results = index.answer(query, options)
+    return results if path is None else replace(results, query=results.query.replace(path, "given"))
 
 
-def answer(served: Served, asked: Asked, file: Path | None) -> bytes:
-    """`ask`, `shown`, as JSON."""
-    return json.dumps(shown(ask(served, asked, file)), ensure_ascii=False).encode()
+def search_json(service: Service, request: SearchBody, file: Path | None) -> bytes:
+    """`search` as the body of an answer."""
+    return json.dumps(results_record(search(service, request, file)), ensure_ascii=False).encode()
 
 
-def shown(found: Results) -> dict[str, Any]:
-    """Results as JSON."""
+def results_record(results: Results) -> dict[str, Any]:
+    """Results as JSON values."""
     return {
-        "query": found.query,
-        "targets": found.targets,
-        "missing": found.missing,
-        "nothing_like_it": found.is_nothing_like_it,
-        "hits": [hit_shown(hit) for hit in found],
+        "query": results.query,
+        "targets": results.targets,
+        "missing": results.missing,
+        "nothing_like_it": results.is_nothing_like_it,
+        "hits": [hit_record(hit) for hit in results],
     }
 
 
-def hit_shown(hit: Hit) -> dict[str, Any]:
+def hit_record(hit: Hit) -> dict[str, Any]:
     """A hit with the addresses of what can be seen and heard of it."""
     return {
         **asdict(hit),
-        "path": shown_path(hit.path),
-        "alike": [shown_path(path) for path in hit.alike],
+        "path": json_path(hit.path),
+        "alike": [json_path(path) for path in hit.alike],
         "preview": f"/segments/{hit.segment_id}/preview",
         "content": f"/segments/{hit.segment_id}/content",
     }
 
 
-def shown_path(path: str) -> str:
-    """A path as JSON can hold it: bytes that are no UTF-8 as backslash escapes."""
+def json_path(path: str) -> str:
+    """A path as JSON can hold it: bytes that are not UTF-8 as backslash escapes."""
     return path.encode("utf-8", "backslashreplace").decode()
 
 
 class Upload:
-    """A file that comes in parts, in a folder of its own that is gone at the end."""
+    """A file that comes in parts, in a folder of its own that is removed at the end."""
 
     def __enter__(self) -> Upload:
-        with _room():
+        with _disk_errors():
             self._folder = tempfile.TemporaryDirectory(prefix="anyseek-")
             self._path = Path(self._folder.name) / "upload"
             self._file = self._path.open("wb")
-        self._n = 0
+        self._n_bytes = 0
         return self
 
     def add(self, part: bytes) -> None:
         """Raises QueryFileError when it grows too large."""
-        self._n += len(part)
-        if self._n > MOST_UPLOAD:
+        self._n_bytes += len(part)
+        if self._n_bytes > MOST_UPLOAD:
             raise QueryFileError(f"The file has more than {MOST_UPLOAD >> 20} MB.", "Send a part of it.")
-        with _room():
+        with _disk_errors():
             self._file.write(part)
 
-    def finished(self) -> Path:
-        """Raises QueryFileError for an empty one."""
-        with _room():
+    def finish(self) -> Path:
+        """The whole file. Raises QueryFileError for an empty one."""
+        with _disk_errors():
             self._file.flush()
-        if not self._n:
+        if not self._n_bytes:
             raise QueryFileError("The file is empty.", "Send it as the body of the request.")
         return self._path
 
@@ -125,7 +102,7 @@ class Upload:
 
 
 @contextmanager
-def _room() -> Iterator[None]:
+def _disk_errors() -> Iterator[None]:
     """Raises DiskFull for what the file system has no room for, or will not do."""
     try:
         yield

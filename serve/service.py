@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING
 from anyseek import workspace
 from anyseek.contracts import Modality, Segment
 from anyseek.errors import NoSuchSegment
-from anyseek.serve.batching import BatchingEmbedder, Turns
+from anyseek.serve.batching import BatchingEmbedder, ConcurrencyLimit
 from anyseek.serve.previews import Preview, Previews
 
 if TYPE_CHECKING:
     from anyseek.index import Index
 
 
-class Served:
+class Service:
     """Safe to share between threads; close it."""
 
     def __init__(self, folder: Path) -> None:
         """Raises IndexNotFound and what opening an index raises."""
         self.folder = folder
         # More threads at work than this only wait for one another.
-        self.turns = Turns((os.cpu_count() or 1) + 2)
+        self.limit = ConcurrencyLimit((os.cpu_count() or 1) + 2)
         self._is_open = False
         self._lock = threading.Lock()
         self._open()
@@ -36,7 +36,7 @@ class Served:
 
         with workspace.open(index=self.folder) as first:
             name = first.model.name
-        self._embedder = BatchingEmbedder(registry.load(name), self.turns)
+        self._embedder = BatchingEmbedder(registry.load(name), self.limit)
         self._index = workspace.open(index=self.folder, model=self._embedder)
         sound = Modality.AUDIO
         window = (
@@ -78,12 +78,12 @@ class Served:
     def segment(self, segment_id: int) -> tuple[Segment, str]:
         """The segment and its file's absolute path. Raises NoSuchSegment."""
         with self.index() as index:
-            found = index.segment(segment_id)
-        if found is None:
+            record = index.segment(segment_id)
+        if record is None:
             raise NoSuchSegment(
                 f"There is no segment {segment_id} in the index.", "Search again: it may have changed."
             )
-        return found
+        return record
 
     def close(self) -> None:
         """Let go of everything; safe to call twice."""

@@ -19,6 +19,7 @@ from anyseek.printable import printable
 
 if TYPE_CHECKING:
     from anyseek.library.overview import Status
+    from anyseek.options import SearchOptions
     from anyseek.search.results import Results
     from anyseek.stores.registry import State
 
@@ -186,9 +187,9 @@ def results_paths(found: Results, end: bytes) -> None:
         sys.stdout.buffer.write(os.fsencode(shown_path(path)) + end)
 
 
-def nothing_indexed(found: Results, folder: str | None, where: str, as_json: bool) -> None:
+def nothing_indexed(found: Results, options: SearchOptions, as_json: bool) -> None:
     """Says which of the modalities asked for have nothing to choose from, and which are there."""
-    if where:
+    if options.where:
         if not len(found):
             remark("Nothing passes the filter.", as_json)
         return
@@ -197,7 +198,9 @@ def nothing_indexed(found: Results, folder: str | None, where: str, as_json: boo
     if not found.available:
         remark("Nothing is indexed yet. To bring the index up to date: anyseek index", as_json)
         return
-    where, there = (f" below {folder}", "In all there is") if folder else ("", "There is")
+    where, there = (
+        (f" below {shown_path(options.in_)}", "In all there is") if options.in_ else ("", "There is")
+    )
     names = " or ".join(found.missing)
     remark(f"No {names} is indexed{where}. {there}: {', '.join(found.available)}.", as_json)
 

@@ -8,12 +8,12 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import cast
 
 import typer
 
+from anyseek import modalities
 from anyseek.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
@@ -23,25 +23,23 @@ from anyseek.errors import (
     DiskFull,
     UsageError,
 )
-
-# Typer keeps a copy of click's classes to itself. This one is public, and its ancestor (BadParameter is a
-# UsageError is a ClickException) is the error of any command line that cannot be understood.
-_CommandLineError = cast("type[Exception]", typer.BadParameter.__mro__[2])
+from anyseek.terminal.app import App, CommandLineError, Output, unparsed
 
 
 class Terminated(BaseException):
     """SIGTERM came. Like KeyboardInterrupt, nothing but the end of the program may catch it."""
 
 
-def run(app: typer.Typer, arguments: Sequence[str]) -> int:
-    """Run a command and return the exit code; never raises, whatever happens."""
-    # Looked for in the text itself: a command line that cannot be parsed must be answered in kind as well.
-    options = list(arguments)[: arguments.index("--") if "--" in arguments else None]
-    as_json, is_debug = "--json" in options, "--debug" in options or bool(os.environ.get("ANYSEEK_DEBUG"))
+def run(build: Callable[[], App], arguments: Sequence[str]) -> int:
+    """Run a command and return the exit code; never raises, whatever happens.
+
+    build: makes the program; called again when an option is unknown that a package may bring.
+    """
+    as_asked = Output()
     _be_tolerant_of_names()
     try:
         with _terminated_by_signal():
-            code = _invoke(app, arguments or ["--help"])
+            code = _invoke(build, arguments or ["--help"], as_asked)
             sys.stdout.flush()
             return code
     except KeyboardInterrupt:
@@ -54,33 +52,32 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the last net: one sentence instead of a traceback
-        return _told(error, as_json, is_debug)
+        return _report(error, as_asked)
 
 
-def _invoke(app: typer.Typer, arguments: Sequence[str]) -> int:
-    command = typer.main.get_command(app)
+def _invoke(build: Callable[[], App], arguments: Sequence[str], as_asked: Output) -> int:
     try:
-        code = command.main(list(arguments), prog_name="anyseek", standalone_mode=False)
-    except _CommandLineError as error:
-        raise _usage(error) from error
+        return _run_once(build(), arguments, as_asked)
+    except CommandLineError as error:
+        if getattr(error, "option_name", "") and modalities.load_plugins():
+            return _invoke(build, arguments, as_asked)  # it may be the option of a modality of theirs
+        raise UsageError(*unparsed(error)) from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     except SystemExit as error:
         if isinstance(error.__context__, BrokenPipeError):  # which typer takes for its own affair
             raise error.__context__ from None
         raise
+
+
+def _run_once(app: App, arguments: Sequence[str], as_asked: Output) -> int:
+    command = typer.main.get_command(app)
+    code = command.main(list(arguments), prog_name="anyseek", standalone_mode=False, obj=as_asked)
     return code if isinstance(code, int) else EXIT_OK
 
 
-def _usage(error: Exception) -> UsageError:
-    """The same error in our words: one sentence, and where to read on."""
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "anyseek"
-    message = " ".join(str(getattr(error, "format_message", error.__str__)()).split())
-    return UsageError(message, f"See: {path} --help")
-
-
-def _told(error: Exception, as_json: bool, is_debug: bool) -> int:
+def _report(error: Exception, as_asked: Output) -> int:
+    """One sentence on stderr; the exit code."""
     from anyseek.terminal import output
 
     known = error
@@ -92,9 +89,9 @@ def _told(error: Exception, as_json: bool, is_debug: bool) -> int:
             "This is a bug of Anyseek; please report it with what --debug shows.",
         )
     assert isinstance(known, AnyseekError)
-    if is_debug:
+    if as_asked.is_debug:
         traceback.print_exception(error)
-    output.error(known, as_json)
+    output.error(known, as_asked.as_json)
     return known.exit_code or EXIT_BUG
 
 
@@ -118,17 +115,17 @@ def _terminated_by_signal() -> Iterator[None]:
 
 
 class Stop:
-    """Whether Ctrl-C or SIGTERM asked a long run to end after its batch; a second one ends it at once."""
+    """Whether Ctrl-C or SIGTERM asks a long run to end after its batch; a second one ends it at once."""
 
     def __init__(self) -> None:
         self.exit_code = EXIT_OK
 
-    def is_asked(self) -> bool:
+    def is_requested(self) -> bool:
         """For the run to look at between batches."""
         return self.exit_code != EXIT_OK
 
-    def _ask(self, signum: int, frame: FrameType | None) -> None:
-        if self.is_asked():
+    def _request(self, signum: int, frame: FrameType | None) -> None:
+        if self.is_requested():
             raise KeyboardInterrupt if self.exit_code == EXIT_INTERRUPTED else Terminated
         self.exit_code = EXIT_TERMINATED if signum == signal.SIGTERM else EXIT_INTERRUPTED
         # Not through sys.stderr, which may be in the middle of a write.
@@ -137,7 +134,7 @@ class Stop:
     @contextlib.contextmanager
     def listening(self) -> Iterator[Stop]:
         """While a run is going on."""
-        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._request) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield self
         finally:

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK
+from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, Json
 
 
-def register(app: typer.Typer) -> None:
+def register(app: App) -> None:
     """Add the command to the program."""
-    group = typer.Typer(help="Measure speed on this machine.", rich_markup_mode=None, no_args_is_help=True)
+    group = App(help="Measure speed on this machine.", no_args_is_help=True)
     group.command("model", epilog="Example: anyseek bench model mini --batch 32")(model)
     app.add_typer(group, name="bench", epilog="Example: anyseek bench model mini")
 

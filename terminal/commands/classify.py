@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK, QueryFileError, UsageError
+from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, Json, Many
 
 
-def register(app: typer.Typer) -> None:
+def register(app: App) -> None:
     """Add the command to the program."""
     app.command(epilog='Example: anyseek classify *.jpg --labels "a dog,a cat,the sea"')(classify)
 

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK, UsageError
+from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, IndexDir, Json
 
 
-def register(app: typer.Typer) -> None:
+def register(app: App) -> None:
     """Add the command to the program."""
     app.command(epilog="Example: anyseek duplicates --near 0.95")(duplicates)
 
@@ -36,8 +37,8 @@ def duplicates(
 
     if not 0 < near <= 1:
         raise UsageError(f"A cosine of {near:g} means nothing here.", "It lies between 0 and 1: --near 0.95")
-    with workspace.open(index=index_dir) as opened:
-        groups = opened.duplicates(near)
+    with workspace.open(index=index_dir) as index:
+        groups = index.library.duplicates(near)
     for group in groups:
         if as_json:
             record = {

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK
+from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, IndexDir, Json
 
 
-def register(app: typer.Typer) -> None:
+def register(app: App) -> None:
     """Add the command to the program."""
     app.command("eval", epilog="Example: anyseek eval judgements.tsv")(evaluate)
 

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK, UsageError
+from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, IndexDir, Json
 
 
-def register(app: typer.Typer) -> None:
+def register(app: App) -> None:
     """Add the commands to the program."""
     app.command("export", epilog="Example: anyseek export vectors.parquet")(export)
     app.command("import", epilog="Example: anyseek import vectors.parquet")(import_)
@@ -31,8 +32,8 @@ def export(
     from anyseek import workspace
 
     try:
-        with workspace.open(index=index_dir) as opened:
-            moved = opened.export(Path(file))
+        with workspace.open(index=index_dir) as index:
+            moved = index.library.export(Path(file))
     except OSError as error:
         raise UsageError(
             f"{file} cannot be written: {error.strerror or error}.", "Choose another place."
@@ -52,8 +53,8 @@ def import_(
     """
     from anyseek import workspace
 
-    with workspace.open(index=index_dir) as opened:
-        moved = opened.bring(Path(file))
+    with workspace.open(index=index_dir) as index:
+        moved = index.library.import_(Path(file))
     return _told("imported", moved, as_json)
 
 

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK, UsageError
+from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, IndexDir, Json
 
 
-def register(app: typer.Typer) -> None:
+def register(app: App) -> None:
     """Add the command to the program."""
     app.command("map", epilog="Example: anyseek map map.png --by folder")(draw)
 
@@ -35,8 +36,8 @@ def draw(
     if by not in ("modality", "folder"):
         raise UsageError(f"Dots cannot be coloured by {by!r}.", "Choose among: modality, folder.")
     try:
-        with workspace.open(index=index_dir) as opened:
-            n = opened.map(Path(file), by)  # type: ignore[arg-type]
+        with workspace.open(index=index_dir) as index:
+            n = index.library.map(Path(file), by)  # type: ignore[arg-type]
     except OSError as error:
         raise UsageError(
             f"{file} cannot be written: {error.strerror or error}.", "Choose another place."

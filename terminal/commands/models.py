@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anyseek.errors import EXIT_OK, UsageError
+from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, Json
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A model; see `anyseek models`.")]
 
-models = typer.Typer(rich_markup_mode=None, epilog="Example: anyseek models --json")
+models = App(epilog="Example: anyseek models --json")
 
 
-def register(app: typer.Typer) -> None:
+def register(app: App) -> None:
     """Add the command to the program."""
     app.add_typer(models, name="models", invoke_without_command=True)
 

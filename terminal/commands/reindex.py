@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK
+from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, IndexDir, Json
 
 _SHOWN = 10
 
 
-def register(app: typer.Typer) -> None:
+def register(app: App) -> None:
     """Add the command to the program."""
     app.command(epilog="Example: anyseek reindex --model imagebind --keep")(reindex)
 
@@ -48,7 +49,7 @@ def reindex(
         IndexingScreen(as_json=as_json, is_quiet=quiet) as screen,
     ):
         done = workspace.reindex(
-            index=place, model=model, keep=keep, workers=workers, progress=screen.show, stop=stop.is_asked
+            index=place, model=model, keep=keep, workers=workers, progress=screen.show, stop=stop.is_requested
         )
         screen.finish(done.report, place, is_trial=False, is_empty=False)
     if not done.is_done:

@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK, MissingExtra, UsageError
+from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, IndexDir
 
 
-def register(app: typer.Typer) -> None:
+def register(app: App) -> None:
     """Add the commands to the program."""
     app.command(epilog="Example: anyseek serve --port 8750")(serve)
     app.command(epilog="Example: anyseek mcp --index ~/Media/.anyseek")(mcp)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK, UsageError
+from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, IndexDir, Json
 
 _QDRANT_ONLY = (
@@ -21,11 +22,10 @@ _QDRANT_ONLY = (
 )
 
 
-def register(app: typer.Typer) -> None:
+def register(app: App) -> None:
     """Add the commands to the program."""
-    group = typer.Typer(
+    group = App(
         help="Show or choose what answers searches.",
-        rich_markup_mode=None,
         no_args_is_help=True,
     )
     group.command("show", epilog="Example: anyseek store show")(show)

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK
+from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, IndexDir, Json, Many
 
 
-def register(app: typer.Typer) -> None:
+def register(app: App) -> None:
     """Add the command to the program."""
     app.command(
         epilog="Example: anyseek tag holiday beach.jpg 2023/summer; anyseek search sea --tag holiday"
@@ -37,15 +38,16 @@ def tag(
     from anyseek.errors import UsageError
     from anyseek.terminal import output
 
-    with workspace.open(index=index_dir) as opened:
+    with workspace.open(index=index_dir) as index:
         if name is None:
-            for known, n in opened.tags().items():
+            for known, n in index.tags.counts().items():
                 record = {"type": "tag", "tag": known, "files": n}
                 typer.echo(output.json_line(record) if as_json else f"{known}  {n:,}")
             return EXIT_OK
         if not paths:
             raise UsageError("No file is named.", f"For example: anyseek tag {name} beach.jpg")
-        n = opened.tag(name, *paths, remove=remove)
+        change = index.tags.remove if remove else index.tags.add
+        n = change(name, *paths)
     record = {"type": "tagged", "tag": name, "changed": n, "removed": remove}
     typer.echo(output.json_line(record) if as_json else f"{n:,} file{'s' * (n != 1)} changed.")
     return EXIT_OK

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK
+from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, IndexDir, Json
 
 
-def register(app: typer.Typer) -> None:
+def register(app: App) -> None:
     """Add the command to the program."""
     app.command(epilog="Example: anyseek watch --every 60")(watch)
 
@@ -39,7 +40,7 @@ def watch(
 
     with Stop().listening() as stop, workspace.open(index=index_dir) as opened:
         tell(f"Watching {', '.join(map(str, opened.roots()))}. Ctrl-C ends it.")
-        for report in follow(opened.add, opened.roots(), stop=stop.is_asked, every_s=every, tell=tell):
+        for report in follow(opened.add, opened.roots(), stop=stop.is_requested, every_s=every, tell=tell):
             if as_json:
                 from dataclasses import asdict
 

@@ -48,5 +48,5 @@ def test_the_index_counts_films_as_files_and_their_parts_as_what_they_are(index:
     status = index.status()
     assert status.files == {Modality.VIDEO: 2}
     assert set(status.segments) == {Modality.IMAGE, Modality.AUDIO}
-    assert index.doctor() == []
+    assert index.library.check() == []
     assert index.add(workers=1).unchanged == 3  # the broken one is not tried again

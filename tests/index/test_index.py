@@ -218,7 +218,7 @@ def test_status_tells_stale_files_and_reasons(media: Path) -> None:
 
 def test_doctor_finds_nothing_wrong_and_then_something(media: Path) -> None:
     with anyseek.open(media) as index:
-        assert index.doctor() == []
+        assert index.library.check() == []
     (vectors,) = (media / ".anyseek/vectors").iterdir()
     data = bytearray(vectors.read_bytes())
     data[0:64] = bytes(64)

@@ -93,7 +93,7 @@ def test_labels_that_leave_no_choice_are_refused(labels: list[str], templates: l
 def test_a_model_without_words_and_a_file_without_content_are_named(
     colours: Classifier, tmp_path: Path
 ) -> None:
-    with pytest.raises(ModalityNotSupported, match="words knows no words"):
+    with pytest.raises(ModalityNotSupported, match="words does not support text"):
         Classifier(WordEmbedder(modalities=(Modality.IMAGE,)), ["a", "b"])
     with pytest.raises(QueryFileError, match="nowhere"):
         colours.classify(str(tmp_path / "nowhere.png"))

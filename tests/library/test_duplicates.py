@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 import anyseek
 from anyseek.library.duplicates import Group
-from anyseek.search.collapse import alike
+from anyseek.search.collapse import group_near_copies
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 
@@ -36,7 +36,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[anyseek.Index]:
 
 @pytest.fixture(scope="module")
 def groups(twins: anyseek.Index) -> list[Group]:
-    return twins.duplicates(0.95)
+    return twins.library.duplicates(0.95)
 
 
 def names(group: Group) -> list[str]:
@@ -73,8 +73,8 @@ def test_a_row_joins_the_first_group_that_it_is_near_to() -> None:
     angles = np.radians([0, 5, 90, 10, 94, 17])
     rows = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
     least = float(np.cos(np.radians(11)))
-    assert alike(rows, least) == [[0, 1, 3], [2, 4], [5]]
-    assert alike(rows[:0]) == []
+    assert group_near_copies(rows, least) == [[0, 1, 3], [2, 4], [5]]
+    assert group_near_copies(rows[:0]) == []
 
 
 def test_groups_of_many_rows_are_those_of_one_by_one() -> None:
@@ -88,5 +88,5 @@ def test_groups_of_many_rows_are_those_of_one_by_one() -> None:
             near[0].append(i)
         else:
             groups.append([i])
-    assert alike(rows) == groups
+    assert group_near_copies(rows) == groups
     assert max(len(group) for group in groups) > 2

@@ -32,13 +32,13 @@ def answers(index: anyseek.Index) -> list[tuple[str, str, float, float]]:
 def test_what_goes_out_comes_in_again(index: anyseek.Index, tmp_path: Path, name: str) -> None:
     if name.endswith("parquet"):
         pytest.importorskip("pyarrow")
-    moved = index.export(tmp_path / name)
+    moved = index.library.export(tmp_path / name)
     assert (moved.segments, moved.files, moved.fingerprint) == (15, 13, "words-1")
     with anyseek.create(tmp_path / "media", index=tmp_path / "again", model=WordEmbedder()) as again:
-        assert again.bring(tmp_path / name) == moved
+        assert again.library.import_(tmp_path / name) == moved
         assert answers(again) == answers(index)
-        assert again.doctor() == []
-        again.bring(tmp_path / name)  # replaces, never doubles
+        assert again.library.check() == []
+        again.library.import_(tmp_path / name)  # replaces, never doubles
         assert again.n_segments == 15
     assert not list(tmp_path.glob(".*part"))
 
@@ -54,7 +54,7 @@ def test_vectors_of_another_program_need_no_more_than_path_modality_and_vector(
     pq.write_table(
         pa.table({"path": [path], "modality": ["text"], "vector": [vector.tolist()]}), tmp_path / "a.parquet"
     )
-    index.bring(tmp_path / "a.parquet")
+    index.library.import_(tmp_path / "a.parquet")
     assert index.search("blue", to="text", k=1, by="vectors")[0].score > 0.99
     assert path in [hit.path for hit in index.search("blue", to="text", k=2, by="vectors")]
 
@@ -74,7 +74,7 @@ def test_vectors_of_another_program_need_no_more_than_path_modality_and_vector(
 def test_what_does_not_fit_is_refused_and_nothing_is_stored(
     index: anyseek.Index, tmp_path: Path, change: dict[str, object], error: type[Exception], told: str
 ) -> None:
-    index.export(tmp_path / "a.npy")
+    index.library.export(tmp_path / "a.npy")
     about, *records = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     vectors = np.load(tmp_path / "a.npy")
     if "fingerprint" in change:
@@ -89,11 +89,11 @@ def test_what_does_not_fit_is_refused_and_nothing_is_stored(
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(line) for line in (about, *records)))
     before = answers(index)
     with pytest.raises(error, match=told):
-        index.bring(tmp_path / "a.npy")
+        index.library.import_(tmp_path / "a.npy")
     assert answers(index) == before
 
 
 def test_another_suffix_is_refused(index: anyseek.Index, tmp_path: Path) -> None:
-    for act in (index.export, index.bring):
+    for act in (index.library.export, index.library.import_):
         with pytest.raises(UsageError, match="suffix"):
             act(tmp_path / "a.csv")

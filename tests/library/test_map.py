@@ -37,11 +37,11 @@ def test_a_library_is_drawn_by_modality_and_by_folder(tmp_path: Path) -> None:
     folder = sample_files.fill(tmp_path / "media")
     with anyseek.create(folder, model=WordEmbedder()) as index:
         with pytest.raises(UsageError, match="too little"):
-            index.map(tmp_path / "map.png")
+            index.library.map(tmp_path / "map.png")
         index.add(workers=1)
         for by in ("modality", "folder"):
-            assert index.map(tmp_path / f"{by}.png", by) == 15  # type: ignore[arg-type]
+            assert index.library.map(tmp_path / f"{by}.png", by) == 15  # type: ignore[arg-type]
             picture = np.asarray(Image.open(tmp_path / f"{by}.png"))
             assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 4
         with pytest.raises(UsageError, match="no name of a picture"):
-            index.map(tmp_path / "map.txt")
+            index.library.map(tmp_path / "map.txt")

@@ -15,9 +15,11 @@ from indexes import card, put
 from anyseek.catalog.catalog import Catalog, Snapshot
 from anyseek.contracts import Hit, Modality
 from anyseek.errors import UsageError
+from anyseek.options import SearchOptions
 from anyseek.search import calibration
-from anyseek.search.ask import answer, kept, scope
+from anyseek.search.answer import EmbeddedQuery, answer
 from anyseek.search.background import embedded, texts
+from anyseek.search.fusion import select
 
 DIM = 128
 WORLD = np.random.default_rng(8)
@@ -58,8 +60,9 @@ def measure(catalog: Catalog) -> None:
 
 
 def ask(snapshot: Snapshot, query: np.ndarray, **how: object) -> tuple[Hit, ...]:
-    options = {"to": "image,audio", "k": 5, "in_": None, "segments": False, **how}
-    return answer(snapshot, snapshot.spaces()[0], dict.fromkeys(Modality, query), "", scope(**options)).hits  # type: ignore[arg-type]
+    options = SearchOptions.of(**{"to": "image,audio", "k": 5, **how})  # type: ignore[typeddict-item]
+    embedded = EmbeddedQuery(dict.fromkeys(Modality, query), "")
+    return answer(snapshot, snapshot.spaces()[0], embedded, options).hits
 
 
 # ---------------------------------------------------------------- the formula
@@ -206,7 +209,7 @@ def test_hits_without_a_lift_come_last_in_a_merged_list() -> None:
         (Modality.AUDIO, 0.2, 3.0),
         (Modality.TEXT, 0.3, 4.0),
     )
-    merged = kept(hits, scope(None, 3, None, segments=False, merge=True))
+    merged = select(hits, SearchOptions.of(k=3, merge=True))
     assert [(hit.rank, hit.path) for hit in merged] == [(1, "3"), (2, "2"), (3, "0")]
 
 
@@ -217,7 +220,7 @@ def test_a_modality_keeps_its_own_order_which_words_had_a_part_in() -> None:
         (Modality.IMAGE, 0.3, 3.0),
         (Modality.IMAGE, 0.2, 0.5),
     )
-    merged = kept(hits, scope(None, 4, None, segments=False, merge=True))
+    merged = select(hits, SearchOptions.of(k=4, merge=True))
     assert [hit.path for hit in merged] == ["0", "1", "2", "3"]
 
 
@@ -228,7 +231,7 @@ def test_hits_below_the_least_match_are_left_out() -> None:
         Hit(1, 0.5, Modality.IMAGE, str(i), Span(), i, i, "m", "", match)
         for i, match in enumerate([None, 0.2, 0.7, 0.7])
     )
-    assert [hit.path for hit in kept(hits, scope(None, 9, None, segments=False, min_match=0.5))] == [
+    assert [hit.path for hit in select(hits, SearchOptions.of(k=9, min_match=0.5))] == [
         "0",
         "2",
         "3",
@@ -238,7 +241,7 @@ def test_hits_below_the_least_match_are_left_out() -> None:
 @pytest.mark.parametrize("least", [-0.1, 1.5, float("nan")])
 def test_a_match_that_does_not_exist_is_refused(least: float) -> None:
     with pytest.raises(UsageError):
-        scope(None, 3, None, segments=False, min_match=least)
+        SearchOptions.of(k=3, min_match=least)
 
 
 # ---------------------------------------------------------------- kept up to date

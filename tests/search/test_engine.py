@@ -12,6 +12,7 @@ from fakes import WordEmbedder
 
 from anyseek.catalog.catalog import Catalog, Snapshot
 from anyseek.contracts import Modality, SeenFile, Span, Unit
+from anyseek.options import SearchOptions
 from anyseek.search.engine import Engine, Request
 from anyseek.stores.exact import ExactStore
 
@@ -93,12 +94,12 @@ TEXT = (Modality.TEXT,)
 @pytest.mark.parametrize("k", [1, 2, 3, 5, 50])
 @pytest.mark.parametrize("by_segment", [False, True])
 def test_hits_equal_those_of_a_plain_loop(snapshot: Snapshot, words: str, k: int, by_segment: bool) -> None:
-    found = find(snapshot, words, Request(TEXT, k, is_by_segment=by_segment))
+    found = find(snapshot, words, Request(TEXT, SearchOptions(k=k, segments=by_segment)))
     assert found == plain(words, by_segment=by_segment)[:k]
 
 
 def test_the_best_segment_stands_for_its_file(snapshot: Snapshot) -> None:
-    found = find(snapshot, "red red red green", Request(TEXT, 3))
+    found = find(snapshot, "red red red green", Request(TEXT, SearchOptions(k=3)))
     assert found[0] == (1, "long.txt", "red red red green")
     assert [name for _, name, _ in found].count("long.txt") == 1
 
@@ -117,17 +118,21 @@ def test_k_files_come_though_one_file_owns_the_first_rows(tmp_path: Path) -> Non
         with catalog.read() as snapshot, ExactStore(snapshot, space_id) as exact:
             store = CountingStore(exact)
             engine = Engine(snapshot, snapshot.spaces()[0], store)
-            found = engine.find(for_all(MODEL.embed(Modality.TEXT, ["red"])[0]), Request(TEXT, 5))
+            found = engine.find(
+                for_all(MODEL.embed(Modality.TEXT, ["red"])[0]), Request(TEXT, SearchOptions(k=5))
+            )
             assert [Path(hit.path).name for hit in found.hits] == ["long", "f0", "f1", "f2", "f3"]
             assert store.asked == [10, 40, 104]
-            found = engine.find(for_all(MODEL.embed(Modality.TEXT, ["red"])[0]), Request(TEXT, 99))
+            found = engine.find(
+                for_all(MODEL.embed(Modality.TEXT, ["red"])[0]), Request(TEXT, SearchOptions(k=99))
+            )
             assert len(found.hits) == 5
 
 
 def test_the_excepted_file_makes_room_for_another(snapshot: Snapshot) -> None:
     record = snapshot.file_at(0, "notes/red.txt")
     assert record is not None
-    request = Request(TEXT, 4, except_file=record.file_id)
+    request = Request(TEXT, SearchOptions(k=4), except_file=record.file_id)
     assert find(snapshot, "red", request) == [
         (rank, name, text)
         for rank, (_, name, text) in enumerate(
@@ -137,7 +142,7 @@ def test_the_excepted_file_makes_room_for_another(snapshot: Snapshot) -> None:
 
 
 def test_only_what_lies_below_the_folder_answers(snapshot: Snapshot, tmp_path: Path) -> None:
-    found = find(snapshot, "red", Request(TEXT, 9, folder=str(tmp_path / "other")))
+    found = find(snapshot, "red", Request(TEXT, SearchOptions(k=9, in_=str(tmp_path / "other"))))
     assert found == plain("red", by_segment=False, folder="other/")
 
 
@@ -146,7 +151,7 @@ def test_every_target_has_ranks_of_its_own_in_the_order_asked_for(snapshot: Snap
     space = snapshot.spaces()[0]
     with ExactStore(snapshot, space.space_id) as store:
         found = Engine(snapshot, space, store).find(
-            for_all(MODEL.embed(Modality.TEXT, ["red"])[0]), Request(targets, 2)
+            for_all(MODEL.embed(Modality.TEXT, ["red"])[0]), Request(targets, SearchOptions(k=2))
         )
     assert [(hit.modality, hit.rank, Path(hit.path).name) for hit in found.hits] == [
         (Modality.IMAGE, 1, "red.png"),
@@ -164,7 +169,8 @@ def test_each_target_is_searched_with_its_own_vector(snapshot: Snapshot) -> None
     red, blue = MODEL.embed(Modality.TEXT, ["red", "blue"])
     with ExactStore(snapshot, space.space_id) as store:
         found = Engine(snapshot, space, store).find(
-            {Modality.IMAGE: red, Modality.TEXT: blue}, Request((Modality.TEXT, Modality.IMAGE), 1)
+            {Modality.IMAGE: red, Modality.TEXT: blue},
+            Request((Modality.TEXT, Modality.IMAGE), SearchOptions(k=1)),
         )
     assert [(hit.modality, hit.excerpt) for hit in found.hits] == [
         (Modality.TEXT, "blue"),

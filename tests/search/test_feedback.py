@@ -10,8 +10,10 @@ import sample_files
 from fakes import WordEmbedder
 
 import anyseek
+from anyseek.contracts import QueryPart
 from anyseek.errors import QueryFileError
-from anyseek.search.ask import UNLIKE, scope
+from anyseek.search.answer import example_parts
+from anyseek.search.query import UNLIKE_WEIGHT, Example
 
 
 @pytest.fixture
@@ -22,14 +24,18 @@ def index(tmp_path: Path) -> Iterator[anyseek.Index]:
         yield made
 
 
-def names(index: anyseek.Index, like: list[str], unlike: list[str]) -> list[str]:
-    found = index.ask([], scope("image", 3, None, False), index.examples(like, unlike))
-    return [Path(hit.path).stem for hit in found]
+def names(index: anyseek.Index, like: list[int | str], unlike: list[int | str]) -> list[str]:
+    return [Path(hit.path).stem for hit in index.search(like=like, unlike=unlike, to="image", k=3)]
+
+
+def parts_of(index: anyseek.Index, *examples: Example) -> list[QueryPart]:
+    with index._catalog.read() as snapshot:
+        return list(example_parts(snapshot, snapshot.spaces()[0], examples))
 
 
 def test_a_hit_leads_to_what_is_like_it_by_number_and_by_path(index: anyseek.Index) -> None:
     (green,) = index.search("green", to="image", k=1)
-    by_number = names(index, [str(green.segment_id)], [])
+    by_number = names(index, [green.segment_id], [])
     assert by_number == names(index, [green.path], [])
     assert by_number[0] == Path(green.path).stem
 
@@ -42,14 +48,15 @@ def test_what_is_unwanted_moves_down(index: anyseek.Index) -> None:
 
 
 def test_a_file_of_many_segments_weighs_like_one(index: anyseek.Index) -> None:
-    long = next(hit.path for hit in index.search("red", to="audio", k=9))
-    examples = index.examples([long], [long])
-    assert sum(weight for _, weight in examples) == pytest.approx(1 - UNLIKE)
+    long = next(hit.path for hit in index.search("red", to="audio", k=9) if hit.path.endswith("tour.wav"))
+    parts = parts_of(index, (long, 1.0), (long, -UNLIKE_WEIGHT))
+    assert len(parts) > 2
+    assert sum(part.weight for part in parts) == pytest.approx(1 - UNLIKE_WEIGHT)
 
 
 def test_a_file_that_is_not_indexed_is_told(index: anyseek.Index, tmp_path: Path) -> None:
     with pytest.raises(QueryFileError, match="There is no file"):
-        index.examples([str(tmp_path / "gone.png")])
+        index.search(like=[str(tmp_path / "gone.png")])
     (tmp_path / "new.txt").write_text("new")
     with pytest.raises(QueryFileError, match="not in the index"):
-        index.examples([str(tmp_path / "new.txt")])
+        index.search(like=[str(tmp_path / "new.txt")])

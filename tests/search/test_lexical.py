@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import anyseek
-from anyseek.search.lexical import fused, said
+from anyseek.search.fusion import reciprocal_rank
+from anyseek.search.lexical import keywords_of
 
 LONG = "filler " * 60 + "The quarterly report mentions an orang utan at the very end."
 
@@ -87,9 +88,9 @@ def test_filters_hold_for_words_too(index: anyseek.Index) -> None:
 
 
 def test_words_that_are_everywhere_do_not_count() -> None:
-    assert said(["The dog on a Beach"]).any_of == ("dog", "beach")
-    assert not said(["the of and"])
-    assert said(['a "red car" fast']).phrases == ("red car",)
+    assert keywords_of(["The dog on a Beach"]).any_of == ("dog", "beach")
+    assert not keywords_of(["the of and"])
+    assert keywords_of(['a "red car" fast']).phrases == ("red car",)
 
 
 @given(st.text(max_size=30))
@@ -111,12 +112,12 @@ def test_moved_renamed_copied_and_deleted_files_keep_their_words(tmp_path: Path)
         (tmp_path / "copy.txt").unlink()
         index.add(workers=1)
         assert names(index, "walrus", by="words") == ["renamed otter.txt"]
-        assert index.doctor() == []
+        assert index.library.check() == []
 
 
 @given(st.lists(st.lists(st.integers(0, 9), unique=True, max_size=6), max_size=4))
 def test_fusion_keeps_everything_once_and_agrees_with_its_formula(lists: list[list[int]]) -> None:
-    found = fused(lists)
+    found = reciprocal_rank(lists)
     score = {one: sum(1 / (60 + ranked.index(one) + 1) for ranked in lists if one in ranked) for one in found}
     assert set(found) == {one for ranked in lists for one in ranked}
     assert [score[one] for one in found] == sorted(score.values(), reverse=True)

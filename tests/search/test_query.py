@@ -1,8 +1,9 @@
-"""Options and Python values to terms."""
+"""Command lines and Python values to queries."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,19 @@ from hypothesis import strategies as st
 
 from anyseek.contracts import Modality, QueryPart
 from anyseek.errors import QueryFileError, UsageError
+from anyseek.options import SearchOptions, parse_modalities
 from anyseek.search.query import (
-    QueryOptions,
+    CommandLine,
+    Query,
     Term,
-    count,
-    described,
-    from_options,
+    describe,
+    from_command_line,
     from_values,
-    modalities,
-    weighed,
+    split_weight,
 )
 
 
-def facts(terms: tuple[Term, ...]) -> list[tuple[str, Any, Modality | None, float]]:
+def facts(terms: Sequence[Term]) -> list[tuple[str, Any, Modality | None, float]]:
     return [(term.kind, term.value, term.modality, term.weight) for term in terms]
 
 
@@ -54,7 +55,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_weight_is_a_number_after_an_at_sign_at_the_end(value: str, expected: tuple[str, float]) -> None:
-    assert weighed(value) == expected
+    assert split_weight(value) == expected
 
 
 @given(
@@ -62,13 +63,13 @@ def test_a_weight_is_a_number_after_an_at_sign_at_the_end(value: str, expected: 
     st.floats(-99, 99).map(lambda x: round(x, 2)),
 )
 def test_what_was_written_with_a_weight_is_read_back(value: str, weight: float) -> None:
-    assert weighed(f"{value}@{weight}") == (value, weight)
+    assert split_weight(f"{value}@{weight}") == (value, weight)
 
 
 @pytest.mark.parametrize("value", ["dog@0", "dog@nan", "dog@inf", "dog@-inf", "dog@-0.0"])
 def test_a_weight_that_says_nothing_is_refused(value: str) -> None:
     with pytest.raises(UsageError, match="weight"):
-        from_options(QueryOptions(bare=["a cat"], words=[value]))
+        from_command_line(CommandLine(bare=["a cat"], words=[value]))
 
 
 # ---------------------------------------------------------------- bare arguments
@@ -76,7 +77,7 @@ def test_a_weight_that_says_nothing_is_refused(value: str) -> None:
 
 def test_loose_words_are_joined_and_come_first(here: Path) -> None:
     (here / "dog.jpg").touch()
-    terms = from_options(QueryOptions(bare=["a", "dog.jpg", "red", "car@0.5"], minus=["snow"]))
+    terms = from_command_line(CommandLine(bare=["a", "dog.jpg", "red", "car@0.5"], minus=["snow"])).terms
     assert facts(terms) == [
         ("words", "a red car", Modality.TEXT, 0.5),
         ("file", "dog.jpg", None, 1.0),
@@ -86,23 +87,25 @@ def test_loose_words_are_joined_and_come_first(here: Path) -> None:
 
 def test_a_bare_word_is_a_word_beside_a_file_of_that_name_and_a_path_with_a_slash(here: Path) -> None:
     (here / "dog").touch()
-    assert facts(from_options(QueryOptions(bare=["dog"])))[0][0] == "words"
-    assert facts(from_options(QueryOptions(bare=["./dog"])))[0] == ("file", "./dog", None, 1.0)
-    assert facts(from_options(QueryOptions(bare=["./dog@2"])))[0] == ("file", "./dog", None, 2.0)
+    assert facts(from_command_line(CommandLine(bare=["dog"])).terms)[0][0] == "words"
+    assert facts(from_command_line(CommandLine(bare=["./dog"])).terms)[0] == ("file", "./dog", None, 1.0)
+    assert facts(from_command_line(CommandLine(bare=["./dog@2"])).terms)[0] == ("file", "./dog", None, 2.0)
 
 
 def test_an_option_says_words_even_where_a_file_has_that_name(here: Path) -> None:
     (here / "dog.jpg").touch()
-    assert facts(from_options(QueryOptions(words=["dog.jpg"]))) == [("words", "dog.jpg", Modality.TEXT, 1.0)]
+    assert facts(from_command_line(CommandLine(words=["dog.jpg"])).terms) == [
+        ("words", "dog.jpg", Modality.TEXT, 1.0)
+    ]
 
 
 def test_a_file_whose_name_ends_like_a_weight_comes_first(here: Path) -> None:
     (here / "dog.jpg@2").touch()
-    assert facts(from_options(QueryOptions(images=["dog.jpg@2"]))) == [
+    assert facts(from_command_line(CommandLine(files={Modality.IMAGE: ["dog.jpg@2"]})).terms) == [
         ("file", "dog.jpg@2", Modality.IMAGE, 1.0)
     ]
     (here / "dog.jpg@2").unlink()
-    assert facts(from_options(QueryOptions(images=["dog.jpg@2"]))) == [
+    assert facts(from_command_line(CommandLine(files={Modality.IMAGE: ["dog.jpg@2"]})).terms) == [
         ("file", "dog.jpg", Modality.IMAGE, 2.0)
     ]
 
@@ -110,7 +113,7 @@ def test_a_file_whose_name_ends_like_a_weight_comes_first(here: Path) -> None:
 @pytest.mark.parametrize("missing", ["dog.jpg", "sounds/rain.WAV@0.5"])
 def test_the_name_of_a_media_file_that_is_not_there_is_an_error(here: Path, missing: str) -> None:
     with pytest.raises(QueryFileError) as caught:
-        from_options(QueryOptions(bare=[missing]))
+        from_command_line(CommandLine(bare=[missing]))
     assert missing.removesuffix("@0.5") in caught.value.message
     assert "--words" in caught.value.hint
 
@@ -119,13 +122,13 @@ def test_the_name_of_a_media_file_that_is_not_there_is_an_error(here: Path, miss
     "words", ["node.js", "and/or", "dog.jpg on a beach", "e.g. a dog", "version 2.0", "..."]
 )
 def test_what_only_resembles_a_path_is_words(here: Path, words: str) -> None:
-    assert facts(from_options(QueryOptions(bare=[words]))) == [("words", words, Modality.TEXT, 1.0)]
+    assert facts(from_command_line(CommandLine(bare=[words])).terms) == [("words", words, Modality.TEXT, 1.0)]
 
 
-def test_a_folder_is_no_query(here: Path) -> None:
+def test_a_folder_is_not_a_query(here: Path) -> None:
     (here / "photos").mkdir()
     with pytest.raises(UsageError, match="folder") as caught:
-        from_options(QueryOptions(bare=[f"photos{os.sep}"]))
+        from_command_line(CommandLine(bare=[f"photos{os.sep}"]))
     assert "--in" in caught.value.hint
 
 
@@ -135,26 +138,26 @@ def test_a_folder_is_no_query(here: Path) -> None:
 @pytest.mark.parametrize("words", ["", "  ", "\n\t", "@2"[:0]])
 def test_empty_words_are_refused(words: str) -> None:
     with pytest.raises(UsageError, match="empty"):
-        from_options(QueryOptions(bare=[words]))
+        from_command_line(CommandLine(bare=[words]))
     with pytest.raises(UsageError, match="empty"):
-        from_values(words, {})
+        Query.of(from_values(words, {}))
 
 
 def test_no_part_at_all_is_refused() -> None:
     with pytest.raises(UsageError, match="nothing to search for"):
-        from_options(QueryOptions())
+        from_command_line(CommandLine())
 
 
 def test_a_query_that_only_subtracts_is_refused() -> None:
     with pytest.raises(UsageError, match="subtracted"):
-        from_options(QueryOptions(minus=["snow"]))
+        from_command_line(CommandLine(minus=["snow"]))
     with pytest.raises(UsageError, match="subtracted"):
-        from_values(None, {Modality.IMAGE: ("snow.jpg", -1)})
+        Query.of(from_values(None, {Modality.IMAGE: ("snow.jpg", -1)}))
 
 
 def test_not_with_a_negative_weight_is_refused() -> None:
     with pytest.raises(UsageError, match="subtracts already"):
-        from_options(QueryOptions(bare=["a dog"], minus=["snow@-1"]))
+        from_command_line(CommandLine(bare=["a dog"], minus=["snow@-1"]))
     with pytest.raises(UsageError, match="subtracts already"):
         from_values("a dog", {}, ("snow", -1))
 
@@ -193,8 +196,8 @@ def test_in_python_words_are_words_whatever_they_look_like(here: Path) -> None:
     assert facts(from_values("dog.jpg@2", {})) == [("words", "dog.jpg@2", Modality.TEXT, 1.0)]
 
 
-def test_words_that_are_no_string_are_refused() -> None:
-    with pytest.raises(UsageError, match="no words"):
+def test_words_that_are_not_a_string_are_refused() -> None:
+    with pytest.raises(UsageError, match="not text"):
         from_values(Path("dog.jpg"), {})
 
 
@@ -202,32 +205,32 @@ def test_words_that_are_no_string_are_refused() -> None:
 
 
 def test_modalities_in_every_spelling() -> None:
-    assert modalities("image, Audio,image") == (Modality.IMAGE, Modality.AUDIO)
-    assert modalities(Modality.DEPTH) == (Modality.DEPTH,)
-    assert modalities([Modality.TEXT, "image"]) == (Modality.TEXT, Modality.IMAGE)
-    assert modalities(None) is None
-    assert modalities("image,all") is None
+    assert parse_modalities("image, Audio,image") == (Modality.IMAGE, Modality.AUDIO)
+    assert parse_modalities(Modality.DEPTH) == (Modality.DEPTH,)
+    assert parse_modalities([Modality.TEXT, "image"]) == (Modality.TEXT, Modality.IMAGE)
+    assert parse_modalities(None) is None
+    assert parse_modalities("image,all") is None
 
 
 @pytest.mark.parametrize("wanted", ["smell", "image,smell", "", ",", []])
 def test_an_unknown_modality_is_answered_with_those_there_are(wanted: Any) -> None:
     with pytest.raises(UsageError) as caught:
-        modalities(wanted)
+        parse_modalities(wanted)
     assert all(name in caught.value.hint for name in (*Modality, "all"))
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, True, "3", None])
 def test_k_below_one_or_no_number_is_refused(k: Any) -> None:
     with pytest.raises(UsageError):
-        count(k)
+        SearchOptions.of(k=k)
 
 
-def test_described_reads_as_a_sum() -> None:
+def test_a_description_reads_as_a_sum() -> None:
     parts = [
         QueryPart(Modality.TEXT, [], 1.0, '"a dog"'),
         QueryPart(Modality.IMAGE, [], 0.5, "image beach.jpg"),
         QueryPart(Modality.TEXT, [], -1.0, '"snow"'),
         QueryPart(Modality.TEXT, [], -0.25, '"rain"'),
     ]
-    assert described(parts) == '"a dog" + 0.5 x image beach.jpg - "snow" - 0.25 x "rain"'
-    assert described(parts[2:3] + parts[:1]) == '- "snow" + "a dog"'
+    assert describe(parts) == '"a dog" + 0.5 x image beach.jpg - "snow" - 0.25 x "rain"'
+    assert describe(parts[2:3] + parts[:1]) == '- "snow" + "a dog"'

@@ -15,8 +15,8 @@ from fakes import ImagePreparer, TextPreparer, WordEmbedder
 import anyseek
 from anyseek.contracts import Modality, Preparer
 from anyseek.errors import UsageError
-from anyseek.search.ask import scope
-from anyseek.search.query import Term
+from anyseek.options import SearchOptions
+from anyseek.search.query import Query, Term
 from anyseek.search.reranking import reranked
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ def index(tmp_path: Path) -> Iterator[anyseek.Index]:
         yield made
 
 
-RED = [Term("words", "red", Modality.TEXT)]
+RED = Query.of([Term("words", "red", Modality.TEXT)])
 
 
 def test_each_modality_is_ordered_anew_and_what_it_cannot_read_stays(index: anyseek.Index) -> None:
     judge = Backwards()
-    before = index.ask(RED, scope(None, 5, None, False))
-    after = reranked(index, RED, scope(None, 5, None, False), judge)
-    texts = [len(index.written(hit.segment_id)) for hit in after if hit.modality is Modality.TEXT]
+    before = index.answer(RED, SearchOptions.of(k=5))
+    after = reranked(index, RED, SearchOptions.of(k=5), judge)
+    texts = [len(index.text_of(hit.segment_id)) for hit in after if hit.modality is Modality.TEXT]
     assert texts == sorted(texts)
     pictures = [hit for hit in after if hit.modality is Modality.IMAGE]
     assert Path(pictures[0].path).stem.startswith("blue")
@@ -67,22 +67,25 @@ def test_each_modality_is_ordered_anew_and_what_it_cannot_read_stays(index: anys
 
 def test_more_are_read_than_are_shown(index: anyseek.Index) -> None:
     judge = Backwards()
-    found = reranked(index, RED, scope("text", 1, None, False), judge)
+    found = reranked(index, RED, SearchOptions.of(to="text", k=1), judge)
     assert len(found) == 1
     assert judge.read[0][2] > 1
 
 
 def test_a_picture_that_is_gone_comes_after_those_that_were_read(index: anyseek.Index) -> None:
-    (first,) = reranked(index, RED, scope("image", 1, None, False), Backwards())
+    (first,) = reranked(index, RED, SearchOptions.of(to="image", k=1), Backwards())
     Path(first.path).unlink()
-    found = reranked(index, RED, scope("image", 9, None, False), Backwards())
+    found = reranked(index, RED, SearchOptions.of(to="image", k=9), Backwards())
     assert found[len(found) - 1].path == first.path
 
 
 def test_only_words_by_themselves_are_reranked_by(index: anyseek.Index) -> None:
     with pytest.raises(UsageError, match="words"):
         reranked(
-            index, [*RED, Term("words", "blue", Modality.TEXT, -1)], scope(None, 5, None, False), Backwards()
+            index,
+            Query.of([*RED.terms, Term("words", "blue", Modality.TEXT, -1)]),
+            SearchOptions.of(k=5),
+            Backwards(),
         )
     with pytest.raises(UsageError, match="merged"):
-        reranked(index, RED, scope(None, 5, None, False, merge=True), Backwards())
+        reranked(index, RED, SearchOptions.of(k=5, merge=True), Backwards())

@@ -13,7 +13,7 @@ from fakes import WordEmbedder
 
 from anyseek.contracts import Modality, Role
 from anyseek.errors import UsageError
-from anyseek.serve.batching import BatchingEmbedder, Turns
+from anyseek.serve.batching import BatchingEmbedder, ConcurrencyLimit
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -45,12 +45,12 @@ class Gated(WordEmbedder):
 
 
 def test_what_comes_while_the_model_works_is_one_batch_and_each_gets_its_own_answer() -> None:
-    model, turns = Gated(), Turns(2)
-    batching = BatchingEmbedder(model, turns)
+    model, limit = Gated(), ConcurrencyLimit(2)
+    batching = BatchingEmbedder(model, limit)
     words = [f"word{i}" for i in range(12)]
 
     def ask(word: str) -> Floats:
-        with turns.taken():
+        with limit.acquired():
             return batching.embed(Modality.TEXT, [word], role="query")
 
     with ThreadPoolExecutor(12) as pool:
@@ -58,7 +58,7 @@ def test_what_comes_while_the_model_works_is_one_batch_and_each_gets_its_own_ans
         assert model.is_at_work.wait(20)
         rest = [pool.submit(ask, word) for word in words[1:]]
         # Each has left its turn to the next: all twelve wait, though two turns are all that there are.
-        while batching._wishes.qsize() < 11:
+        while batching._requests.qsize() < 11:
             assert not rest[0].done()
         model.go_on.set()
         found = np.concatenate([one.result(20) for one in (first, *rest)])
@@ -80,16 +80,16 @@ def test_an_error_reaches_all_who_asked_in_that_batch_and_nobody_later() -> None
 
 
 def test_no_more_threads_work_than_there_are_turns() -> None:
-    turns, lock, together = Turns(2), threading.Lock(), [0, 0]
+    limit, lock, together = ConcurrencyLimit(2), threading.Lock(), [0, 0]
 
     def work(_: int) -> None:
-        with turns.taken():
+        with limit.acquired():
             with lock:
                 together[0] += 1
                 together[1] = max(together)
             with lock:
                 together[0] -= 1
-        with turns.left():  # without a turn there is none to leave
+        with limit.released():  # without a turn there is none to leave
             pass
 
     with ThreadPoolExecutor(8) as pool:

@@ -1,0 +1,166 @@
+"""From the vectors of a query to Results: which modalities, which folder, and what has nothing in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from anyseek.contracts import Modality, ModelCard, QueryPart
+from anyseek.errors import ModalityNotSupported, QueryFileError, UsageError
+from anyseek.options import AnyPath, SearchOptions
+from anyseek.printable import printable
+from anyseek.search.embedding import Stored, mean_direction
+from anyseek.search.engine import Engine, Request
+from anyseek.search.fusion import select
+from anyseek.search.lexical import NO_KEYWORDS, KeywordQuery
+from anyseek.search.results import Results
+
+if TYPE_CHECKING:
+    from anyseek.catalog.catalog import Snapshot, SpaceRecord
+    from anyseek.contracts import Floats
+    from anyseek.search.query import Example
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedQuery:
+    """A query that can be held against vectors.
+
+    vectors: for each target modality a unit vector (dim,) float32. label: what it stands for, for people. modality: of
+    the query, by which its scores are calibrated. keywords: to be looked for in names and texts too. except_file: never
+    a hit.
+    """
+
+    vectors: Mapping[Modality, Floats]
+    label: str
+    modality: Modality = Modality.TEXT
+    keywords: KeywordQuery = NO_KEYWORDS
+    except_file: int | None = None
+
+
+def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options: SearchOptions) -> Results:
+    """Raises ModalityNotSupported, and UsageError for a folder outside the index."""
+    from anyseek.search import calibration
+    from anyseek.stores.registry import open_store
+
+    targets = supported_targets(options.to, space.card)
+    _check_covered(options.in_, snapshot)
+    request = Request(targets, options, query.modality, query.keywords, query.except_file)
+    with closing(open_store(snapshot, space.space_id)) as store:
+        engine = Engine(snapshot, space, store, calibration.read(snapshot.folder, space))
+        hits, missing = engine.find(query.vectors, request)
+    hits = select(hits, options)
+    if options.to is None and len(missing) < len(targets):
+        targets = tuple(target for target in targets if target not in missing)
+        return Results(hits, query.label, targets, is_merged=options.merge)
+    available: tuple[Modality, ...] = ()
+    if missing:
+        indexed = snapshot.counts_in(space.space_id)
+        available = tuple(modality for modality in Modality if indexed.get(modality))
+    return Results(hits, query.label, targets, missing, available, options.merge)
+
+
+def supported_targets(targets: tuple[Modality, ...] | None, card: ModelCard) -> tuple[Modality, ...]:
+    """The modalities to search, in the order asked for. Raises ModalityNotSupported."""
+    if targets is None:
+        return card.modalities
+    unknown = [target for target in targets if target not in card.modalities]
+    if unknown:
+        raise ModalityNotSupported(
+            f"The model {card.name} of this index does not support {', '.join(unknown)}.",
+            f"It supports: {', '.join(card.modalities)}. See `anyseek models` for others.",
+        )
+    return targets
+
+
+# ---------------------------------------------------------------- what is indexed, as a query
+
+
+def example_parts(snapshot: Snapshot, space: SpaceRecord, examples: Iterable[Example]) -> Iterator[QueryPart]:
+    """Stored segments as parts of a query; a file weighs like one segment, however many it has.
+
+    Raises UsageError for a segment that is not in the index, QueryFileError for a file that is not.
+    """
+    for name, weight in examples:
+        segment_ids = [name] if isinstance(name, int) else _segments_with_vectors(snapshot, space, name)
+        for segment_id in segment_ids:
+            yield _example_part(snapshot, space, segment_id, weight / len(segment_ids))
+
+
+def _example_part(snapshot: Snapshot, space: SpaceRecord, segment_id: int, weight: float) -> QueryPart:
+    record = snapshot.segment_by_id(segment_id)
+    row = snapshot.row_of_segment(space.space_id, segment_id)
+    if record is None or row is None:
+        raise UsageError(
+            f"There is no segment {segment_id} in the index.", "Search again: it may have changed."
+        )
+    segment, path = record
+    vector = snapshot.vectors_at(space.space_id, np.array([row]))
+    label = f"{segment.modality} {printable(os.path.basename(path))}"
+    return QueryPart(segment.modality, Stored(vector), weight, label)
+
+
+def _segments_with_vectors(snapshot: Snapshot, space: SpaceRecord, path: str) -> list[int]:
+    segments = snapshot.segments_of_file(_searchable_file(snapshot, path))
+    numbers = [
+        one.segment_id
+        for one in segments
+        if snapshot.row_of_segment(space.space_id, one.segment_id) is not None
+    ]
+    if not numbers:
+        raise QueryFileError(f"{printable(path)} has no vector in the index.", "Index it again.")
+    return numbers
+
+
+def indexed_file(snapshot: Snapshot, space: SpaceRecord, path: AnyPath) -> EmbeddedQuery:
+    """An indexed file as a query for what resembles it: the mean of its segments' stored vectors.
+
+    Raises QueryFileError for a file that is not in the index, or has no vector in it.
+    """
+    file_id = _searchable_file(snapshot, path)
+    rows = snapshot.rows_of_file(space.space_id, file_id)
+    if not len(rows):
+        raise QueryFileError(f"{printable(os.fspath(path))} has no vector in the index.", "Index it again.")
+    vector = mean_direction(snapshot.vectors_at(space.space_id, rows))
+    return EmbeddedQuery(
+        dict.fromkeys(space.card.modalities, vector),
+        f"files like {os.fspath(path)}",
+        snapshot.segments_of_file(file_id)[0].modality,
+        except_file=file_id,
+    )
+
+
+def _searchable_file(snapshot: Snapshot, path: AnyPath) -> int:
+    """The number of an indexed file. Raises QueryFileError for one that is not there, or has a problem."""
+    name = printable(os.fspath(path))
+    record = snapshot.locate(os.path.abspath(path))
+    if record is None:
+        is_there = os.path.isfile(path)
+        raise QueryFileError(
+            f"{name} is not in the index." if is_there else f"There is no file {name}.",
+            "Index it first, or ask with its content: anyseek search FILE" if is_there else "Check the path.",
+        )
+    if record.problem is not None:
+        raise QueryFileError(
+            f"{name} could not be indexed: {record.problem.reason}", "Repair it and index again."
+        )
+    return record.file_id
+
+
+def _check_covered(folder: str | None, snapshot: Snapshot) -> None:
+    """An unplugged folder is covered all the same: what is indexed is asked, not the disk."""
+    if folder is None:
+        return
+    roots: list[str] = [str(root) for root in snapshot.roots().values()]
+    for root in roots:
+        for here, there in ((folder, root), (os.path.realpath(folder), os.path.realpath(root))):
+            if os.path.commonpath([here, there]) in (here, there):
+                return
+    raise UsageError(
+        f"{printable(folder)} is outside what this index covers.",
+        f"It covers: {', '.join(printable(root) for root in roots) or 'nothing yet'}.",
+    )

@@ -1,0 +1,50 @@
+"""Several ranked lists into one: by reciprocal rank, and over modalities by lift."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anyseek.contracts import Hit, Modality
+    from anyseek.options import SearchOptions
+
+RRF_CONSTANT = 60
+"""Of reciprocal rank fusion: the value of its paper (Cormack et al. 2009)."""
+
+
+def reciprocal_rank(lists: Iterable[Sequence[int]]) -> list[int]:
+    """One list by the sum of 1 / (60 + rank) over the lists, which needs no common scale; of equals the first one."""
+    scores: dict[int, float] = {}
+    for ranked in lists:
+        for rank, number in enumerate(ranked, 1):
+            scores[number] = scores.get(number, 0.0) + 1 / (RRF_CONSTANT + rank)
+    return sorted(scores, key=lambda number: -scores[number])
+
+
+def select(hits: Sequence[Hit], options: SearchOptions) -> tuple[Hit, ...]:
+    """The hits to show of those that were found: above the least match; of one merged list the first k; after the
+    offset. Ranks of a merged list run over all of it."""
+    good = [hit for hit in hits if hit.match is None or hit.match >= options.min_match or hit.has_words]
+    if options.merge:
+        first = by_lift(good)[: options.offset + options.k]
+        good = [replace(hit, rank=rank) for rank, hit in enumerate(first, 1)]
+    return tuple(hit for hit in good if hit.rank > options.offset)
+
+
+def by_lift(hits: Sequence[Hit]) -> list[Hit]:
+    """One list by lift, hits of modalities without one last.
+
+    Hits of one modality stay in their order, in which words had a part: a hit is placed by the best lift of those from
+    it on.
+    """
+    keys: list[tuple[bool, float]] = []
+    best: dict[Modality, float] = {}
+    for hit in reversed(hits):
+        value = hit.score if hit.lift is None else hit.lift
+        best[hit.modality] = max(best.get(hit.modality, -math.inf), value)
+        keys.append((hit.lift is not None, best[hit.modality]))
+    order = sorted(range(len(hits)), key=lambda i: keys[len(hits) - 1 - i], reverse=True)
+    return [hits[i] for i in order]

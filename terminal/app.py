@@ -1,0 +1,94 @@
+"""The program as Typer sees it: commands that know `--json` and `--debug` even when the rest cannot be parsed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+Context = typer.Context
+CommandLineError: type[Exception] = typer.BadParameter.__mro__[2]
+"""The ancestor of all errors of a command line that cannot be understood (BadParameter is a UsageError is a
+ClickException): Typer keeps its copy of click's classes to itself, and BadParameter is public."""
+
+
+@dataclass(slots=True)
+class Output:
+    """How a command was asked to speak; the context's `obj`, from the first moment on."""
+
+    as_json: bool = False
+    is_debug: bool = False
+
+    def read(self, values: dict[str, Any]) -> None:
+        """From a command's parsed parameters."""
+        self.as_json = self.as_json or bool(values.get("as_json"))
+        self.is_debug = self.is_debug or bool(values.get("debug")) or bool(os.environ.get("ANYSEEK_DEBUG"))
+
+
+class Command(TyperCommand):
+    """A command whose `--json` and `--debug` hold for its own usage errors too."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See click."""
+        given = list(args)
+        try:
+            rest: list[str] = super().parse_args(ctx, args)
+        except CommandLineError:
+            ctx.obj.read(_parsed_as_far_as_possible(self, ctx, given))
+            raise
+        ctx.obj.read(ctx.params)
+        return rest
+
+
+class Group(TyperGroup):
+    """A group of such commands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See click."""
+        rest: list[str] = super().parse_args(ctx, args)
+        ctx.obj.read(ctx.params)
+        return rest
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """See click; where there is no such command, what is left is read as that of any command."""
+        try:
+            return super().resolve_command(ctx, args)
+        except CommandLineError:
+            any_command = next(one for one in self.commands.values() if not isinstance(one, TyperGroup))
+            ctx.obj.read(_parsed_as_far_as_possible(any_command, ctx, args[1:]))
+            raise
+
+
+def _parsed_as_far_as_possible(command: Any, ctx: Any, args: list[str]) -> dict[str, Any]:
+    """The values of options, by parameter, of a command line that is wrong somewhere."""
+    parser = command.make_parser(ctx)
+    parser.ignore_unknown_options = True
+    before, ctx.resilient_parsing = ctx.resilient_parsing, True
+    try:
+        values: dict[str, Any] = parser.parse_args(args=list(args))[0]
+    finally:
+        ctx.resilient_parsing = before
+    return values
+
+
+class App(typer.Typer):
+    """A Typer whose commands and groups are those above, in plain text."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"cls": Group, "rich_markup_mode": None, **settings})
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
+        """See Typer.command."""
+        return super().command(name, **{"cls": Command, **settings})
+
+
+def unparsed(error: Exception) -> tuple[str, str]:
+    """A command line's error in one sentence, and where to read on."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "anyseek"
+    message = " ".join(str(getattr(error, "format_message", error.__str__)()).split())
+    return message, f"See: {path} --help"

@@ -153,7 +153,8 @@ def test_a_modality_that_the_model_lacks(folder: Path) -> None:
 
 def test_words_need_no_process(folder: Path) -> None:
     reader = QueryReader(MODEL)
-    reader.read(from_command_line(CommandLine(bare=["a dog"], files={Modality.TEXT: [str(folder / "notes/red.txt")]})).terms)
+    line = CommandLine(bare=["a dog"], files={Modality.TEXT: [str(folder / "notes/red.txt")]})
+    reader.read(from_command_line(line).terms)
     assert reader._pool is None
 
 

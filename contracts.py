@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from anyseek.filters import Expression
+
     Floats: TypeAlias = npt.NDArray[np.float32]
     Rows: TypeAlias = npt.NDArray[np.int64]
 
@@ -273,11 +275,11 @@ class QueryPart:
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which segments may answer: of these modalities (None: all), below this absolute folder (None: all).
-    where: a condition in the filter language (stores/where.py), "" for none."""
+    where: None for all."""
 
     modalities: frozenset[Modality] | None = None
     folder: str | None = None
-    where: str = ""
+    where: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)

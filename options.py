@@ -12,6 +12,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
 
 from anyseek.errors import UsageError
+from anyseek.filters import Expression, as_expression
 from anyseek.modalities import Media, Modality, table
 from anyseek.printable import printable
 
@@ -52,7 +53,7 @@ class SearchKeywords(TypedDict, total=False):
     k: int
     offset: int
     in_: AnyPath | None
-    where: str
+    where: str | Expression | None
     segments: bool
     merge: bool
     min_match: float
@@ -69,11 +70,11 @@ class SearchOptions:
     """How to search, checked. Make it with `SearchOptions.of`, which takes the values as people write them.
 
     to: the modalities to find, None for all. k: hits of each modality (of all together when merged), after the first
-    `offset`. in_: an absolute folder, None for everywhere. where: a filter, "" for none. segments: several segments of
-    one file may be hits. merge: one list over all modalities, by lift. min_match: hits below this match (0 to 1) are
-    left out, unless they have the query's words. by: what finds: names and texts by their words, vectors, or both.
-    fold: near copies of a better hit are listed with it (`Hit.alike`) instead of after it.
-    """
+    `offset`. in_: an absolute folder, None for everywhere. where: a parsed filter (see filters.py), None for none.
+    segments: several segments of one file may be hits. merge: one list over all modalities, by lift. min_match: hits
+    below this match (0 to 1) are left out, unless they have the query's words. by: what finds: names and texts by
+    their words, vectors, or both. fold: near copies of a better hit are listed with it (`Hit.alike`) instead of after
+    it."""
 
     to: tuple[Modality, ...] | None = field(
         default=None,
@@ -89,8 +90,8 @@ class SearchOptions:
     in_: str | None = field(
         default=None, metadata=_info("--in", "Only what lies below this folder.", str, "FOLDER", json="in")
     )
-    where: str = field(
-        default="", metadata=_info("--where", "Only these: 'size < 5MB and not tag = old'.", str, "FILTER")
+    where: Expression | None = field(
+        default=None, metadata=_info("--where", "Only these: 'size < 5MB and not tag = old'.", str, "FILTER")
     )
     segments: bool = field(
         default=False, metadata=_info("--segments", "Let several segments of one file be hits.", bool)
@@ -124,7 +125,7 @@ class SearchOptions:
                 _check(one, raw[one.name])
         raw["to"] = parse_modalities(raw.get("to"))
         raw["in_"] = _folder(raw.get("in_"))
-        raw["where"] = raw.get("where") or ""
+        raw["where"] = as_expression(raw.get("where"))
         return cls(**raw)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from anyseek.catalog import codec, filters
+from anyseek.catalog import codec, filter_sql
 from anyseek.catalog.codec import SEGMENT_COLUMNS
 from anyseek.catalog.database import Database
 from anyseek.catalog.file_reader import FileReader
-from anyseek.catalog.filter_fields import Condition
+from anyseek.catalog.filter_sql import Condition
 from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
 from anyseek.catalog.snapshot_cache import Remembered
 from anyseek.contracts import Filter, Modality, Segment
@@ -159,7 +159,7 @@ class Snapshot(FileReader):
     def allowed_rows(self, space_id: int, wanted: Filter = Filter()) -> Rows | None:
         """Which rows a search under this filter may return, sorted; None when it excludes no row at all.
 
-        Raises UsageError for a filter that cannot be understood.
+        Raises UsageError for a filter of tens of thousands of conditions.
         """
         if wanted == Filter():
             space = self._space(space_id)
@@ -177,14 +177,14 @@ class Snapshot(FileReader):
         if wanted.modalities is not None:
             tests += f" AND e.modality IN ({', '.join('?' * len(wanted.modalities))})"
             values += [str(modality) for modality in wanted.modalities]
-        if wanted.folder is None and not wanted.where:
+        if wanted.folder is None and wanted.where is None:
             found = self.database.rows(f"SELECT e.row FROM embeddings e WHERE {tests}", values)
             return codec.row_array(found, sort=True)
         about_files = []
         if wanted.folder is not None:
-            about_files.append(self.below_folder(wanted.folder))
-        if wanted.where:
-            about_files.append(filters.parse(wanted.where, self.below_folder))
+            about_files.append(self.below_folders([wanted.folder]))
+        if wanted.where is not None:
+            about_files.append(filter_sql.condition(wanted.where, self.below_folders))
         for condition in about_files:
             tests += f" AND {condition.sql}"
             values += condition.values
@@ -195,14 +195,10 @@ class Snapshot(FileReader):
         )
         return codec.row_array(found, sort=True)
 
-    def below_folder(self, folder: str) -> Condition:
-        """Files below an absolute folder, in whichever roots touch it."""
-        tests: list[str] = []
-        values: list[Any] = []
-        for root, below in self._roots_touched(folder):
-            tests.append("(f.root = ? AND (f.path = ? OR (f.path >= ? AND f.path < ?)))")
-            values += [root, below, *codec.prefix_range(below)]
-        return Condition(f"({' OR '.join(tests) or '0'})", tuple(values))
+    def below_folders(self, folders: Sequence[str]) -> Condition:
+        """Files below any of these absolute folders, in whichever roots touch them."""
+        touched = {place for folder in folders for place in self._roots_touched(folder)}
+        return filter_sql.below(sorted(touched))
 
     def hits_for_rows(self, space_id: int, rows: Rows | Sequence[int]) -> list[tuple[Segment, str]]:
         """For each row, in order: its segment and its file's absolute path.

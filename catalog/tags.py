@@ -53,7 +53,7 @@ def carry_over(old: Catalog, new: Catalog) -> None:
 
 
 def _files_at(snapshot: Snapshot, path: str | os.PathLike[str]) -> list[int]:
-    condition = snapshot.below_folder(os.path.abspath(path))
+    condition = snapshot.below_folders([os.path.abspath(path)])
     found = [
         number
         for (number,) in snapshot.database.rows(

@@ -12,6 +12,7 @@ import typer
 
 from anyseek import modalities
 from anyseek.errors import UsageError
+from anyseek.filters import Comparison, Expression, OneOf, all_of, as_expression
 from anyseek.modalities import Modality
 from anyseek.options import SearchOptions, option_fields
 
@@ -91,8 +92,8 @@ def with_search_options(command: Callable[..., int]) -> Callable[..., int]:
 def _search_parameters() -> Iterator[Parameter]:
     for name, (one, info) in option_fields().items():
         option = typer.Option(info.flag, metavar=info.metavar or None, help=info.help)
-        kind: Any = info.kind if one.default not in (None, "") else info.kind | None
-        yield _parameter(name, Annotated[kind, option], None if one.default == "" else one.default)
+        kind: Any = info.kind | None if one.default is None else info.kind
+        yield _parameter(name, Annotated[kind, option], one.default)
         if name == "where":
             for shortcut, annotation in _SHORTCUTS.items():
                 is_switch = shortcut.endswith("_only")
@@ -123,16 +124,14 @@ def _search_options(values: Mapping[str, Any]) -> SearchOptions:
     return SearchOptions.of(**given)
 
 
-def _filter(values: Mapping[str, Any]) -> str:
-    """The one filter that --where and its shortcuts make."""
-    from anyseek.catalog.filters import all_of, quoted
-
-    types = [part.strip() for part in (values["type_"] or "").split(",") if part.strip()]
+def _filter(values: Mapping[str, Any]) -> Expression | None:
+    """The one filter that --where and its shortcuts make. Raises UsageError."""
+    types = tuple(part.strip() for part in (values["type_"] or "").split(",") if part.strip())
     after, before = values["after"], values["before"]
     return all_of(
-        values["where"],
-        f"type in ({', '.join(map(quoted, types))})" if types else None,
-        f"date >= {quoted(after)}" if after else None,
-        f"date < {quoted(before)}" if before else None,
-        *(f"tag = {quoted(tag)}" for tag in values["tag"] or []),
+        as_expression(values["where"]),
+        OneOf("type", types) if types else None,
+        Comparison("date", ">=", after) if after else None,
+        Comparison("date", "<", before) if before else None,
+        *(Comparison("tag", "=", tag) for tag in values["tag"] or []),
     )

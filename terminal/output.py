@@ -189,7 +189,7 @@ def results_paths(found: Results, end: bytes) -> None:
 
 def nothing_indexed(found: Results, options: SearchOptions, as_json: bool) -> None:
     """Says which of the modalities asked for have nothing to choose from, and which are there."""
-    if options.where:
+    if options.where is not None:
         if not len(found):
             remark("Nothing passes the filter.", as_json)
         return

@@ -32,16 +32,16 @@ def open(
     model: None for the one that made the index; a name to insist on; an Embedder of one's own.
     Raises IndexNotFound, OtherModel, NewerFormat, IndexDamaged. Works on read-only media.
     """
-    found = Path(index) if index is not None else nearest_index(folder)
-    catalog = Catalog.open(found)
+    place = Path(index) if index is not None else nearest_index(folder)
+    catalog = Catalog.open(place)
     try:
         with catalog.read() as snapshot:
             cards = [space.card for space in snapshot.spaces()]
-        # Making an index was cut short when it has no space: whichever model comes first makes it.
+        # An index without a space was never filled: whichever model comes first fills it.
         is_named = isinstance(model, str) and [card.name for card in cards[:1]] == [model]
         embedder = None if model is None or is_named else _loaded(model)
         if embedder and cards and embedder.card.fingerprint not in [card.fingerprint for card in cards]:
-            raise other_model(found, cards[0], embedder.card)
+            raise other_model(place, cards[0], embedder.card)
     except BaseException:
         catalog.close()
         raise
@@ -75,11 +75,11 @@ def open_or_create(
     *,
     index: AnyPath | None = None,
     model: str | Embedder | None = None,
-    is_trial: bool = False,
+    is_dry_run: bool = False,
 ) -> Iterator[Index]:
     """The index that belongs to `folders`, made when there is none; without folders the nearest upward.
 
-    is_trial: nothing is made; a new index lies in a temporary folder and is gone at the end.
+    is_dry_run: nothing is made; a new index lies in a temporary folder and is gone at the end.
     Raises what open and create raise.
     """
     from anyseek.indexer.scan import existing_folder
@@ -91,10 +91,10 @@ def open_or_create(
     if not folders or (place / CATALOG_NAME).exists():
         with open(index=place, model=model) as opened:
             yield opened
-    elif is_trial:
+    elif is_dry_run:
         with (
-            TemporaryDirectory(prefix="anyseek-") as trial,
-            create(*folders, index=Path(trial) / "index", model=model or DEFAULT_MODEL) as opened,
+            TemporaryDirectory(prefix="anyseek-") as temporary,
+            create(*folders, index=Path(temporary) / "index", model=model or DEFAULT_MODEL) as opened,
         ):
             yield opened
     else:

@@ -105,11 +105,11 @@ class CommandLine:
     unlike: Sequence[str] = ()
 
 
-def from_command_line(given: CommandLine) -> Query:
+def from_command_line(line: CommandLine) -> Query:
     """The query, words first. Raises UsageError, and QueryFileError for the name of a media file that is not there."""
     terms: list[Term] = []
     loose: list[str] = []
-    for argument in given.bare:
+    for argument in line.bare:
         term = _bare_file(argument)
         if term is None:
             loose.append(argument)
@@ -117,11 +117,11 @@ def from_command_line(given: CommandLine) -> Query:
             terms.append(term)
     if loose:
         terms.insert(0, _words(" ".join(loose)))
-    terms += [_words(value) for value in given.words]
-    for modality, paths in given.files.items():
+    terms += [_words(value) for value in line.words]
+    for modality, paths in line.files.items():
         terms += [_file(path, modality) for path in paths]
-    terms += [_minus(value) for value in given.minus]
-    return Query.of(terms, like=map(_hit_name, given.like), unlike=map(_hit_name, given.unlike))
+    terms += [_minus(value) for value in line.minus]
+    return Query.of(terms, like=map(_hit_name, line.like), unlike=map(_hit_name, line.unlike))
 
 
 def _hit_name(value: str) -> int | str:

@@ -34,11 +34,11 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """See click."""
-        given = list(args)
+        original = list(args)
         try:
             rest: list[str] = super().parse_args(ctx, args)
         except CommandLineError:
-            ctx.obj.read(_parsed_as_far_as_possible(self, ctx, given))
+            ctx.obj.read(_parsed_as_far_as_possible(self, ctx, original))
             raise
         ctx.obj.read(ctx.params)
         return rest

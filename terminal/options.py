@@ -112,16 +112,16 @@ def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
 
 def _search_options(values: Mapping[str, Any]) -> SearchOptions:
     """Raises UsageError."""
-    given = {name: values[name] for name in option_fields() if values[name] is not None}
+    keywords = {name: values[name] for name in option_fields() if values[name] is not None}
     words_only, vectors_only = values["words_only"], values["vectors_only"]
     if words_only and vectors_only:
         raise UsageError(
             "--words-only and --vectors-only leave nothing to find by.", "Give one of them, or none."
         )
     if words_only or vectors_only:
-        given["by"] = "words" if words_only else "vectors"
-    given["where"] = _filter(values)
-    return SearchOptions.of(**given)
+        keywords["by"] = "words" if words_only else "vectors"
+    keywords["where"] = _filter(values)
+    return SearchOptions.of(**keywords)
 
 
 def _filter(values: Mapping[str, Any]) -> Expression | None:

@@ -1,4 +1,4 @@
-"""What people and scripts see: all that knows about terminals. Data to stdout, remarks to stderr."""
+"""What people and scripts see: everything that knows about terminals. Data goes to stdout, remarks to stderr."""
 
 from __future__ import annotations
 
@@ -147,11 +147,11 @@ def remark(text: str, as_json: bool = False) -> None:
 # ---------------------------------------------------------------- results
 
 
-def results(found: Results) -> None:
-    """The table for people: what was understood, then a block for each modality."""
+def results(answer: Results) -> None:
+    """The table for people: the query as it was understood, then a block for each modality."""
     out = sys.stdout
-    out.write(_styled(f"Searching for {printable(found.query)}", "2", out) + "\n")
-    for hits in [found.hits] if found.is_merged else found.by_modality().values():
+    out.write(_styled(f"Searching for {printable(answer.query)}", "2", out) + "\n")
+    for hits in [answer.hits] if answer.is_merged else answer.by_modality().values():
         out.write("\n")
         for hit in hits:
             out.write("\n".join(_hit_lines(hit)) + "\n")
@@ -161,8 +161,8 @@ def _hit_lines(hit: Hit) -> Iterator[str]:
     out = sys.stdout
     path = _styled(printable(shown_path(hit.path)), "2" if (hit.match or 1) < 0.5 else "1", out)
     span = span_text(hit.span)
-    sure = "    " if hit.match is None else f"{hit.match:4.0%}"
-    line = f"{hit.rank:3}  {hit.score:6.3f}  {sure}  {hit.modality:<5}  {path}"
+    match = "    " if hit.match is None else f"{hit.match:4.0%}"
+    line = f"{hit.rank:3}  {hit.score:6.3f}  {match}  {hit.modality:<5}  {path}"
     notes = [_styled(span, "36", out), _styled("words", "33", out) if hit.has_words else ""]
     if hit.alike:
         notes.append(_styled(f"+{len(hit.alike)} alike", "33", out))
@@ -173,36 +173,36 @@ def _hit_lines(hit: Hit) -> Iterator[str]:
         yield " " * 26 + _styled(textwrap.shorten(excerpt, width, placeholder="…"), "2", out)
 
 
-def results_json(found: Results) -> None:
+def results_json(answer: Results) -> None:
     """An object a line for each hit; what was understood goes to stderr, an object too."""
-    sys.stderr.write(json_line({"type": "query", "understood": found.query}) + "\n")
-    for hit in found:
+    sys.stderr.write(json_line({"type": "query", "understood": answer.query}) + "\n")
+    for hit in answer:
         sys.stdout.write(json_line({"type": "hit", **asdict(hit)}) + "\n")
 
 
-def results_paths(found: Results, end: bytes) -> None:
+def results_paths(answer: Results, end: bytes) -> None:
     """Nothing but paths, each file once, as the bytes that the system knows them by."""
     sys.stdout.flush()
-    for path in dict.fromkeys(hit.path for hit in found):
+    for path in dict.fromkeys(hit.path for hit in answer):
         sys.stdout.buffer.write(os.fsencode(shown_path(path)) + end)
 
 
-def nothing_indexed(found: Results, options: SearchOptions, as_json: bool) -> None:
-    """Says which of the modalities asked for have nothing to choose from, and which are there."""
+def nothing_indexed(answer: Results, options: SearchOptions, as_json: bool) -> None:
+    """A remark on the modalities in which nothing is indexed, and on those that are there."""
     if options.where is not None:
-        if not len(found):
+        if not len(answer):
             remark("Nothing passes the filter.", as_json)
         return
-    if not found.missing:
+    if not answer.missing:
         return
-    if not found.available:
+    if not answer.available:
         remark("Nothing is indexed yet. To bring the index up to date: anyseek index", as_json)
         return
     where, there = (
         (f" below {shown_path(options.in_)}", "In all there is") if options.in_ else ("", "There is")
     )
-    names = " or ".join(found.missing)
-    remark(f"No {names} is indexed{where}. {there}: {', '.join(found.available)}.", as_json)
+    names = " or ".join(answer.missing)
+    remark(f"No {names} is indexed{where}. {there}: {', '.join(answer.available)}.", as_json)
 
 
 # ---------------------------------------------------------------- indexing
@@ -213,86 +213,92 @@ def report_text(report: Report) -> str:
     changes = {
         name: getattr(report, name) for name in ("new", "changed", "moved", "gone") if getattr(report, name)
     }
-    told = ", ".join(f"{n:,} {name}" for name, n in changes.items()) or "nothing new"
+    text = ", ".join(f"{n:,} {name}" for name, n in changes.items()) or "nothing new"
     n_skipped = sum(report.skipped.values())
     skipped = (
         f", {n_skipped:,} skipped ({counted(dict(sorted(report.skipped.items())))})" if n_skipped else ""
     )
     stopped = ", stopped early" if report.interrupted else ""
-    return f"{told}, {report.unchanged:,} unchanged{skipped}; {report.seconds:.1f} s{stopped}"
+    return f"{text}, {report.unchanged:,} unchanged{skipped}; {report.seconds:.1f} s{stopped}"
 
 
 # ---------------------------------------------------------------- status, doctor
 
 
-def status(found: Status, show_all: bool) -> None:
+def status(overview: Status, show_all: bool) -> None:
     """The table for people."""
-    for name, lines in _status_rows(found, show_all):
+    for name, lines in _status_rows(overview, show_all):
         for number, line in enumerate(lines):
             sys.stdout.write(f"{'' if number else name:<9} {printable(line)}\n")
 
 
-def _status_rows(found: Status, show_all: bool) -> Iterator[tuple[str, Sequence[str]]]:
-    yield "Index", [f"{shown_path(found.index)} ({size_text(found.size_bytes)})"]
-    yield "Folders", [root.path + ("" if root.is_there else " (not there now)") for root in found.roots]
-    if found.model:
-        card = found.model
+def _status_rows(overview: Status, show_all: bool) -> Iterator[tuple[str, Sequence[str]]]:
+    yield "Index", [f"{shown_path(overview.index)} ({size_text(overview.size_bytes)})"]
+    yield "Folders", [root.path + ("" if root.is_there else " (not there now)") for root in overview.roots]
+    if overview.model:
+        card = overview.model
         yield "Model", [f"{card.name} ({card.fingerprint}), {card.dim} numbers a vector, {card.licence}"]
-    yield "Files", [f"{sum(found.files.values()):,}: {counted(in_order(found.files))}"]
-    yield "Segments", [f"{sum(found.segments.values()):,}: {counted(in_order(found.segments))}"]
-    if found.store and found.store.name != "exact":
-        yield "Store", [store_text(found.store), *([found.store.remark] if found.store.remark else [])]
-    if found.skipped:
-        summary = f"{sum(found.skipped.values()):,}: {counted(found.skipped)}"
-        shown = found.problems if show_all else found.problems[:_SHOWN_PROBLEMS]
+    yield "Files", [f"{sum(overview.files.values()):,}: {counted(in_order(overview.files))}"]
+    yield "Segments", [f"{sum(overview.segments.values()):,}: {counted(in_order(overview.segments))}"]
+    if overview.store and overview.store.name != "exact":
+        yield (
+            "Store",
+            [store_text(overview.store), *([overview.store.remark] if overview.store.remark else [])],
+        )
+    if overview.skipped:
+        summary = f"{sum(overview.skipped.values()):,}: {counted(overview.skipped)}"
+        shown = overview.problems if show_all else overview.problems[:_SHOWN_PROBLEMS]
         lines = [problem_text(one.path, one.reason) for one in shown]
-        n_more = len(found.problems) - len(shown)
+        n_more = len(overview.problems) - len(shown)
         yield "Skipped", [summary, *lines, *([f"and {n_more:,} more: --all shows them"] if n_more else [])]
-    if found.missing:
-        yield "Missing", [f"{found.missing:,} files of folders that could not be read; they stay searchable"]
-    if found.changed or found.gone:
-        stale = f"{found.changed:,} changed, {found.gone:,} gone since they were indexed"
+    if overview.missing:
+        yield (
+            "Missing",
+            [f"{overview.missing:,} files of folders that could not be read; they stay searchable"],
+        )
+    if overview.changed or overview.gone:
+        stale = f"{overview.changed:,} changed, {overview.gone:,} gone since they were indexed"
         yield "Stale", [stale, "To bring the index up to date: anyseek index"]
-    if found.last_run:
-        yield "Last run", [_run_text(found)]
-    if found.writer:
-        yield "Writing", [found.writer]
+    if overview.last_run:
+        yield "Last run", [_run_text(overview)]
+    if overview.writer:
+        yield "Writing", [overview.writer]
 
 
-def _run_text(found: Status) -> str:
-    run = found.last_run
+def _run_text(overview: Status) -> str:
+    run = overview.last_run
     assert run is not None, "asked only when there was one"
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
     if run.report is None:
-        return f"{started}, {'still running' if found.writer else 'not finished; run anyseek index again'}"
+        return f"{started}, {'still running' if overview.writer else 'not finished; run anyseek index again'}"
     return f"{started}, {report_text(run.report)}"
 
 
-def store(found: State, as_json: bool) -> None:
+def store(state: State, as_json: bool) -> None:
     """What answers, and its recall for each pair that was measured."""
-    lines = [store_text(found)]
-    for target, by_source in found.recall.items():
-        told = ", ".join(f"{source} {share:.3f}" for source, share in by_source.items())
-        lines.append(f"  {target} found by {told}")
-    lines += [found.remark] if found.remark else []
-    sys.stdout.write(json_line({"type": "store", **asdict(found)}) if as_json else "\n".join(lines))
+    lines = [store_text(state)]
+    for target, by_source in state.recall.items():
+        recalls = ", ".join(f"{source} {share:.3f}" for source, share in by_source.items())
+        lines.append(f"  {target} state by {recalls}")
+    lines += [state.remark] if state.remark else []
+    sys.stdout.write(json_line({"type": "store", **asdict(state)}) if as_json else "\n".join(lines))
     sys.stdout.write("\n")
 
 
-def store_text(found: State) -> str:
+def store_text(state: State) -> str:
     """`faiss ivf, 200,000 of 200,000 vectors, recall 0.95 promised`."""
-    told = f"{found.name}, {found.rows:,} of {found.of:,} vectors"
-    return f"{told}, recall {found.promised:g} promised" if found.recall else told
+    text = f"{state.name}, {state.rows:,} of {state.of:,} vectors"
+    return f"{text}, recall {state.promised:g} promised" if state.recall else text
 
 
-def status_json(found: Status) -> None:
+def status_json(overview: Status) -> None:
     """One object."""
-    sys.stdout.write(json_line({"type": "status", **asdict(found)}) + "\n")
+    sys.stdout.write(json_line({"type": "status", **asdict(overview)}) + "\n")
 
 
-def findings(found: Sequence[Finding], mended: Sequence[Finding], as_json: bool) -> None:
+def findings(remaining: Sequence[Finding], mended: Sequence[Finding], as_json: bool) -> None:
     """What was mended, what is wrong still, or that all is well."""
-    for finding, is_mended in [*((f, True) for f in mended), *((f, False) for f in found)]:
+    for finding, is_mended in [*((f, True) for f in mended), *((f, False) for f in remaining)]:
         if as_json:
             record = {
                 name: getattr(finding, name) for name in ("code", "message", "count", "mendable", "mend")
@@ -303,5 +309,5 @@ def findings(found: Sequence[Finding], mended: Sequence[Finding], as_json: bool)
             sys.stdout.write(
                 f"{finding.code}: {printable(finding.message)}\n  {verb}: {printable(finding.mend)}\n"
             )
-    if not found and not as_json:
+    if not remaining and not as_json:
         sys.stdout.write("The index is healthy.\n" if not mended else "All else is healthy.\n")

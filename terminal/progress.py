@@ -57,14 +57,14 @@ class IndexingScreen:
             sys.stderr.write(_line(progress) + "\n")
             sys.stderr.flush()
 
-    def finish(self, report: Report, index: Path, *, is_trial: bool, is_empty: bool) -> None:
+    def finish(self, report: Report, index: Path, *, is_dry_run: bool, is_empty: bool) -> None:
         """The last words: what was done, and how to go on when it was stopped. is_empty: a search would
         find nothing."""
         self._close_bar()
         if self._as_json:
-            self._object("report", {"dry_run": is_trial, "index": str(index), **asdict(report)})
+            self._object("report", {"dry_run": is_dry_run, "index": str(index), **asdict(report)})
         elif not self._is_quiet:
-            _tell(report, str(index), is_trial)
+            _print_report(report, str(index), is_dry_run)
         if is_empty and not report.interrupted and not self._is_quiet:
             output.remark("No text, image, audio or depth files were found.", self._as_json)
 
@@ -100,8 +100,8 @@ class IndexingScreen:
         sys.stdout.write(output.json_line({"type": kind, **facts}) + "\n")
 
 
-def _tell(report: Report, index: str, is_trial: bool) -> None:
-    if is_trial:
+def _print_report(report: Report, index: str, is_dry_run: bool) -> None:
+    if is_dry_run:
         sys.stdout.write(f"Would do: {output.report_text(report)}\n")
         return
     sys.stdout.write(f"{output.report_text(report)}\n")
@@ -113,8 +113,8 @@ def _tell(report: Report, index: str, is_trial: bool) -> None:
 def _line(progress: Progress) -> str:
     if progress.total is None:
         return f"looking for files: {progress.done:,} found"
-    told = f"{progress.done:,} of {progress.total:,} files, {_pace(progress)}"
-    return f"{told}, {progress.skipped:,} skipped" if progress.skipped else told
+    text = f"{progress.done:,} of {progress.total:,} files, {_pace(progress)}"
+    return f"{text}, {progress.skipped:,} skipped" if progress.skipped else text
 
 
 def _pace(progress: Progress) -> str:
@@ -136,23 +136,23 @@ class _Bar:
         self._rich = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[text]}"),
             console=self._console,
             transient=True,
             expand=True,
         )
-        self._task: Any = self._rich.add_task("looking for files", total=None, told="")
+        self._task: Any = self._rich.add_task("looking for files", total=None, text="")
         self._rich.start()
 
     def update(self, progress: Progress) -> None:
-        told = f"{progress.done:,} found"
+        text = f"{progress.done:,} found"
         name = "looking for files"
         if progress.total is not None:
-            told = f"{progress.done:,}/{progress.total:,}  {_pace(progress)}"
-            told += f"  {progress.skipped:,} skipped" if progress.skipped else ""
+            text = f"{progress.done:,}/{progress.total:,}  {_pace(progress)}"
+            text += f"  {progress.skipped:,} skipped" if progress.skipped else ""
             name = f"indexing {progress.modality or '':<5}"
         self._rich.update(
-            self._task, description=name, completed=progress.done, total=progress.total, told=told
+            self._task, description=name, completed=progress.done, total=progress.total, text=text
         )
 
     def say(self, line: str) -> None:

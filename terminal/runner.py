@@ -35,11 +35,11 @@ def run(build: Callable[[], App], arguments: Sequence[str]) -> int:
 
     build: makes the program; called again when an option is unknown that a package may bring.
     """
-    as_asked = Output()
+    mode = Output()
     _be_tolerant_of_names()
     try:
         with _terminated_by_signal():
-            code = _invoke(build, arguments or ["--help"], as_asked)
+            code = _invoke(build, arguments or ["--help"], mode)
             sys.stdout.flush()
             return code
     except KeyboardInterrupt:
@@ -52,15 +52,15 @@ def run(build: Callable[[], App], arguments: Sequence[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the last net: one sentence instead of a traceback
-        return _report(error, as_asked)
+        return _report(error, mode)
 
 
-def _invoke(build: Callable[[], App], arguments: Sequence[str], as_asked: Output) -> int:
+def _invoke(build: Callable[[], App], arguments: Sequence[str], mode: Output) -> int:
     try:
-        return _run_once(build(), arguments, as_asked)
+        return _run_once(build(), arguments, mode)
     except CommandLineError as error:
         if getattr(error, "option_name", "") and modalities.load_plugins():
-            return _invoke(build, arguments, as_asked)  # it may be the option of a modality of theirs
+            return _invoke(build, arguments, mode)  # it may be the option of a modality of theirs
         raise UsageError(*unparsed(error)) from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
@@ -70,13 +70,13 @@ def _invoke(build: Callable[[], App], arguments: Sequence[str], as_asked: Output
         raise
 
 
-def _run_once(app: App, arguments: Sequence[str], as_asked: Output) -> int:
+def _run_once(app: App, arguments: Sequence[str], mode: Output) -> int:
     command = typer.main.get_command(app)
-    code = command.main(list(arguments), prog_name="anyseek", standalone_mode=False, obj=as_asked)
+    code = command.main(list(arguments), prog_name="anyseek", standalone_mode=False, obj=mode)
     return code if isinstance(code, int) else EXIT_OK
 
 
-def _report(error: Exception, as_asked: Output) -> int:
+def _report(error: Exception, mode: Output) -> int:
     """One sentence on stderr; the exit code."""
     from anyseek.terminal import output
 
@@ -89,9 +89,9 @@ def _report(error: Exception, as_asked: Output) -> int:
             "This is a bug of Anyseek; please report it with what --debug shows.",
         )
     assert isinstance(known, AnyseekError)
-    if as_asked.is_debug:
+    if mode.is_debug:
         traceback.print_exception(error)
-    output.error(known, as_asked.as_json)
+    output.error(known, mode.as_json)
     return known.exit_code or EXIT_BUG
 
 

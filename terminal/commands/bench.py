@@ -38,7 +38,7 @@ def model(
         if as_json:
             typer.echo(json_line({"type": "speed", "model": name, **asdict(speed)}))
             continue
-        chosen = ", ".join(f"{what} {how}" for what, how in speed.choices.items())
-        told = f"{speed.modality:<8} embeds {speed.embed:9,.1f}/s, prepares {speed.prepare:9,.1f}/s"
-        typer.echo(f"{told}  {chosen}".rstrip())
+        choices = ", ".join(f"{what} {how}" for what, how in speed.choices.items())
+        text = f"{speed.modality:<8} embeds {speed.embed:9,.1f}/s, prepares {speed.prepare:9,.1f}/s"
+        typer.echo(f"{text}  {choices}".rstrip())
     return EXIT_OK

@@ -43,39 +43,39 @@ def classify(
 
     No index is needed. The percentages add up to 100 over all labels.
 
-    A file that cannot be read is named on standard error, and the others are told all the same.
+    A file that cannot be read is named on standard error, and the others are still classified.
     """
-    wanted = _labels(labels, labels_file)
+    names = _labels(labels, labels_file)
     from anyseek.embedders import registry
     from anyseek.library.classification import Classifier
     from anyseek.printable import printable
 
     code = EXIT_OK
-    with closing(Classifier(registry.load(model), wanted, template or [])) as classifier:
+    with closing(Classifier(registry.load(model), names, template or [])) as classifier:
         for file in files:
             try:
-                found = classifier.classify(file)
+                result = classifier.classify(file)
             except QueryFileError as error:
                 code = error.exit_code
                 sys.stderr.write(f"anyseek: {error.message}\n  {error.hint}\n")
                 continue
             if as_json:
-                scores = [{"label": label, "probability": round(share, 6)} for label, share in found.scores]
-                record = {"type": "classified", "path": file, "modality": found.modality, "labels": scores}
+                scores = [{"label": label, "probability": round(share, 6)} for label, share in result.scores]
+                record = {"type": "classified", "path": file, "modality": result.modality, "labels": scores}
                 typer.echo(json.dumps(record))
                 continue
-            shown = ", ".join(f"{label} {share:.0%}" for label, share in found.scores[:k])
-            typer.echo(f"{printable(file)}: {shown}")
+            best = ", ".join(f"{label} {share:.0%}" for label, share in result.scores[:k])
+            typer.echo(f"{printable(file)}: {best}")
     return code
 
 
-def _labels(given: str | None, file: Path | None) -> list[str]:
-    if (given is None) == (file is None):
+def _labels(listed: str | None, file: Path | None) -> list[str]:
+    if (listed is None) == (file is None):
         raise UsageError(
             "The labels are needed, from one place.", 'Give --labels "a dog,a cat" or --labels-file FILE.'
         )
-    if given is not None:
-        return [label for label in given.split(",") if label.strip()]
+    if listed is not None:
+        return [label for label in listed.split(",") if label.strip()]
     assert file is not None
     try:
         lines = file.read_text(encoding="utf-8").splitlines()

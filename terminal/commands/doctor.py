@@ -31,7 +31,9 @@ def doctor(
     from anyseek.errors import IndexDamaged
     from anyseek.terminal import output
 
-    found = workspace.check(folder, index=index_dir)
-    left = workspace.check(folder, index=index_dir, mend=True) if mend and found else found
-    output.findings(left, [one for one in found if one.code not in {still.code for still in left}], as_json)
+    findings = workspace.check(folder, index=index_dir)
+    left = workspace.check(folder, index=index_dir, mend=True) if mend and findings else findings
+    output.findings(
+        left, [one for one in findings if one.code not in {still.code for still in left}], as_json
+    )
     return IndexDamaged.exit_code if left else EXIT_OK

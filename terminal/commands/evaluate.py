@@ -37,11 +37,11 @@ def evaluate(
     from anyseek.terminal import output
 
     judged = read(Path(file))
-    with workspace.open(index=index_dir) as opened:
-        found = measure(opened, judged)
+    with workspace.open(index=index_dir) as index:
+        measured = measure(index, judged)
     if as_json:
-        for one in found:
+        for one in measured:
             typer.echo(output.json_line({"type": "measured", **asdict(one)}))
     else:
-        typer.echo("\n".join(lines(found)))
+        typer.echo("\n".join(lines(measured)))
     return EXIT_OK

@@ -38,7 +38,7 @@ def export(
         raise UsageError(
             f"{file} cannot be written: {error.strerror or error}.", "Choose another place."
         ) from error
-    return _told("exported", moved, as_json)
+    return _report("exported", moved, as_json)
 
 
 def import_(
@@ -55,10 +55,10 @@ def import_(
 
     with workspace.open(index=index_dir) as index:
         moved = index.library.import_(Path(file))
-    return _told("imported", moved, as_json)
+    return _report("imported", moved, as_json)
 
 
-def _told(what: str, moved: object, as_json: bool) -> int:
+def _report(what: str, moved: object, as_json: bool) -> int:
     from anyseek.terminal.output import json_line
 
     facts = asdict(moved)  # type: ignore[call-overload]

@@ -55,7 +55,7 @@ def index(
     from anyseek.terminal.runner import Stop
 
     with (
-        workspace.open_or_create(folders or [], index=index_dir, model=model, is_trial=dry_run) as opened,
+        workspace.open_or_create(folders or [], index=index_dir, model=model, is_dry_run=dry_run) as opened,
         Stop().listening() as stop,
         IndexingScreen(as_json=as_json, is_quiet=quiet) as screen,
     ):
@@ -72,7 +72,7 @@ def index(
             stop=stop.is_requested,
         )
         is_empty = not dry_run and not opened.n_segments
-        screen.finish(report, opened.folder, is_trial=dry_run, is_empty=is_empty)
+        screen.finish(report, opened.folder, is_dry_run=dry_run, is_empty=is_empty)
     if report.interrupted and stop.is_requested():
         return stop.exit_code
     # A file that the model has no tower for is not broken.

@@ -20,7 +20,7 @@ def register(app: App) -> None:
 def draw(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Where to: map.png")],
     by: Annotated[
-        str, typer.Option("--by", metavar="modality|folder", help="What the colours tell.")
+        str, typer.Option("--by", metavar="modality|folder", help="What the colours stand for.")
     ] = "modality",
     index_dir: IndexDir = None,
     as_json: Json = False,

@@ -91,7 +91,7 @@ def pull(
             f"anyseek models pull {name} --accept-licence {name}",
         )
     if accept_licence == name:
-        hub.accept(name)  # before the model is asked: some families need the weights to tell what they are
+        hub.accept(name)  # before anything else: some families need the weights to say what they are
     entry = registry.entry(name)
     if entry.repository:
         typer.echo(repositories.pull(entry.repository))
@@ -163,9 +163,9 @@ def _progress(name: str) -> Progress:
         return lambda done, total: None
     from anyseek.terminal.output import size_text
 
-    def tell(done: int, total: int) -> None:
+    def show_progress(done: int, total: int) -> None:
         of = f" of {size_text(total)}" if total else ""
         sys.stderr.write(f"\r{name}: {size_text(done)}{of}   " + ("\n" if done == total else ""))
         sys.stderr.flush()
 
-    return tell
+    return show_progress

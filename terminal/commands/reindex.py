@@ -51,7 +51,7 @@ def reindex(
         done = workspace.reindex(
             index=place, model=model, keep=keep, workers=workers, progress=screen.show, stop=stop.is_requested
         )
-        screen.finish(done.report, place, is_trial=False, is_empty=False)
+        screen.finish(done.report, place, is_dry_run=False, is_empty=False)
     if not done.is_done:
         return stop.exit_code
     facts = {"model": model, "vanished": list(done.vanished), "kept": str(done.kept) if done.kept else None}

@@ -82,17 +82,17 @@ def search(
     from anyseek.search.query import CommandLine, from_command_line
     from anyseek.search.reranking import check, reranked
 
-    given = CommandLine(query or [], words or [], media, minus or [], like or [], unlike or [])
-    understood = from_command_line(given)
-    judge = None
+    line = CommandLine(query or [], words or [], media, minus or [], like or [], unlike or [])
+    parsed = from_command_line(line)
+    reranker = None
     if rerank is not None:
-        check(understood, options)
-        judge = registry.reranker(rerank)
+        check(parsed, options)
+        reranker = registry.reranker(rerank)
     with workspace.open(index=index_dir) as index:
-        if judge is not None:
-            results = reranked(index, understood, options, judge)
+        if reranker is not None:
+            results = reranked(index, parsed, options, reranker)
         else:
-            results = index.answer(understood, options)
+            results = index.answer(parsed, options)
     return _show(results, options, as_json=as_json, paths=paths, nul=nul, exit_code=exit_code)
 
 

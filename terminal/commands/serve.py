@@ -32,9 +32,8 @@ def serve(
 ) -> int:
     """Open the index in a browser, and over HTTP.
 
-    Only this machine may ask, unless another address is given; then the variable ANYSEEK_TOKEN has to hold a token
-    that requests bring along. Ends with Ctrl-C.
-    """
+    Only this machine can connect, unless --host names another address; then the variable ANYSEEK_TOKEN must hold a
+    token that requests bring along. Ends with Ctrl-C."""
     from anyseek import workspace
 
     place = Path(index_dir) if index_dir else workspace.nearest_index()
@@ -66,7 +65,7 @@ def serve(
 def _listening(host: str, port: int) -> socket.socket:
     """A socket that waits for requests. Raises OSError.
 
-    Its protocol is said aloud: only then does asyncio send small answers at once (TCP_NODELAY); else every one waits
+    The protocol is named: only then does asyncio send small answers at once (TCP_NODELAY); else every one waits
     some 40 ms for the client's acknowledgement of its first half.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -30,10 +30,10 @@ def status(
     from anyseek import workspace
     from anyseek.terminal import output
 
-    with workspace.open(folder, index=index_dir) as opened:
-        found = opened.status()
+    with workspace.open(folder, index=index_dir) as index:
+        overview = index.status()
     if as_json:
-        output.status_json(found)
+        output.status_json(overview)
     else:
-        output.status(found, show_all)
+        output.status(overview, show_all)
     return EXIT_OK

@@ -40,8 +40,8 @@ def show(index_dir: IndexDir = None, as_json: Json = False, debug: Debug = False
     from anyseek import workspace
     from anyseek.terminal import output
 
-    with workspace.open(index=index_dir) as opened:
-        found = opened.store.state()
+    with workspace.open(index=index_dir) as index:
+        found = index.store.state()
     if found is None:
         raise UsageError("The index is empty.", "Fill it: anyseek index FOLDER")
     output.store(found, as_json)
@@ -94,9 +94,9 @@ def set_(
         )
     )
     choice = choice_of(name, kind, recall, options, device)
-    with workspace.open(index=index_dir) as opened:
-        opened.store.set(choice, None if as_json else output.remark)
-        found = opened.store.state()
+    with workspace.open(index=index_dir) as index:
+        index.store.set(choice, None if as_json else output.remark)
+        found = index.store.state()
     if found is not None:
         output.store(found, as_json)
     return EXIT_OK
@@ -115,9 +115,9 @@ def refresh(
     from anyseek import workspace
     from anyseek.terminal import output
 
-    with workspace.open(index=index_dir) as opened:
-        opened.store.refresh(None if as_json else output.remark, anew=anew)
-        found = opened.store.state()
+    with workspace.open(index=index_dir) as index:
+        index.store.refresh(None if as_json else output.remark, anew=anew)
+        found = index.store.state()
     if found is not None:
         output.store(found, as_json)
     return EXIT_OK
@@ -131,8 +131,8 @@ def compact(index_dir: IndexDir = None, as_json: Json = False, debug: Debug = Fa
     from anyseek import workspace
     from anyseek.terminal import output
 
-    with workspace.open(index=index_dir) as opened:
-        freed = opened.store.compact()
+    with workspace.open(index=index_dir) as index:
+        freed = index.store.compact()
     typer.echo(
         output.json_line({"type": "compacted", "bytes": freed})
         if as_json

@@ -35,17 +35,17 @@ def watch(
     from anyseek.terminal.progress import IndexingScreen
     from anyseek.terminal.runner import Stop
 
-    def tell(told: str) -> None:
-        remark(told, as_json)
+    def say(text: str) -> None:
+        remark(text, as_json)
 
-    with Stop().listening() as stop, workspace.open(index=index_dir) as opened:
-        tell(f"Watching {', '.join(map(str, opened.roots()))}. Ctrl-C ends it.")
-        for report in follow(opened.add, opened.roots(), stop=stop.is_requested, every_s=every, tell=tell):
+    with Stop().listening() as stop, workspace.open(index=index_dir) as index:
+        say(f"Watching {', '.join(map(str, index.roots()))}. Ctrl-C ends it.")
+        for report in follow(index.add, index.roots(), stop=stop.is_requested, every_s=every, tell=say):
             if as_json:
                 from dataclasses import asdict
 
                 typer.echo(json_line({"type": "report", **asdict(report)}))
             elif report.new or report.changed or report.moved or report.gone:
                 with IndexingScreen(as_json=False, is_quiet=False) as screen:
-                    screen.finish(report, opened.folder, is_trial=False, is_empty=False)
+                    screen.finish(report, index.folder, is_dry_run=False, is_empty=False)
     return EXIT_OK

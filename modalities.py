@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, Literal, TypedDict
 
 GROUP = "anyseek.modalities"
 LOG = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ class ModalityInfo:
 
     name: one word, lower case; the Python keyword and the command-line option are called so. noun: in a sentence ("a
     picture"). unit: what the spans of its segments count. query_help: of the command-line option that takes a file.
+    shown_as: what a person is shown of a hit: its preview, or its excerpt.
     prompts: sentences with `{}` for a label, whose mean stands for it when files are classified (Radford et al. 2021,
     section 3.1.4).
 
@@ -89,6 +90,7 @@ class ModalityInfo:
     noun: str
     unit: Unit
     query_help: str
+    shown_as: Literal["picture", "sound", "text", "nothing"] = "nothing"
     prompts: tuple[str, ...] = ("{}",)
     in_memory: str = ""
     takes_rate: bool = False
@@ -174,6 +176,7 @@ Modality.TEXT = register(
         noun="a text",
         unit=Unit.CHARACTERS,
         query_help="A text file; repeatable.",
+        shown_as="text",
         sample="anyseek.library.benchmark:sample_text",
     )
 )
@@ -183,6 +186,7 @@ Modality.IMAGE = register(
         noun="a picture",
         unit=Unit.WHOLE,
         query_help="A picture; repeatable.",
+        shown_as="picture",
         prompts=("{}", "a photo of {}", "a picture that shows {}", "{} in a photo"),
         in_memory="anyseek.search.in_memory:image",
         preview="anyseek.serve.previews:PICTURE",
@@ -195,6 +199,7 @@ Modality.AUDIO = register(
         noun="a sound",
         unit=Unit.SECONDS,
         query_help="A sound; repeatable.",
+        shown_as="sound",
         prompts=("{}", "the sound of {}"),
         in_memory="anyseek.search.in_memory:audio",
         takes_rate=True,
@@ -208,6 +213,7 @@ Modality.DEPTH = register(
         noun="a depth map",
         unit=Unit.WHOLE,
         query_help="A depth map; repeatable.",
+        shown_as="picture",
         in_memory="anyseek.search.in_memory:depth",
         preview="anyseek.serve.previews:RELIEF",
         sample="anyseek.library.benchmark:sample_depth",
@@ -219,6 +225,7 @@ Modality.VIDEO = register(
         noun="a video",
         unit=Unit.SECONDS,
         query_help="A video; repeatable.",
+        shown_as="picture",
         prompts=("{}", "a video of {}"),
         in_memory="anyseek.search.in_memory:video",
         preview="anyseek.serve.previews:PICTURE",
@@ -231,6 +238,7 @@ Modality.THERMAL = register(
         noun="a thermal picture",
         unit=Unit.WHOLE,
         query_help="A thermal picture; repeatable.",
+        shown_as="picture",
         in_memory="anyseek.search.in_memory:thermal",
         preview="anyseek.serve.previews:PICTURE",
         sample="anyseek.library.benchmark:sample_thermal",

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from mcp.server.mcpserver import Audio, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
+from anyseek import modalities
 from anyseek.contracts import Modality
 from anyseek.errors import AnyseekError
 from anyseek.options import SearchOptions
@@ -84,7 +85,7 @@ def make_server(service: Service) -> MCPServer:
         """Look at a hit: a small picture of an image, video or depth map, a sound, the words of a text."""
         with _errors_in_a_sentence():
             segment, path = service.segment(segment_id)
-            if segment.modality is Modality.TEXT:
+            if modalities.info(segment.modality).shown_as == "text":
                 return _words(path, segment.span.start, segment.span.end, segment.excerpt)
             preview = service.preview(segment_id)
             if preview is None:

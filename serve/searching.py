@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from anyseek import modalities
 from anyseek.errors import DiskFull, QueryFileError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def hit_record(hit: Hit) -> dict[str, Any]:
         **asdict(hit),
         "path": json_path(hit.path),
         "alike": [json_path(path) for path in hit.alike],
+        "shown_as": modalities.info(hit.modality).shown_as,
         "preview": f"/segments/{hit.segment_id}/preview",
         "content": f"/segments/{hit.segment_id}/content",
     }

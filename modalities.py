@@ -82,9 +82,8 @@ class ModalityInfo:
 
     Handlers, "" where there is none. in_memory: `(value, DecodeHint) -> Iterator of Decoded.data`, for what Python
     programs hand over instead of a file; takes_rate: such a value may be a pair (array, rate in Hz). preview: a
-    `contracts.Preparer` that makes a preview. sample: `(DecodeHint, numpy.random.Generator) -> Decoded.data`, for
-    measuring speed.
-    """
+    `contracts.Preparer` that makes a preview; preview_as: the modality whose preview is made instead (of a video,
+    that of its pictures). sample: `(DecodeHint, numpy.random.Generator) -> Decoded.data`, for measuring speed."""
 
     name: str
     noun: str
@@ -95,6 +94,7 @@ class ModalityInfo:
     in_memory: str = ""
     takes_rate: bool = False
     preview: str = ""
+    preview_as: str = ""
     sample: str = ""
 
     @property
@@ -228,7 +228,7 @@ Modality.VIDEO = register(
         shown_as="picture",
         prompts=("{}", "a video of {}"),
         in_memory="anyseek.search.in_memory:video",
-        preview="anyseek.serve.previews:PICTURE",
+        preview_as="image",
         sample="anyseek.library.benchmark:sample_video",
     )
 )

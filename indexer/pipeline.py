@@ -22,7 +22,6 @@ from anyseek.indexer.feed import Feed
 from anyseek.indexer.options import IndexOptions, StopCall
 from anyseek.indexer.reporter import Reporter
 from anyseek.indexer.survey import Plan, unavailable
-from anyseek.media.formats import serves
 from anyseek.media.limits import stage_of
 from anyseek.printable import printable
 
@@ -113,7 +112,7 @@ class Pipeline:
         work.caption = outcome.caption
         if work.modality is None:
             self._finish(work)
-        elif not serves(work.modality, self.embedder.card.modalities):
+        elif not outcome.is_supported:
             model = self.embedder.card.name
             self._skip(work, Problem("no-tower", "embed", f"The model {model} knows no {work.modality}."))
         elif not self._is_known(work):

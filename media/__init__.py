@@ -1,6 +1,6 @@
-"""Files to decoded segments: what is it (`sniff`), and what does it hold (`decode`). Knows no models.
+"""Files to decoded segments: what a file is (`sniff`, `file_type`), and what is in it (`decode`). Knows no models.
 
-Hostile files are decoded in `worker.DecodePool`, in processes that can be killed; the two functions here run
+Hostile files are decoded in `worker.DecodePool`, in processes that can be killed; the functions here run
 where they are called.
 """
 
@@ -12,22 +12,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from anyseek.contracts import Decoded, DecodeHint, Modality
+    from anyseek.media.format import FileType
 
-__all__ = ["decode", "sniff"]
+__all__ = ["decode", "file_type", "sniff"]
 
 
 def sniff(path: str) -> Modality | None:
-    """What the file holds, by its content; its name breaks ties only. None: nothing that is searched.
+    """The file's modality, by its content; its name breaks ties only. None: nothing that is searched.
 
     Raises MediaError: vanished, unreadable, not-a-file (a pipe, a socket, a device, a folder: never opened),
     mislabelled (a name like .jpg on something else), empty, pickled.
     """
-    from anyseek.media.sniffing import identify
+    known = file_type(path)
+    return known.modality if known else None
+
+
+def file_type(path: str, modality: Modality | None = None) -> FileType | None:
+    """The file's format, and the modality that it is taken as: `modality`, or what its content tells.
+
+    None only without `modality`: nothing that is searched. Raises MediaError: as `sniff`, and wrong-modality.
+    """
+    from anyseek.media.sniffing import identify, identify_as
     from anyseek.media.source import Source
 
     with Source.open(path) as source:
-        found = identify(source)
-    return found.modality if found else None
+        return identify(source) if modality is None else identify_as(source, modality)
 
 
 def decode(
@@ -38,8 +47,10 @@ def decode(
     A recording is streamed, so that hours of it fit in memory, and `first` is found by seeking.
     Raises MediaError: every reason of `limits.STAGES` that is not the worker's.
     """
-    from anyseek.media.decoding import decode_source
+    from anyseek.media.decoding import segments
+    from anyseek.media.sniffing import identify_as
     from anyseek.media.source import Source
 
     with Source.open(path) as source:
-        yield from decode_source(source, modality, hint, first, count)
+        known = identify_as(source, modality)
+        yield from segments(source, known, {modality: hint}, first, count)

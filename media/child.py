@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pickle
 import signal
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from anyseek.contracts import DecodeHint, Limits, Modality, Preparer, Span
+from anyseek.contracts import Decoded, DecodeHint, Limits, Modality, Preparer, Span
 from anyseek.errors import AnyseekError, MediaError
 from anyseek.media.captions import caption
-from anyseek.media.decoding import decode_parts
-from anyseek.media.formats import READERS, WITHIN, Found, serves
+from anyseek.media.decoding import segment_at, segments
+from anyseek.media.formats import FileType, all_formats
 from anyseek.media.limits import check_bytes, one_line
-from anyseek.media.sniffing import identify
+from anyseek.media.sniffing import identify, identify_as
 from anyseek.media.source import FileFacts, Source
+from anyseek.modalities import handler
 from anyseek.printable import printable
 
-FILMS_PER_TASK = 3
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedSegment:
-    """One segment, ready for the model: `item` is what the modality's preparer made of it; `words`, of a text, all of
-    it."""
+    """One segment, ready for the model: `item` is what its modality's preparer returned; `words`: all of a text."""
 
     modality: Modality
     span: Span
@@ -42,15 +42,14 @@ class PreparedSegment:
 
 @dataclass(frozen=True, slots=True)
 class PreparedFile:
-    """What a task found in a file.
+    """The outcome of a task.
 
-    modality: of the file; None for what is not searched. segments: empty then, and when there is no preparer
-    for anything in it; those of a film have modalities of their own. caption: what
-    the file says about itself, in its first part. first: the number of the first segment.
-    has_more: there are segments after these; submit again with first + len(segments). content_hash: 16 bytes, of the
-    whole file; empty when nothing was decoded and no hash asked for, and in continuations (first > 0). seen: the
-    file's facts when it was read; where those of a continuation differ from the first part's, the file is another one
-    by now.
+    modality: of the file; None for what is not searched. is_supported: whether there is a preparer for something in it.
+    segments: those of a container have modalities of their own. caption: what the file says about itself in words, in
+    its first part. first: the number of the first segment. has_more: there are segments after these; submit again with
+    first + len(segments). content_hash: 16 bytes, of the whole file; empty when nothing was decoded and no hash asked
+    for, and in continuations (first > 0). seen: the file's facts when it was read; where those of a continuation differ
+    from the first part's, the file is another one by now.
     """
 
     modality: Modality | None
@@ -60,21 +59,23 @@ class PreparedFile:
     has_more: bool
     seen: FileFacts
     caption: str = ""
+    is_supported: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One piece of work on one file: what `DecodePool.submit` was asked."""
+    """One piece of work on one file: the arguments of `DecodePool.submit`."""
 
     path: str
-    first: int
-    modality: Modality | None
-    hash_only: bool
+    first: int = 0
+    modality: Modality | None = None
+    span: Span | None = None
+    hash_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a worker is told once, at its start."""
+    """What holds for all tasks of a worker, sent at its start."""
 
     preparers: Mapping[Modality, Preparer]
     limits: Limits
@@ -82,20 +83,20 @@ class Setting:
     segments_per_task: int
     depth_unit: float | None
 
-    def hints(self, modality: Modality) -> dict[Modality, DecodeHint]:
-        """What the preparers ask of a file of this modality, under the caller's limits and unit."""
+    def hints(self, file_type: FileType) -> dict[Modality, DecodeHint]:
+        """Of the preparers for what is in such a file, under the caller's limits and unit."""
         hints = {}
-        for kind in WITHIN.get(modality, (modality,)):
-            if kind in self.preparers:
-                hint = self.preparers[kind].hint
+        for modality in file_type.segment_modalities:
+            if modality in self.preparers:
+                hint = self.preparers[modality].hint
                 unit = hint.depth_unit if self.depth_unit is None else self.depth_unit
-                hints[kind] = replace(hint, limits=self.limits, depth_unit=unit)
+                hints[modality] = replace(hint, limits=self.limits, depth_unit=unit)
         return hints
 
-    def most(self, modality: Modality) -> int:
-        """How many segments one task may hand out: decoding all frames of a window takes long."""
-        is_film = modality is Modality.VIDEO and modality in self.preparers
-        return min(self.segments_per_task, FILMS_PER_TASK) if is_film else self.segments_per_task
+    def most_segments(self, file_type: FileType, modalities: Iterable[Modality]) -> int:
+        """How many segments of these modalities one task may return: decoding some takes long."""
+        costly = file_type.format.segments_per_task
+        return min([self.segments_per_task, *(costly[one] for one in modalities if one in costly)])
 
 
 def serve(pipe: Connection) -> None:
@@ -117,8 +118,7 @@ def serve(pipe: Connection) -> None:
 def _start(pipe: Connection) -> Setting | None:
     try:
         setting: Setting = pipe.recv()
-        for modality in setting.preparers.keys() & READERS.keys():
-            import_module(READERS[modality])
+        _import_readers(setting.preparers)
         _limit_memory(setting.memory_bytes)
     except EOFError:
         return None
@@ -127,6 +127,17 @@ def _start(pipe: Connection) -> Setting | None:
         return None
     pipe.send(None)
     return setting
+
+
+def _import_readers(preparers: Mapping[Modality, Preparer]) -> None:
+    """Before the limits: what importing takes counts neither as a file's memory nor as its time."""
+    for row in all_formats():
+        for modality, reader in {**row.taken_as, row.modality: row.reader}.items():
+            if modality in preparers:
+                try:
+                    handler(reader)
+                except (ImportError, AttributeError):  # its files get a reason of their own
+                    LOG.warning("The reader %s cannot be imported.", reader, exc_info=True)
 
 
 def _limit_memory(more_bytes: int) -> None:
@@ -166,40 +177,46 @@ def _work(source: Source, task: Task, setting: Setting) -> PreparedFile:
     if task.hash_only:
         source.load()
         return PreparedFile(task.modality, source.digest(), (), 0, False, source.facts)
-    found = identify(source, task.modality)
-    modality = task.modality or (found.modality if found else None)
-    if modality is None or not serves(modality, setting.preparers):
-        return PreparedFile(modality, b"", (), task.first, False, source.facts)
+    file_type = identify(source) if task.modality is None else identify_as(source, task.modality)
+    hints = setting.hints(file_type) if file_type else {}
+    if file_type is None or not hints:
+        modality = file_type.modality if file_type else None
+        return PreparedFile(modality, b"", (), task.first, False, source.facts, is_supported=False)
     check_bytes(source.name, source.facts.size, setting.limits)
     source.load()
     content_hash = source.digest() if task.first == 0 else b""
-    segments, has_more = _segments(source, found, modality, task, setting)
-    said = caption(source, found) if task.first == 0 and found is not None else ""
-    return PreparedFile(modality, content_hash, segments, task.first, has_more, source.facts, said)
+    most = setting.most_segments(file_type, hints)
+    decoded = _decoded(source, file_type, hints, task, most)
+    prepared = tuple(_prepared(source, segment, setting) for segment in islice(decoded, most))
+    has_more = next(decoded, None) is not None
+    words = caption(source, file_type) if task.first == 0 else ""
+    return PreparedFile(file_type.modality, content_hash, prepared, task.first, has_more, source.facts, words)
 
 
-def _segments(
-    source: Source, found: Found | None, modality: Modality, task: Task, setting: Setting
-) -> tuple[tuple[PreparedSegment, ...], bool]:
-    """At most segments_per_task of them, and whether there is one more."""
-    most = setting.most(modality)
-    decoded = decode_parts(source, modality, setting.hints(modality), task.first, most + 1, found)
-    segments = []
-    for segment in islice(decoded, most):
-        words = segment.data if segment.modality is Modality.TEXT else ""
-        try:
-            item = setting.preparers[segment.modality](segment.data)
-        except (MediaError, MemoryError):
-            raise
-        except Exception as error:
-            why = f"{type(error).__name__}: {one_line(error)}"
-            raise MediaError(
-                f"{source.name} could not be prepared for the model: {why}.",
-                "prepare-failed",
-                "Please report this with the file.",
-            ) from error
-        segments.append(PreparedSegment(segment.modality, segment.span, segment.excerpt, item, words))
-    return tuple(segments), next(decoded, None) is not None
+def _decoded(
+    source: Source, file_type: FileType, hints: Mapping[Modality, DecodeHint], task: Task, most: int
+) -> Iterator[Decoded]:
+    """The segments that the task names, and one more where there is one."""
+    if task.span is None:
+        return segments(source, file_type, hints, task.first, most + 1)
+    segment = segment_at(source, file_type, hints, task.span)
+    return iter(() if segment is None else (segment,))
+
+
+def _prepared(source: Source, segment: Decoded, setting: Setting) -> PreparedSegment:
+    words = segment.data if segment.modality is Modality.TEXT else ""
+    try:
+        item = setting.preparers[segment.modality](segment.data)
+    except (MediaError, MemoryError):
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {one_line(error)}"
+        raise MediaError(
+            f"{source.name} could not be prepared for the model: {why}.",
+            "prepare-failed",
+            "Please report this with the file.",
+        ) from error
+    return PreparedSegment(segment.modality, segment.span, segment.excerpt, item, words)
 
 
 def _too_big(path: str) -> MediaError:

@@ -1,65 +1,75 @@
-"""An opened file to decoded segments: finds the format, hands over to the modality's reader."""
+"""An identified file to decoded segments: hands over to the reader that its format names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
-from itertools import permutations
+from itertools import islice
+from typing import TYPE_CHECKING, cast
 
-from anyseek.contracts import Decoded, DecodeHint, Modality
+from anyseek.contracts import Decoded, DecodeHint, Modality, Span
 from anyseek.errors import MediaError
-from anyseek.media.formats import READERS, Found
+from anyseek.media.formats import FileType
 from anyseek.media.limits import check_bytes
-from anyseek.media.sniffing import identify
 from anyseek.media.source import Source
+from anyseek.modalities import handler
 
-# Formats that can be read as another modality than their content suggests, when the caller says so.
-_PICTURES = (Modality.IMAGE, Modality.DEPTH, Modality.THERMAL)
-_ALSO = {*permutations(_PICTURES, 2), (Modality.VIDEO, Modality.IMAGE), (Modality.VIDEO, Modality.AUDIO)}
+if TYPE_CHECKING:
+    from anyseek.media.formats import Reader
+
+_SAME_START = 0.01
+"""Of a segment's length: rates that differ cut their windows at slightly different places."""
 
 
-def decode_source(
+def segments(
     source: Source,
-    modality: Modality,
-    hint: DecodeHint,
-    first: int = 0,
-    count: int | None = None,
-    found: Found | None = None,
-) -> Iterator[Decoded]:
-    """Segments `first` to `first + count` of one modality, in order. Raises MediaError."""
-    return decode_parts(source, modality, {modality: hint}, first, count, found)
-
-
-def decode_parts(
-    source: Source,
-    modality: Modality,
+    file_type: FileType,
     hints: Mapping[Modality, DecodeHint],
     first: int = 0,
     count: int | None = None,
-    found: Found | None = None,
 ) -> Iterator[Decoded]:
-    """Segments of a file taken as `modality`, of those modalities that `hints` has: a film has several.
-
-    Raises MediaError.
-    """
-    hint = hints.get(modality) or next(iter(hints.values()))
-    check_bytes(source.name, source.facts.size, hint.limits)
-    found = found or identify(source, modality)
-    if found is None:
-        raise MediaError(f"{source.name} is no file of {modality}.", "wrong-modality", "Choose another file.")
-    if found.modality is not modality:
-        if (found.modality, modality) not in _ALSO:
-            raise MediaError(
-                f"{source.name} holds {found.modality}, not {modality}.",
-                "wrong-modality",
-                "Choose another file.",
-            )
-        if found.modality is not Modality.VIDEO:
-            found = Found(found.format, modality)
+    """Segments `first` to `first + count` of the modalities in `hints`, in order. Raises MediaError."""
+    check_bytes(source.name, source.facts.size, next(iter(hints.values())).limits)
     source.load()
-    if found.modality is Modality.VIDEO:
-        from anyseek.media.readers import video
+    yield from _reader(source, file_type)(source, file_type, hints, first, count)
 
-        yield from video.parts(source, found, hints, first, count)
-    else:
-        yield from import_module(READERS[modality]).decode(source, found, hint, first, count)
+
+def segment_at(
+    source: Source, file_type: FileType, hints: Mapping[Modality, DecodeHint], span: Span
+) -> Decoded | None:
+    """The segment that begins where `span` does; where there is none, the first that covers its start.
+
+    Windows that follow one another at even steps are found by counting, all else by reading on. Raises MediaError.
+    """
+    opening = list(islice(segments(source, file_type, hints, 0, 2), 2))
+    candidates = list(opening)
+    step = opening[1].span.start - opening[0].span.start if len(opening) == 2 else 0.0
+    if step > 0 and not any(_starts_at(segment, span) for segment in opening):
+        number = max(0, round((span.start - opening[0].span.start) / step))
+        candidates += segments(source, file_type, hints, number, 1)
+    for segment in candidates:
+        if _starts_at(segment, span):
+            return segment
+    covering: Decoded | None = None
+    for segment in segments(source, file_type, hints):
+        if _starts_at(segment, span):
+            return segment
+        if covering is None and segment.span.start <= span.start < segment.span.end:
+            covering = segment
+    return covering
+
+
+def _starts_at(segment: Decoded, span: Span) -> bool:
+    length = segment.span.end - segment.span.start
+    return segment.span.unit is span.unit and abs(segment.span.start - span.start) <= _SAME_START * length
+
+
+def _reader(source: Source, file_type: FileType) -> Reader:
+    try:
+        return cast("Reader", handler(file_type.reader))
+    except (ImportError, AttributeError) as error:
+        raise MediaError(
+            f"{source.name} is a {file_type.format.name} file, whose reader {file_type.reader} cannot be imported: "
+            f"{error}.",
+            "missing-reader",
+            "Install the package of the format again.",
+        ) from error

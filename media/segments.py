@@ -19,17 +19,12 @@ _SENTENCE_END = re.compile(
 def n_windows(n_samples: int, window: int, hop: int) -> int:
     """How many windows cover a recording: the last may be shorter, and none begins past the end.
 
-    No window is added for a tail that the window before it holds already (hop < window).
+    No window is added for a tail that the window before it contains already (hop < window).
     """
     if n_samples <= 0:
         return 0
     rest = max(0, n_samples - window)
     return 1 + min(-(-rest // hop), (n_samples - 1) // hop)
-
-
-def is_last_window(number: int, n_samples: int, window: int, hop: int) -> bool:
-    """Whether window `number` is the last one of a recording of `n_samples`."""
-    return number + 1 >= n_windows(n_samples, window, hop)
 
 
 def passages(text: str, most: int) -> Iterator[tuple[int, int]]:
@@ -72,9 +67,9 @@ def _cut(text: str, start: int, most: int) -> int:
     if limit >= len(text):
         return len(text)
     last = 0
-    for found in _SENTENCE_END.finditer(text, start, limit + 1):
-        if found.end() <= limit:
-            last = found.end()
+    for sentence_end in _SENTENCE_END.finditer(text, start, limit + 1):
+        if sentence_end.end() <= limit:
+            last = sentence_end.end()
     last = last or text.rfind("\n", start, limit + 1)
     if last > start:
         return last

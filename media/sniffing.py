@@ -5,33 +5,52 @@ from __future__ import annotations
 from anyseek.contracts import Modality
 from anyseek.errors import MediaError
 from anyseek.media import peek
-from anyseek.media.formats import BY_NAME, BY_SUFFIX, FORMATS, Format, Found
+from anyseek.media.formats import HTML, PLAIN_TEXT, FileType, Format, all_formats, by_suffix
 from anyseek.media.source import Source
 
 
-def identify(source: Source, asked: Modality | None = None) -> Found | None:
-    """The file's format and modality; None for what is not searched. asked: TEXT takes any text, whatever its
-    name (a program, a log).
+def identify(source: Source) -> FileType | None:
+    """The file's format and modality; None for what is not searched.
 
-    A name that claims a format of the table on content that is none (a zip called .jpg) is a mistake the
+    A name that claims a format of the table on content that is not of it (a zip called .jpg) is a mistake that the
     person will want to know of: MediaError mislabelled; empty, when there is no content at all.
     """
-    head = source.head()
-    claimed = BY_SUFFIX.get(source.suffix)
-    is_foreign = claimed is None or claimed.modality is not asked
-    if asked is Modality.TEXT and is_foreign and peek.looks_like_text(head):
-        return Found(BY_NAME["plain text"], asked)
-    return _identified(source, head, claimed)
+    return _identified(source, source.head(), by_suffix().get(source.suffix))
 
 
-def _identified(source: Source, head: bytes, claimed: Format | None) -> Found | None:
+def identify_as(source: Source, modality: Modality) -> FileType:
+    """The file's format, taken as `modality`. TEXT takes any text, whatever its name (a program, a log).
+
+    Raises MediaError: as `identify`, and wrong-modality for what the format cannot be taken as.
+    """
+    head, claimed = source.head(), by_suffix().get(source.suffix)
+    is_foreign = claimed is None or claimed.modality is not modality
+    if modality is Modality.TEXT and is_foreign and peek.looks_like_text(head):
+        container = next((row for row in all_formats() if row.can_be(modality) and row.matches(head)), None)
+        return FileType(container or PLAIN_TEXT, modality)
+    found = _identified(source, head, claimed)
+    if found is None:
+        raise MediaError(
+            f"{source.name} is not a file of {modality}.", "wrong-modality", "Choose another file."
+        )
+    if found.modality is not modality and not found.format.can_be(modality):
+        raise MediaError(
+            f"{source.name} contains {found.modality}, not {modality}.",
+            "wrong-modality",
+            "Choose another file.",
+        )
+    return FileType(found.format, modality)
+
+
+def _identified(source: Source, head: bytes, claimed: Format | None) -> FileType | None:
     if not head.strip(b"\0"):
         if claimed is None:
             return None
-        what = "has no content" if not head else "holds nothing but zeros"
+        what = "has no content" if not head else "contains nothing but zeros"
         raise MediaError(f"{source.name} {what}.", "empty", "Replace or delete the file.")
     found = _by_content(source, head, claimed)
-    if found is None and claimed is not None and not _is_understood(head, claimed):
+    if found is None and claimed is not None and not claimed.matches(head):
+        # (What matches has the format's marks and nothing in it for us: a 3-D .npy.)
         raise MediaError(
             f"{source.name} has the name of a {claimed.name} file, but not the content of one.",
             "mislabelled",
@@ -40,18 +59,18 @@ def _identified(source: Source, head: bytes, claimed: Format | None) -> Found | 
     return found
 
 
-def _by_content(source: Source, head: bytes, claimed: Format | None) -> Found | None:
+def _by_content(source: Source, head: bytes, claimed: Format | None) -> FileType | None:
     is_text = peek.looks_like_text(head)
-    for row in FORMATS:
+    for row in all_formats():
         if row.matches(head) and not (is_text and row.name == "MP3"):
-            modality = row.holds(source) if row.holds else row.modality
+            modality = row.modality_of(source)
             if modality:
-                return Found(row, modality)
+                return FileType(row, modality)
     if is_text:
         kind = _kind_of_text(source, head, claimed)
-        return Found(kind, Modality.TEXT) if kind else None
+        return FileType(kind, Modality.TEXT) if kind else None
     if claimed is not None and claimed.name == "MP3" and peek.is_mp3(head, is_named=True):
-        return Found(claimed, claimed.modality)
+        return FileType(claimed, claimed.modality)
     return None
 
 
@@ -60,10 +79,5 @@ def _kind_of_text(source: Source, head: bytes, claimed: Format | None) -> Format
     if claimed is not None:
         return claimed if claimed.modality is Modality.TEXT else None
     if peek.looks_like_html(head):
-        return BY_NAME["HTML"]
-    return BY_NAME["plain text"] if not source.suffix else None
-
-
-def _is_understood(head: bytes, claimed: Format) -> bool:
-    """Whether the content is a format of the table after all, one that holds nothing for us (a 3-D .npy)."""
-    return any(row.matches(head) for row in FORMATS) and claimed.matches(head)
+        return HTML
+    return PLAIN_TEXT if not source.suffix else None

@@ -20,9 +20,10 @@ from concurrent.futures import CancelledError, Future
 from multiprocessing.connection import Pipe
 from typing import TYPE_CHECKING
 
-from anyseek.contracts import Limits, Modality, Preparer
+from anyseek.contracts import Limits, Modality, Preparer, Span, Unit
 from anyseek.errors import AnyseekError, MediaError, UsageError
 from anyseek.media.child import PreparedFile, PreparedSegment, Setting, Task
+from anyseek.media.formats import all_formats
 from anyseek.media.source import FileFacts
 from anyseek.printable import printable
 
@@ -85,24 +86,35 @@ class DecodePool:
         self.close()
 
     def submit(
-        self, path: str, *, first: int = 0, modality: Modality | None = None, hash_only: bool = False
+        self,
+        path: str,
+        *,
+        first: int = 0,
+        modality: Modality | None = None,
+        span: Span | None = None,
+        hash_only: bool = False,
     ) -> Future[PreparedFile]:
-        """Decode and prepare a file from segment `first` on, as `modality` (None: as what it is found to be).
+        """Decode and prepare a file from segment `first` on, as `modality` (None: as what its content tells).
 
+        span: the one segment that begins there instead, which is empty where there is none any more.
         hash_only: nothing but the hash and the facts. Returns at once, however much is waiting: the caller
         bounds what is in flight. The future raises MediaError, or AnyseekError when no worker can be started.
         """
         future: Future[PreparedFile] = Future()
+        if span is not None and span.unit is Unit.WHOLE:
+            span = None
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the pool is closed")
             self._n_open += 1
             future.add_done_callback(self._count_down)
+            if not self._slots:
+                all_formats()  # a format that cannot be loaded is logged here; nobody reads what a worker logs
             if len(self._slots) < min(self._n_workers, self._n_open):
                 slot = _Slot(self._setting, self._jobs)
                 self._slots.append(slot)
                 slot.start()
-            self._jobs.put((Task(path, first, modality, hash_only), future))
+            self._jobs.put((Task(path, first, modality, span, hash_only), future))
         return future
 
     def close(self) -> None:

@@ -178,9 +178,9 @@ def _bare_file(argument: str) -> Term | None:
 
 
 def _is_media_name(path: str) -> bool:
-    from anyseek.media.formats import BY_SUFFIX
+    from anyseek.media.formats import is_media_name
 
-    return os.path.splitext(path)[1].lower() in BY_SUFFIX
+    return is_media_name(os.path.splitext(path)[1].lower())
 
 
 # ---------------------------------------------------------------- from Python

@@ -6,20 +6,19 @@ import os
 from collections.abc import Iterable
 from itertools import islice
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Embedder, Modality, QueryPart
 from anyseek.errors import MediaError, ModalityNotSupported, QueryFileError
-from anyseek.media.formats import WITHIN
 from anyseek.printable import printable
 from anyseek.search.query import Term
+
+if TYPE_CHECKING:
+    from anyseek.media.format import FileType
 
 MOST_SEGMENTS = 60
 """A query file stands for what it begins with: 10 minutes of sound, 36,000 characters. Every segment costs a
 run of the model, and the mean of more of them is no sharper a question."""
-
-# Texts are decoded by Python alone (and web pages by a parser that runs no code): no process is started.
-_IN_THIS_PROCESS = (Modality.TEXT,)
 
 
 class QueryReader:
@@ -74,12 +73,13 @@ class QueryReader:
         if os.path.isdir(path):
             raise QueryFileError(f"{name} is a folder, not a file.", "Name one file to search with.")
         try:
-            kind = term.modality or self._recognise(path, name)
-            modality = self._supported(self._read_as(kind))
-            if modality in _IN_THIS_PROCESS:
-                items = self._text_items(path, modality)
-            else:
+            known = self._recognise(path, name, term.modality)
+            kind = known.modality
+            modality = self._supported(self._read_as(known))
+            if known.format.needs_worker:
                 items = self._pool_items(path, modality)
+            else:
+                items = self._text_items(path, modality)
         except MediaError as error:
             is_unit = error.reason == "no-unit"
             hint = "Tell the index once: anyseek index --depth-unit 0.01" if is_unit else error.hint
@@ -88,22 +88,23 @@ class QueryReader:
             raise QueryFileError(f"{name} has nothing in it to search with.", "Choose another file.")
         return QueryPart(modality, items, term.weight, f"{kind} {name}")
 
-    def _read_as(self, kind: Modality) -> Modality:
-        """A film stands for its pictures, or else its sound, where the model has no tower for films."""
-        known = self._embedder.card.modalities
-        return next((one for one in WITHIN.get(kind, ()) if one in known), kind)
+    def _read_as(self, known: FileType) -> Modality:
+        """A container stands for the first of the modalities in it that the model supports: a video for its pictures,
+        or else its sound, where the model does not support video."""
+        supported = self._embedder.card.modalities
+        return next((one for one in known.segment_modalities if one in supported), known.modality)
 
-    def _recognise(self, path: str, name: str) -> Modality:
-        from anyseek.media import sniff
+    def _recognise(self, path: str, name: str, modality: Modality | None) -> FileType:
+        from anyseek.media import file_type
 
-        modality = sniff(path)
-        if modality is None:
+        recognised = file_type(path, modality)
+        if recognised is None:
             known = ", ".join(self._embedder.card.modalities)
             raise QueryFileError(
                 f"{name} is not a file of any modality that is known.",
                 f"This model takes: {known}.",
             )
-        return modality
+        return recognised
 
     def _supported(self, modality: Modality) -> Modality:
         card = self._embedder.card

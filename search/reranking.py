@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from anyseek.contracts import Hit, Modality, Preparer, Unit
+from anyseek.contracts import Hit, Modality, Preparer
 from anyseek.errors import UsageError
 
 if TYPE_CHECKING:
@@ -101,11 +101,8 @@ def _decoded(hits: list[Hit], modality: Modality, preparer: Preparer) -> list[An
     items: list[Any] = []
     with DecodePool({modality: preparer}, workers=1) as pool:
         for hit in hits:
-            if hit.span.unit is not Unit.WHOLE:  # a frame of a video
-                items.append(None)
-                continue
             try:
-                part = pool.submit(hit.path, first=0, modality=modality).result()
+                part = pool.submit(hit.path, modality=modality, span=hit.span).result()
                 items.append(part.segments[0].item if part.segments else None)
             except (MediaError, OSError):
                 items.append(None)

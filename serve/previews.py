@@ -106,7 +106,6 @@ class Previews:
 
     def __init__(self, window_s: float = 10.0, depth_unit: float | None = None) -> None:
         """window_s: how the model cuts recordings."""
-        self._window_s = window_s
         self._preparers = _preparers(window_s)
         limits = Limits(max_seconds=30)
         self._pool = DecodePool(
@@ -122,12 +121,11 @@ class Previews:
             if segment.segment_id in self._cache:
                 self._cache.move_to_end(segment.segment_id)
                 return self._cache[segment.segment_id]
-        kind = Modality.IMAGE if segment.modality is Modality.VIDEO else segment.modality
+        row = modalities.info(segment.modality)
+        kind = Modality(row.preview_as) if row.preview_as else segment.modality
         if kind not in self._preparers:
             return None
-        length = self._window_s if kind is Modality.AUDIO else 10.0
-        first = round(segment.span.start / length) if segment.span.unit is Unit.SECONDS else 0
-        segments = self._pool.submit(path, first=first, modality=kind).result().segments
+        segments = self._pool.submit(path, modality=kind, span=segment.span).result().segments
         if not segments:
             return None
         preview: Preview = segments[0].item
@@ -151,7 +149,7 @@ def _preparers(window_s: float) -> dict[Modality, Preparer]:
     """What makes a preview of each modality that has one; sound in the windows of the model."""
     preparers: dict[Modality, Preparer] = {}
     for row in modalities.table():
-        if row.preview and row.modality is not Modality.VIDEO:  # a video is read as its pictures
+        if row.preview:
             preparer: Preparer = modalities.handler(row.preview)
             if row.unit is Unit.SECONDS:
                 hint = replace(preparer.hint, window_s=window_s, hop_s=window_s)

@@ -1,8 +1,8 @@
-"""Recordings, streamed: any rate, any channels in; mono windows at the asked rate out."""
+"""Recordings, streamed: any rate, any channels in; mono windows at the requested rate out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import gcd
@@ -15,7 +15,7 @@ import soxr
 
 from anyseek.contracts import Decoded, DecodeHint, Modality, Span, Unit
 from anyseek.errors import MediaError
-from anyseek.media.formats import Found
+from anyseek.media.format import FileType
 from anyseek.media.limits import damaged, missing_reader
 from anyseek.media.segments import n_windows
 from anyseek.media.source import Source
@@ -40,27 +40,32 @@ class _Recording:
     blocks: Callable[[int], Iterator[Floats]]
 
 
-def decode(
-    source: Source, found: Found, hint: DecodeHint, first: int = 0, count: int | None = None
+def read(
+    source: Source,
+    file_type: FileType,
+    hints: Mapping[Modality, DecodeHint],
+    first: int = 0,
+    count: int | None = None,
 ) -> Iterator[Decoded]:
     """A segment per window: float32 (N,) mono, -1 to 1, at hint.rate_hz; the last one may be shorter.
 
     Raises MediaError; empty when there is not one sample.
     """
-    some = False
-    for window in windows(source, found, hint, first, count):
-        some = True
+    hint = hints[Modality.AUDIO]
+    n_windows_read = 0
+    for window in windows(source, file_type, hint, first, count):
+        n_windows_read += 1
         yield window
-    if not some and first == 0 and count != 0:
-        raise MediaError(f"{source.name} has no sound in it.", "empty", "Replace or delete the file.")
+    if not n_windows_read and first == 0 and count != 0:
+        raise MediaError(f"{source.name} contains no sound.", "empty", "Replace or delete the file.")
 
 
 def windows(
-    source: Source, found: Found, hint: DecodeHint, first: int = 0, count: int | None = None
+    source: Source, file_type: FileType, hint: DecodeHint, first: int = 0, count: int | None = None
 ) -> Iterator[Decoded]:
-    """As `decode`, of a recording that may have no samples: a film whose track of sound is empty."""
-    opened = _opened_by_av if found.format.library else _opened_by_soundfile
-    with opened(source, found) as recording:
+    """As `decode`, of a recording that may have no samples: a video whose audio track is empty."""
+    opened = _opened_by_av if file_type.format.library else _opened_by_soundfile
+    with opened(source, file_type) as recording:
         if not LOWEST_HZ <= recording.rate_hz <= HIGHEST_HZ:
             raise MediaError(
                 f"{source.name} claims {recording.rate_hz:,} samples a second, "
@@ -82,19 +87,19 @@ def _windows(recording: _Recording, hint: DecodeHint, first: int, count: int | N
     window, hop = max(1, round(hint.window_s * hint.rate_hz)), max(1, round(hint.hop_s * hint.rate_hz))
     number, stop = first, None if count is None else first + count
     begin = number * hop  # where the next window begins, in samples handed out
-    held, held_from = np.zeros(0, np.float32), begin
+    buffer, buffer_start = np.zeros(0, np.float32), begin
     for piece in _resampled(recording, hint.rate_hz, begin):
-        held = np.concatenate((held, piece))
-        while number != stop and held_from + len(held) >= begin + window:
-            yield _window(held[begin - held_from :][:window], begin, hint.rate_hz)
+        buffer = np.concatenate((buffer, piece))
+        while number != stop and buffer_start + len(buffer) >= begin + window:
+            yield _window(buffer[begin - buffer_start :][:window], begin, hint.rate_hz)
             number, begin = number + 1, begin + hop
         if number == stop:
             return
-        n_gone = min(begin - held_from, len(held))
-        held, held_from = held[n_gone:], held_from + n_gone
-    end = held_from + len(held)
+        n_done = min(begin - buffer_start, len(buffer))
+        buffer, buffer_start = buffer[n_done:], buffer_start + n_done
+    end = buffer_start + len(buffer)
     while number != stop and number < n_windows(end, window, hop):
-        yield _window(held[begin - held_from :][:window], begin, hint.rate_hz)
+        yield _window(buffer[begin - buffer_start :][:window], begin, hint.rate_hz)
         number, begin = number + 1, begin + hop
 
 
@@ -138,13 +143,13 @@ def _mono(samples: npt.NDArray[Any]) -> Floats:
 
 
 @contextmanager
-def _opened_by_soundfile(source: Source, found: Found) -> Iterator[_Recording]:
+def _opened_by_soundfile(source: Source, file_type: FileType) -> Iterator[_Recording]:
     try:
         with soundfile.SoundFile(source.rewound()) as file:
             yield _Recording(file.samplerate, lambda start: _soundfile_blocks(file, start))
     except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError, OverflowError) as error:
         why = getattr(error, "error_string", error)
-        raise damaged(source.name, found.format.name, why) from error
+        raise damaged(source.name, file_type.format.name, why) from error
 
 
 def _soundfile_blocks(file: soundfile.SoundFile, start: int) -> Iterator[Floats]:
@@ -161,18 +166,20 @@ def _soundfile_blocks(file: soundfile.SoundFile, start: int) -> Iterator[Floats]
 
 
 @contextmanager
-def _opened_by_av(source: Source, found: Found) -> Iterator[_Recording]:
+def _opened_by_av(source: Source, file_type: FileType) -> Iterator[_Recording]:
     try:
         import av
     except ImportError as error:
-        raise missing_reader(source.name, f"a recording in {found.format.name}", "av", "av") from error
+        raise missing_reader(source.name, f"a recording in {file_type.format.name}", "av", "av") from error
     try:
         # The recognised format only: FFmpeg would follow a playlist to other files and hosts.
-        with av.open(source.rewound(), format=found.format.library, metadata_errors="ignore") as container:
+        with av.open(
+            source.rewound(), format=file_type.format.library, metadata_errors="ignore"
+        ) as container:
             if not container.streams.audio:
-                raise MediaError(f"{source.name} has no sound in it.", "empty", "Replace or delete the file.")
+                raise MediaError(f"{source.name} contains no sound.", "empty", "Replace or delete the file.")
             stream = container.streams.audio[0]
-            is_seekable = found.format.library in _SEEKABLE_BY_AV
+            is_seekable = file_type.format.library in _SEEKABLE_BY_AV
             yield _Recording(
                 int(stream.rate or 0),
                 lambda start: _gathered(_av_blocks(av, container, stream, start, is_seekable)),
@@ -186,22 +193,22 @@ def _opened_by_av(source: Source, found: Found) -> Iterator[_Recording]:
         OverflowError,
     ) as error:
         why = str(getattr(error, "strerror", error))
-        unknown = why.startswith("Error number")  # FFmpeg's way to say that it has no words for it
-        raise damaged(source.name, found.format.name, "" if unknown else why) from error
+        unknown = why.startswith("Error number")  # FFmpeg's message where it has no description
+        raise damaged(source.name, file_type.format.name, "" if unknown else why) from error
 
 
 def _gathered(pieces: Iterator[Floats]) -> Iterator[Floats]:
     """The same samples in fewer, larger pieces: a frame of AAC has 1,024."""
-    held: list[Floats] = []
-    n_held = 0
+    block: list[Floats] = []
+    n_samples = 0
     for piece in pieces:
-        held.append(piece)
-        n_held += len(piece)
-        if n_held >= BLOCK_SAMPLES:
-            yield np.concatenate(held)
-            held, n_held = [], 0
-    if held:
-        yield np.concatenate(held)
+        block.append(piece)
+        n_samples += len(piece)
+        if n_samples >= BLOCK_SAMPLES:
+            yield np.concatenate(block)
+            block, n_samples = [], 0
+    if block:
+        yield np.concatenate(block)
 
 
 def _av_blocks(av: Any, container: Any, stream: Any, start: int, is_seekable: bool) -> Iterator[Floats]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from anyseek.contracts import Decoded, DecodeHint, Limits, Modality, Span
 from anyseek.errors import MediaError
 from anyseek.media import arrays
-from anyseek.media.formats import Found
+from anyseek.media.format import FileType
 from anyseek.media.limits import check_pixels, damaged, missing_reader
 from anyseek.media.source import Source
 
@@ -21,12 +21,17 @@ METRES = 1.0
 _EXR_NAMES = ("Z", "depth", "Depth", "depth.Z", "Depth.Z", "D", "Y", "V")
 
 
-def decode(
-    source: Source, found: Found, hint: DecodeHint, first: int = 0, count: int | None = None
+def read(
+    source: Source,
+    file_type: FileType,
+    hints: Mapping[Modality, DecodeHint],
+    first: int = 0,
+    count: int | None = None,
 ) -> Iterator[Decoded]:
     """One segment: float32 (H, W) metres. Raises MediaError empty when nothing was measured anywhere."""
+    hint = hints[Modality.DEPTH]
     if first == 0 and count != 0:
-        raw, unit = _read(source, found, hint.limits)
+        raw, unit = _read(source, file_type, hint.limits)
         unit = hint.depth_unit if hint.depth_unit is not None else unit
         if unit is None:
             raise MediaError(
@@ -51,27 +56,29 @@ def _metres(source: Source, raw: npt.NDArray[Any], unit: float) -> npt.NDArray[n
     return metres
 
 
-def _read(source: Source, found: Found, limits: Limits) -> tuple[npt.NDArray[Any], float | None]:
+def _read(source: Source, file_type: FileType, limits: Limits) -> tuple[npt.NDArray[Any], float | None]:
     """Raw numbers (H, W) and the metres one of them stands for by the format's convention, None: unknown."""
-    kind = found.format.library
+    kind = file_type.format.library
     if kind == "npy":
         return arrays.load_npy(source, limits), METRES
     if kind == "npz":
         return arrays.load_npz(source, limits), METRES
     if kind == "EXR":
         return _read_exr(source, limits), METRES
-    return _read_picture(source, found, limits)
+    return _read_picture(source, file_type, limits)
 
 
-def _read_picture(source: Source, found: Found, limits: Limits) -> tuple[npt.NDArray[Any], float | None]:
+def _read_picture(
+    source: Source, file_type: FileType, limits: Limits
+) -> tuple[npt.NDArray[Any], float | None]:
     from anyseek.media.readers import images
 
     try:
-        with images.opened(source, found, limits) as picture:
+        with images.opened(source, file_type, limits) as picture:
             mode = picture.mode
             raw = np.asarray(picture)
     except MediaError as error:
-        if error.reason == "broken" and found.format.name == "TIFF":
+        if error.reason == "broken" and file_type.format.name == "TIFF":
             error.hint = "Depth in TIFF is read as 32-bit floats or 16-bit integers; save it so."
         raise
     if mode == "F":

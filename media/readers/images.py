@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import BinaryIO
@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError, features
 from anyseek.contracts import Decoded, DecodeHint, Limits, Modality, Span
 from anyseek.errors import MediaError
 from anyseek.media import peek
-from anyseek.media.formats import Found
+from anyseek.media.format import FileType
 from anyseek.media.limits import check_pixels, damaged, missing_reader
 from anyseek.media.source import Source
 
@@ -49,12 +49,17 @@ _ORIENTATION = 0x0112
 _guard = Lock()
 
 
-def decode(
-    source: Source, found: Found, hint: DecodeHint, first: int = 0, count: int | None = None
+def read(
+    source: Source,
+    file_type: FileType,
+    hints: Mapping[Modality, DecodeHint],
+    first: int = 0,
+    count: int | None = None,
 ) -> Iterator[Decoded]:
     """One segment: uint8 (H, W, 3) RGB. Of an animation or a stack of pages, the first."""
+    hint = hints[Modality.IMAGE]
     if first == 0 and count != 0:
-        with opened(source, found, hint.limits) as picture:
+        with opened(source, file_type, hint.limits) as picture:
             if hint.min_side:
                 picture.draft("RGB", (hint.min_side, hint.min_side))
             pixels = _rgb(picture)
@@ -68,16 +73,16 @@ def upright_rgb(picture: Image.Image) -> npt.NDArray[np.uint8]:
 
 
 @contextmanager
-def opened(source: Source, found: Found, limits: Limits) -> Iterator[Image.Image]:
+def opened(source: Source, file_type: FileType, limits: Limits) -> Iterator[Image.Image]:
     """The picture, its header read and its pixel count checked, its pixels not yet decoded.
 
     What goes wrong while it is in use becomes a MediaError.
     """
-    with _problems_of(source.name, found.format.name):
-        if found.format.name == "PNG":
+    with _problems_of(source.name, file_type.format.name):
+        if file_type.format.name == "PNG":
             _check_png_sums(source.rewound())
-        _check_webp(source, found, limits)
-        with _open(source, found) as picture:
+        _check_webp(source, file_type, limits)
+        with _open(source, file_type) as picture:
             check_pixels(source.name, *picture.size, limits)
             yield picture
 
@@ -100,8 +105,8 @@ def _problems_of(name: str, format_name: str) -> Iterator[None]:
             raise _problem(name, format_name, error) from error
 
 
-def _open(source: Source, found: Found) -> Image.Image:
-    library, name = found.format.library, source.name
+def _open(source: Source, file_type: FileType) -> Image.Image:
+    library, name = file_type.format.library, source.name
     stream = source.rewound()
     if library == "HEIF":
         try:
@@ -115,12 +120,6 @@ def _open(source: Source, found: Found) -> Image.Image:
             f"{name} is an AVIF picture, and this Pillow was built without its reader.",
             "missing-reader",
             "pip install --upgrade pillow",
-        )
-    if found.format.modality is not Modality.IMAGE:
-        raise MediaError(
-            f"{name} is {found.format.name}, which is not a picture.",
-            "wrong-modality",
-            "Choose another file.",
         )
     return _header(stream, library)
 
@@ -140,8 +139,8 @@ def _check_png_sums(stream: BinaryIO) -> None:
     _header(stream, "PNG").verify()
 
 
-def _check_webp(source: Source, found: Found, limits: Limits) -> None:
-    if found.format.name == "WebP" and (size := peek.webp_size(source.head())):
+def _check_webp(source: Source, file_type: FileType, limits: Limits) -> None:
+    if file_type.format.name == "WebP" and (size := peek.webp_size(source.head())):
         check_pixels(source.name, *size, limits)
 
 
@@ -163,7 +162,9 @@ def _problem(name: str, format_name: str, error: BaseException) -> MediaError:
 
 def _rgb(picture: Image.Image) -> npt.NDArray[np.uint8]:
     picture.load()
-    turn = _UPRIGHT.get(_orientation(picture))  # after load: Pillow turns a TIFF by itself, and then says so
+    turn = _UPRIGHT.get(
+        _orientation(picture)
+    )  # after load: Pillow turns a TIFF by itself, and then reports it
     flat = _on_white(_eight_bit(picture))
     if turn is not None:
         flat = flat.transpose(turn)

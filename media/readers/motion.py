@@ -20,7 +20,7 @@ import numpy.typing as npt
 from anyseek.contracts import Decoded, DecodeHint, Modality, Span, Unit
 from anyseek.errors import MediaError
 from anyseek.media import arrays
-from anyseek.media.formats import Found
+from anyseek.media.format import FileType
 from anyseek.media.limits import check_bytes, damaged, missing_reader
 from anyseek.media.peek import MOTION, column_key
 from anyseek.media.segments import n_windows
@@ -39,15 +39,20 @@ _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*hz", re.I)
 Numbers = npt.NDArray[np.float64]
 
 
-def decode(
-    source: Source, found: Found, hint: DecodeHint, first: int = 0, count: int | None = None
+def read(
+    source: Source,
+    file_type: FileType,
+    hints: Mapping[Modality, DecodeHint],
+    first: int = 0,
+    count: int | None = None,
 ) -> Iterator[Decoded]:
     """A segment per window: float32 (6, N) at hint.imu_hz, acceleration in m/s2, then rotation in rad/s.
 
     Raises MediaError; no-rate when nothing tells the times.
     """
+    hint = hints[Modality.IMU]
     check_bytes(source.name, source.facts.size, hint.limits, MOST_BYTES)
-    seconds, values = _READERS[found.format.library](source, hint)
+    seconds, values = _READERS[file_type.format.library](source, hint)
     even = resampled(seconds, values, hint.imu_hz, source.name)
     window, hop = round(hint.window_s * hint.imu_hz), round(hint.hop_s * hint.imu_hz)
     n = n_windows(even.shape[1], window, hop)
@@ -68,7 +73,7 @@ def resampled(
     order = np.argsort(seconds, kind="stable")
     seconds, values = seconds[order] - (seconds.min() if len(seconds) else 0), values[order]
     if len(seconds) < 2 or seconds[-1] <= 0:
-        raise MediaError(f"{name} has fewer than two moments in it.", "empty", "Replace or delete the file.")
+        raise MediaError(f"{name} contains fewer than two samples.", "empty", "Replace or delete the file.")
     if seconds[-1] > _LONGEST_S:
         raise MediaError(
             f"{name} would last {seconds[-1] / 86400:,.0f} days.",
@@ -81,34 +86,34 @@ def resampled(
 
 def _named(columns: Mapping[str, Any], name: str) -> tuple[Numbers, Numbers]:
     """Times (N,) in seconds and values (N, 6), from columns by their names."""
-    found: dict[tuple[str, str], Numbers] = {}
+    axes: dict[tuple[str, str], Numbers] = {}
     seconds: Numbers | None = None
     for title, numbers in columns.items():
         key = column_key(title)
         if sensor := MOTION.fullmatch(key):
             kind = "a" if sensor["sensor"].startswith("a") else "g"
-            found.setdefault((kind, sensor["axis"]), np.asarray(numbers, np.float64) * _scale(title, kind))
+            axes.setdefault((kind, sensor["axis"]), np.asarray(numbers, np.float64) * _scale(title, kind))
         elif seconds is None and (clock := _TIME.fullmatch(key)):
             in_brackets = re.search(r"[\[(]\s*(s|ms|us|ns)\s*[\])]", title.lower())
             unit = clock["unit"] or (in_brackets[1] if in_brackets else None)
             seconds = _seconds(np.asarray(numbers, np.float64), unit)
-    missing = [kind + axis for kind, axis in _AXES if (kind, axis) not in found]
+    missing = [kind + axis for kind, axis in _AXES if (kind, axis) not in axes]
     if missing:
         raise MediaError(
             f"{name} lacks the columns {', '.join(missing)}; it has {', '.join(list(columns)[:12])}.",
             "wrong-modality",
             "Motion has six columns: ax, ay, az, gx, gy, gz.",
         )
-    values = np.stack([found[axis] for axis in _AXES], axis=1)
+    values = np.stack([axes[axis] for axis in _AXES], axis=1)
     return _timed(seconds, len(values), name), values
 
 
 def _scale(title: str, kind: str) -> float:
     unit = re.search(r"[\[(](.*?)[\])]", title.lower())
-    said = unit[1].strip() if unit else ""
+    symbol = unit[1].strip() if unit else ""
     if kind == "a":
-        return STANDARD_GRAVITY if said == "g" else 1.0
-    return float(np.pi / 180) if said.startswith(("deg", "dps", "°")) else 1.0
+        return STANDARD_GRAVITY if symbol == "g" else 1.0
+    return float(np.pi / 180) if symbol.startswith(("deg", "dps", "°")) else 1.0
 
 
 def _seconds(numbers: Numbers, unit: str | None) -> Numbers:
@@ -125,7 +130,7 @@ def _timed(seconds: Numbers | None, n: int, name: str) -> Numbers:
     rate = _RATE.search(name)
     if rate is None or float(rate[1]) <= 0:
         raise MediaError(
-            f"{name} has no column of time, so its rate is not known.",
+            f"{name} has no time column, so its sample rate is unknown.",
             "no-rate",
             "Add a column t in seconds, or name the rate in the file's name: walk_100hz_imu.csv",
         )
@@ -144,7 +149,7 @@ def _read_csv(source: Source, hint: DecodeHint) -> tuple[Numbers, Numbers]:
     numbers = [[_number(cell) for cell in row] for row in rows if len(row) == len(titles)]
     if not numbers:
         raise MediaError(
-            f"{source.name} has no rows below its titles.", "empty", "Replace or delete the file."
+            f"{source.name} has no rows below its column names.", "empty", "Replace or delete the file."
         )
     table = np.asarray(numbers, np.float64)
     return _named({title: table[:, at] for at, title in enumerate(titles)}, source.name)
@@ -171,7 +176,7 @@ def _read_npy(source: Source, hint: DecodeHint) -> tuple[Numbers, Numbers]:
     if array.shape[1] == 6:
         return _timed(None, len(array), source.name), array
     raise MediaError(
-        f"{source.name} holds an array of {array.shape[0]} x {array.shape[1]}, not of motion.",
+        f"{source.name} contains an array of {array.shape[0]} x {array.shape[1]}, which is not motion data.",
         "wrong-modality",
         "Motion is (N, 7): time, acceleration in x, y, z, rotation in x, y, z.",
     )

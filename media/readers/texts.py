@@ -1,50 +1,58 @@
-"""Texts: any encoding to passages cut at sentence ends; subtitles keep their times."""
+"""Texts: any encoding to passages cut at sentence ends; subtitles keep their times (subtitles.py)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import NamedTuple
 
 from anyseek.contracts import Decoded, DecodeHint, Modality, Span, Unit
 from anyseek.errors import MediaError
 from anyseek.media import peek
-from anyseek.media.formats import Found
+from anyseek.media.format import FileType
 from anyseek.media.limits import check_bytes
 from anyseek.media.segments import excerpt, passages
 from anyseek.media.source import HEAD_BYTES, Source
 
 MOST_BYTES = 64 << 20
-"""A text is held whole in memory, several times over; longer ones are data rather than reading."""
+"""A text is in memory as a whole, several times over; longer ones are data rather than reading."""
 
 _DETECT_BYTES = 1 << 20
 
 
-def decode(
-    source: Source, found: Found, hint: DecodeHint, first: int = 0, count: int | None = None
+def read(
+    source: Source,
+    file_type: FileType,
+    hints: Mapping[Modality, DecodeHint],
+    first: int = 0,
+    count: int | None = None,
 ) -> Iterator[Decoded]:
     """A segment per passage: str of at most hint.passage_chars.
 
     Its span counts characters of the decoded text (of a web page: of `visible_text`), so that
     text[start:end] is the passage; of subtitles it is seconds.
     """
+    hint = hints[Modality.TEXT]
     check_bytes(source.name, source.facts.size, hint.limits, MOST_BYTES)
-    text = decoded_text(source.rewound().read(), source.name, is_html=found.format.library == "html")
-    found_passages = _segments(text, found, hint.passage_chars)
-    some = False
-    for span, passage in islice(found_passages, first, None if count is None else first + count):
-        some = True
+    text = decoded_text(source.rewound().read(), source.name, is_html=file_type.format.library == "html")
+    pieces = _pieces(text, file_type, hint.passage_chars)
+    n_passages = 0
+    for span, passage in islice(pieces, first, None if count is None else first + count):
+        n_passages += 1
         yield Decoded(Modality.TEXT, span, passage, excerpt(passage))
-    if not some and first == 0 and count != 0:
-        raise MediaError(f"{source.name} has no words in it.", "empty", "Replace or delete the file.")
+    if not n_passages and first == 0 and count != 0:
+        raise MediaError(f"{source.name} contains no words.", "empty", "Replace or delete the file.")
 
 
-def _segments(text: str, found: Found, most: int) -> Iterator[tuple[Span, str]]:
-    if found.format.library == "cues" and (cues := list(subtitle_cues(text))):
-        yield from _timed(cues, most)
-        return
-    if found.format.library == "html":
+def _pieces(text: str, file_type: FileType, most: int) -> Iterator[tuple[Span, str]]:
+    library = file_type.format.library
+    if library in ("srt", "vtt"):
+        from anyseek.media.readers import subtitles
+
+        if cues := subtitles.cues(text, library):
+            yield from subtitles.joined(cues, most)
+            return
+    if library == "html":
         text = visible_text(text)
     for start, end in passages(text, most):
         yield Span(start, end, Unit.CHARACTERS), text[start:end]
@@ -74,7 +82,7 @@ def _guessed(data: bytes, name: str) -> str:
     best = from_bytes(sample).best()
     if best is None:
         raise MediaError(
-            f"{name} is in no text encoding that could be recognised.", "encoding", "Save it as UTF-8."
+            f"{name} is in a text encoding that was not recognised.", "encoding", "Save it as UTF-8."
         )
     return data.decode("cp1252" if _is_western(sample, best.encoding) else best.encoding, "replace")
 
@@ -92,8 +100,8 @@ def _is_western(data: bytes, guess: str) -> bool:
 
 
 def _declared_by_html(data: bytes) -> str | None:
-    found = re.search(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", data[:4096], re.I)
-    return found[1].decode("ascii", "replace") if found else None
+    declaration = re.search(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", data[:4096], re.I)
+    return declaration[1].decode("ascii", "replace") if declaration else None
 
 
 # ---------------------------------------------------------------- web pages
@@ -121,56 +129,3 @@ def visible_text(html: str) -> str:
         block.insert_after("\n")
     lines = (" ".join(line.split()) for line in body.text(separator="").splitlines())
     return "\n".join(line for line in lines if line)
-
-
-# ---------------------------------------------------------------- subtitles
-
-
-class Cue(NamedTuple):
-    """What is said from `start` to `end`, in seconds."""
-
-    start: float
-    end: float
-    text: str
-
-
-_TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
-_TIMING = re.compile(rf"^[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}[^\n]*$", re.M)
-_MARKUP = re.compile(r"<[^<>\n]{1,200}>|\{\\[^{}\n]{1,200}\}")
-
-
-def subtitle_cues(text: str) -> Iterator[Cue]:
-    """The cues of a SubRip or WebVTT file, in order: a cue's words run to the next empty line."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    timings = list(_TIMING.finditer(text))
-    ends = [later.start() for later in timings[1:]] + [len(text)]
-    for timing, until in zip(timings, ends, strict=False):
-        words, _, _ = text[timing.end() : until].partition("\n\n")
-        words = " ".join(_MARKUP.sub("", words).split())
-        if words:
-            times = timing.groups()
-            yield Cue(_seconds(times[:4]), _seconds(times[4:]), words)
-
-
-def _seconds(parts: tuple[str | None, ...]) -> float:
-    hours, minutes, seconds, fraction = (part or "0" for part in parts)
-    return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + float(f"0.{fraction}")
-
-
-def _timed(cues: list[Cue], most: int) -> Iterator[tuple[Span, str]]:
-    """Cues joined while they fit in `most` characters; a longer one is cut, its parts share its times."""
-    group: list[Cue] = []
-    for cue in cues:
-        if group and sum(len(other.text) + 1 for other in group) + len(cue.text) > most:
-            yield from _joined(group, most)
-            group = []
-        group.append(cue)
-    yield from _joined(group, most)
-
-
-def _joined(group: list[Cue], most: int) -> Iterator[tuple[Span, str]]:
-    text = " ".join(cue.text for cue in group)
-    start = group[0].start
-    span = Span(start, max(start, *(cue.end for cue in group)), Unit.SECONDS)
-    for begin, end in passages(text, most):
-        yield span, text[begin:end]

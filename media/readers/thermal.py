@@ -7,7 +7,7 @@ camera's own automatic gain does for its screen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from anyseek.contracts import Decoded, DecodeHint, Modality, Span
 from anyseek.errors import MediaError
 from anyseek.media import arrays
-from anyseek.media.formats import Found
+from anyseek.media.format import FileType
 from anyseek.media.readers import images
 from anyseek.media.source import Source
 
@@ -24,15 +24,20 @@ COLDEST, HOTTEST = 1, 99
 """Percentiles that become 0 and 1."""
 
 
-def decode(
-    source: Source, found: Found, hint: DecodeHint, first: int = 0, count: int | None = None
+def read(
+    source: Source,
+    file_type: FileType,
+    hints: Mapping[Modality, DecodeHint],
+    first: int = 0,
+    count: int | None = None,
 ) -> Iterator[Decoded]:
     """One segment: float32 (H, W), 0 to 1. A coloured picture counts by its brightness. Raises MediaError."""
+    hint = hints[Modality.THERMAL]
     if first == 0 and count != 0:
-        if found.format.library == "npy":
+        if file_type.format.library == "npy":
             grey = stretched(arrays.load_npy(source, hint.limits), source.name)
         else:
-            with images.opened(source, found, hint.limits) as picture:
+            with images.opened(source, file_type, hint.limits) as picture:
                 if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
                     grey = stretched(np.asarray(picture), source.name)
                 else:

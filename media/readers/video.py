@@ -1,7 +1,7 @@
-"""Films: windows of pictures, each with its time, and then the sound, as segments of its own.
+"""Videos: windows of pictures, each with its time, and then the sound, as segments of its own.
 
-Windows have a fixed length and no overlap; a short rest belongs to the window before it. A model that knows
-video is given the frames of each window, spread over its clips as its hint says; one that knows pictures is
+Windows have a fixed length and no overlap; a short rest belongs to the window before it. A model that supports
+video is given the frames of each window, spread over its clips as its hint says; one that supports pictures is
 given one frame of each.
 """
 
@@ -18,79 +18,73 @@ import numpy.typing as npt
 
 from anyseek.contracts import Decoded, DecodeHint, Modality, Span, Unit
 from anyseek.errors import MediaError
-from anyseek.media.formats import Found
+from anyseek.media.format import FileType
 from anyseek.media.limits import check_pixels, damaged, missing_reader
 from anyseek.media.source import Source
 
 WINDOW_S = 10.0
-"""Seconds that one picture stands for, where the model knows pictures and no video."""
+"""Seconds that one picture stands for, where the model supports pictures and not video."""
 
-_SHORTEST_REST = 0.2  # of a window: what is shorter is no window of its own
-_FAST_SIDES = 2  # a frame may be handed out smaller, but not below so many times the side that is asked for
-
-
-def decode(
-    source: Source, found: Found, hint: DecodeHint, first: int = 0, count: int | None = None
-) -> Iterator[Decoded]:
-    """A VIDEO segment per window of hint.window_s: uint8 (clips * frames, H, W, 3) RGB in order of time.
-
-    Raises MediaError; empty when there is no picture in it.
-    """
-    return parts(source, found, {Modality.VIDEO: hint}, first, count)
+_SHORTEST_REST = 0.2  # of a window: what is shorter is not a window of its own
+_FAST_SIDES = 2  # a frame may be handed out smaller, but not below so many times the requested side
 
 
-def parts(
+def read(
     source: Source,
-    found: Found,
+    file_type: FileType,
     hints: Mapping[Modality, DecodeHint],
     first: int = 0,
     count: int | None = None,
 ) -> Iterator[Decoded]:
     """What the modalities in `hints` can take of it: VIDEO, or else IMAGE, segments, then AUDIO ones.
 
-    IMAGE: uint8 (H, W, 3), a key frame near the middle of a window where there is one. Raises MediaError.
+    VIDEO: per window of hint.window_s, uint8 (clips * frames, H, W, 3) RGB in order of time. IMAGE: uint8 (H, W, 3), a
+    key frame near the middle of a window where there is one. AUDIO: as of any recording. Raises MediaError; empty when
+    there is nothing of these in it.
     """
     stop = None if count is None else first + count
     n_pictures = 0
     has_sound = False
-    seen = next((kind for kind in (Modality.VIDEO, Modality.IMAGE) if kind in hints), None)
-    with _opened(source, found) as film:
-        has_sound = bool(film.container.streams.audio) and Modality.AUDIO in hints
-        if seen is not None and film.stream is not None:
-            hint = hints[seen]
-            windows = film.windows(hint.window_s if seen is Modality.VIDEO else WINDOW_S)
+    visual = next((modality for modality in (Modality.VIDEO, Modality.IMAGE) if modality in hints), None)
+    with _opened(source, file_type) as video:
+        has_sound = bool(video.container.streams.audio) and Modality.AUDIO in hints
+        if visual is not None and video.stream is not None:
+            hint = hints[visual]
+            windows = video.windows(hint.window_s if visual is Modality.VIDEO else WINDOW_S)
             n_pictures = len(windows)
-            check_pixels(source.name, film.stream.width, film.stream.height, hint.limits)
+            check_pixels(source.name, video.stream.width, video.stream.height, hint.limits)
             for window in windows[first:stop]:
                 span = Span(float(window.start), float(window.end), Unit.SECONDS)
-                yield Decoded(seen, span, _pictures(film, window, seen, hint))
+                yield Decoded(visual, span, _pictures(video, window, visual, hint))
     if not n_pictures and not has_sound and first == 0 and count != 0:
-        raise MediaError(f"{source.name} has nothing to see or hear in it.", "empty", "Delete the file.")
+        raise MediaError(
+            f"{source.name} contains nothing to see or hear.", "empty", "Replace or delete the file."
+        )
     if has_sound and (stop is None or stop > n_pictures):
         from anyseek.media.readers import audio
 
         start = max(0, first - n_pictures)
-        left = None if stop is None else stop - n_pictures - start
-        yield from audio.windows(source, found, hints[Modality.AUDIO], start, left)
+        n_left = None if stop is None else stop - n_pictures - start
+        yield from audio.windows(source, file_type, hints[Modality.AUDIO], start, n_left)
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Seconds from the film's beginning."""
+    """Seconds from the beginning of the video."""
 
     start: Fraction
     end: Fraction
 
 
 @dataclass(slots=True, eq=False)
-class _Film:
-    """An opened container; `stream` is its first film that is no cover picture."""
+class _Video:
+    """An opened container; `stream` is its first track of pictures that is not a cover."""
 
     container: Any
     stream: Any
 
     def windows(self, length_s: float) -> list[_Window]:
-        """What the film is cut into; at least one."""
+        """What the video is cut into; at least one."""
         end, length = max(self._end(), Fraction(1, 1000)), Fraction(length_s)
         n = max(1, int(end / length))
         if end - n * length > length * Fraction(_SHORTEST_REST) and end > length:
@@ -98,7 +92,7 @@ class _Film:
         return [_Window(i * length, end if i == n - 1 else (i + 1) * length) for i in range(n)]
 
     def _end(self) -> Fraction:
-        """Where the film ends, by its last packets: headers of cut files tell of what is not there."""
+        """Where the video ends, by its last packets: headers of cut files claim what is not there."""
         stream = self.stream
         claimed = Fraction(0)
         if stream.duration:
@@ -131,23 +125,23 @@ class _Film:
             yield from packets
 
     def _time(self, packet: Any) -> Fraction:
-        """Seconds from the film's beginning; also of a decoded frame."""
+        """Seconds from the beginning of the video; also of a decoded frame."""
         ticks = packet.pts if packet.pts is not None else packet.dts
         since = int(ticks or 0) - int(self.stream.start_time or 0)
         return since * Fraction(self.stream.time_base)
 
     def times(self, window: _Window) -> list[Fraction]:
         """When each frame of the window is shown, in order, without decoding one."""
-        found = []
-        beyond = 0
+        times = []
+        n_beyond = 0
         for packet in self._packets(window.start):
             time = self._time(packet)
             if window.start <= time < window.end:
-                found.append(time)
-            beyond = beyond + 1 if time >= window.end else 0
-            if beyond > 32:  # frames are stored out of order, but not by so many
+                times.append(time)
+            n_beyond = n_beyond + 1 if time >= window.end else 0
+            if n_beyond > 32:  # frames are stored out of order, but not by so many
                 break
-        return sorted(found)
+        return sorted(times)
 
     def frames(self, start: Fraction) -> Iterator[tuple[Fraction, Any]]:
         """Decoded frames with their times, from the last key frame at or before `start` on.
@@ -169,36 +163,37 @@ class _Film:
         except (av.error.InvalidDataError, av.error.EOFError):
             return
 
-    def at(self, wanted: Sequence[Fraction]) -> list[Any]:
+    def frames_at(self, times: Sequence[Fraction]) -> list[Any]:
         """The frames shown at these times, each the last that begins at or before its time; sorted times."""
         picked: list[Any] = []
-        held: Any = None
-        for time, frame in self.frames(wanted[0]):
-            while held is not None and len(picked) < len(wanted) and time > wanted[len(picked)]:
-                picked.append(held)
-            held = frame
-            if len(picked) == len(wanted):
+        previous: Any = None
+        for time, frame in self.frames(times[0]):
+            while previous is not None and len(picked) < len(times) and time > times[len(picked)]:
+                picked.append(previous)
+            previous = frame
+            if len(picked) == len(times):
                 break
-        if held is None:
-            raise ValueError(f"no frame can be decoded near {float(wanted[0]):.1f} s")
-        return picked + [held] * (len(wanted) - len(picked))
+        if previous is None:
+            raise ValueError(f"no frame can be decoded near {float(times[0]):.1f} s")
+        return picked + [previous] * (len(times) - len(picked))
 
 
 @contextmanager
-def _opened(source: Source, found: Found) -> Iterator[_Film]:
+def _opened(source: Source, file_type: FileType) -> Iterator[_Video]:
     try:
         import av
     except ImportError as error:
-        raise missing_reader(source.name, f"a film in {found.format.name}", "av", "av") from error
+        raise missing_reader(source.name, f"a video in {file_type.format.name}", "av", "av") from error
     try:
         # The recognised format only: FFmpeg would follow a playlist to other files and hosts.
-        with av.open(source.rewound(), format=found.format.library, metadata_errors="ignore") as container:
-            films = [
-                s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic
-            ]
-            if films:
-                films[0].thread_type = "AUTO"
-            yield _Film(container, films[0] if films else None)
+        with av.open(
+            source.rewound(), format=file_type.format.library, metadata_errors="ignore"
+        ) as container:
+            cover = av.stream.Disposition.attached_pic
+            streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+            if streams:
+                streams[0].thread_type = "AUTO"
+            yield _Video(container, streams[0] if streams else None)
     except (
         av.error.FFmpegError,
         AttributeError,
@@ -207,23 +202,25 @@ def _opened(source: Source, found: Found) -> Iterator[_Film]:
         RuntimeError,
         OverflowError,
     ) as error:
-        raise damaged(source.name, found.format.name, getattr(error, "strerror", None) or error) from error
+        raise damaged(
+            source.name, file_type.format.name, getattr(error, "strerror", None) or error
+        ) from error
 
 
 # ---------------------------------------------------------------- which frames
 
 
-def _pictures(film: _Film, window: _Window, kind: Modality, hint: DecodeHint) -> npt.NDArray[np.uint8]:
-    if kind is Modality.IMAGE:
-        return _rgb(_key_frame(film, window), hint.min_side)
-    times = film.times(window)
-    rate = film.stream.average_rate or len(times) / max(window.end - window.start, Fraction(1, 1000))
+def _pictures(video: _Video, window: _Window, modality: Modality, hint: DecodeHint) -> npt.NDArray[np.uint8]:
+    if modality is Modality.IMAGE:
+        return _rgb(_key_frame(video, window), hint.min_side)
+    times = video.times(window)
+    rate = video.stream.average_rate or len(times) / max(window.end - window.start, Fraction(1, 1000))
     places = picks(len(times), Fraction(rate), hint)
-    wanted = [times[place] for place in places] or [window.start] * (hint.clips * hint.frames)
-    order = sorted(set(wanted))
-    shown = dict(zip(order, film.at(order), strict=True))
-    pixels = {time: _rgb(frame, hint.min_side) for time, frame in shown.items()}
-    return np.stack([pixels[time] for time in wanted])
+    chosen = [times[place] for place in places] or [window.start] * (hint.clips * hint.frames)
+    order = sorted(set(chosen))
+    frames = dict(zip(order, video.frames_at(order), strict=True))
+    pixels = {time: _rgb(frame, hint.min_side) for time, frame in frames.items()}
+    return np.stack([pixels[time] for time in chosen])
 
 
 def picks(n: int, rate: Fraction, hint: DecodeHint) -> list[int]:
@@ -249,14 +246,14 @@ def _ceil(value: Fraction) -> int:
     return -(-value.numerator // value.denominator)
 
 
-def _key_frame(film: _Film, window: _Window) -> Any:
+def _key_frame(video: _Video, window: _Window) -> Any:
     """A key frame of the window's first half, the last one; without one, the frame in the middle."""
     middle = (window.start + window.end) / 2
-    for time, frame in film.frames(middle):
+    for time, frame in video.frames(middle):
         if time >= window.start:
             return frame
         break
-    return film.at([middle])[0]
+    return video.frames_at([middle])[0]
 
 
 def _rgb(frame: Any, min_side: int) -> npt.NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from anyseek.errors import MediaError
 from anyseek.media import peek
 from anyseek.media.formats import FORMATS
-from anyseek.media.readers import texts
+from anyseek.media.readers import subtitles, texts
 from anyseek.media.segments import passages
 
 MAGICS = st.sampled_from(
@@ -46,8 +46,9 @@ def test_any_bytes_are_answered(magic: bytes, rest: bytes) -> None:
 
 @given(st.text(max_size=300))
 def test_any_text_has_cues_or_none(text: str) -> None:
-    for cue in texts.subtitle_cues(text):
-        assert cue.text
+    for kind in ("srt", "vtt"):
+        for cue in subtitles.cues(text, kind):
+            assert cue.text
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,8 @@ def test_any_text_has_cues_or_none(text: str) -> None:
         ". " * 100_000,
         ".\"'" * 70_000,
         "00:00:01,000 --> 00:00:02,000\nx\n" * 10_000,
+        "00:00:01.000 --> 00:00:02.000\n" + "<a" * 50_000 + "{" * 50_000,
+        "00:00:01.000 --> 00:00:02.000\nx" + "\n" * 100_000 + "1 " * 50_000,
         "<" * 100_000,
         "<p>" * 3_000,
     ],
@@ -69,7 +72,7 @@ def test_hostile_texts_take_no_time(text: str) -> None:
     start = time.process_time()
     peek.looks_like_html(text.encode())
     assert sum(1 for _ in passages(text, 600)) >= 0
-    cues = list(texts.subtitle_cues(text))
-    assert sum(len(cue.text) for cue in cues) <= len(text)
+    for kind in ("srt", "vtt"):
+        assert sum(len(cue.text) for cue in subtitles.cues(text, kind)) <= len(text)
     texts.visible_text(text)
     assert time.process_time() - start < 3

@@ -16,7 +16,8 @@ from PIL import Image
 from anyseek.contracts import Modality
 from anyseek.errors import MediaError
 from anyseek.media import peek, sniff
-from anyseek.media.formats import BY_SUFFIX, FORMATS, READERS
+from anyseek.media.formats import FORMATS, by_suffix
+from anyseek.modalities import handler
 
 
 def reason_of(path: Path | str) -> str:
@@ -222,8 +223,14 @@ def test_undecodable_and_newline_names_are_read_and_shown_on_one_line(tmp_path: 
 
 
 def test_the_table_is_consistent() -> None:
-    assert len(BY_SUFFIX) == sum(len(row.suffixes) for row in FORMATS)  # no suffix is claimed twice
-    assert {row.modality for row in FORMATS} | {Modality.THERMAL} == set(
-        READERS
-    )  # a thermal picture has a picture's format
-    assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in BY_SUFFIX)
+    suffixes = [suffix for row in FORMATS for suffix in row.suffixes]
+    assert len(suffixes) == len(set(suffixes))  # none is claimed twice
+    assert set(suffixes) <= set(by_suffix())
+    assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in suffixes)
+    modalities = {modality for row in FORMATS for modality in (row.modality, *row.yields, *row.taken_as)}
+    assert modalities == set(Modality)
+    for row in FORMATS:
+        assert not row.yields or row.modality in row.yields
+        assert set(row.segments_per_task) <= {row.modality, *row.yields}
+        names = {row.reader, *row.taken_as.values(), *filter(None, [row.caption])}
+        assert all(callable(handler(name)) for name in names), row.name

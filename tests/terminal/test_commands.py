@@ -367,5 +367,5 @@ def test_results_are_narrowed_by_filters_and_tags(media: Path, here: Run) -> Non
 def test_a_filter_that_makes_no_sense_is_told_in_a_sentence(media: Path, here: Run) -> None:
     ran = here("search", "green", "--where", "colour = red", cwd=media)
     assert ran.code == 2
-    assert ran.err.startswith("anyseek: A filter knows no field 'colour'.")
+    assert ran.err.startswith("anyseek: A filter has no field 'colour'.")
     assert here("tag", "holiday", "nowhere.jpg", cwd=media).code == 40

@@ -91,7 +91,7 @@ def test_a_log_has_a_line_every_five_seconds(capsys: pytest.CaptureFixture[str])
         for second in range(7, 20):
             clock.now = second
             screen.show(Progress("index", second, 100, skipped=2, seconds=float(second)))
-        screen.finish(report(new=19), Path("/x"), is_trial=False, is_empty=False)
+        screen.finish(report(new=19), Path("/x"), is_dry_run=False, is_empty=False)
     out, err = capsys.readouterr()
     assert err.splitlines() == [
         "looking for files: 2,000 found",
@@ -109,13 +109,13 @@ def test_every_problem_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.startswith("skipped: /x/a\\x1b.jpg")
     with IndexingScreen(as_json=False, is_quiet=True) as screen:
         screen.show(progress)
-        screen.finish(report(), Path("/x"), is_trial=False, is_empty=True)
+        screen.finish(report(), Path("/x"), is_dry_run=False, is_empty=True)
     assert capsys.readouterr() == ("", "")
 
 
 def test_an_interrupted_run_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     with IndexingScreen(as_json=False, is_quiet=False) as screen:
-        screen.finish(report(new=3, interrupted=True), Path("/x"), is_trial=False, is_empty=True)
+        screen.finish(report(new=3, interrupted=True), Path("/x"), is_dry_run=False, is_empty=True)
     out, err = capsys.readouterr()
     assert "stopped early" in out
     assert "the same command again" in out

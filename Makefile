@@ -4,10 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 DEMO_STAMP := $(VENV)/installed-for-demo
+FILES := $(VENV)/files
+LINKS := $(VENV)/linked
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# A folder of links to the files that exist, which type checkers can follow: docs/decisions/0015-strict-editable-install.md
+EDITABLE := --no-build-isolation --config-settings editable_mode=strict -e
+NOT_PACKAGE := benchmarks build demo dist docs examples sample_data tests training
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve-demo test test-all check lint format types clean
+.NOTPARALLEL:
+.PHONY: help install demo serve-demo test test-all check lint format types site clean always
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -17,45 +23,54 @@ $(BIN)/python:
 	$(PIP) "setuptools>=77" wheel
 
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --no-build-isolation -e ".[dev]"
-	touch $(STAMP) $(DEMO_STAMP)
+	$(PIP) $(EDITABLE) ".[dev]"
+	touch $(STAMP) $(DEMO_STAMP) $(LINKS)
 
 $(DEMO_STAMP): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --no-build-isolation -e ".[demo]"
-	touch $(DEMO_STAMP)
+	$(PIP) $(EDITABLE) ".[demo]"
+	touch $(DEMO_STAMP) $(LINKS)
 
-install: $(STAMP) ## make the virtual environment .venv with everything that the targets need
+# Written only when a file of the package came or went: what depends on it is then made again, in two seconds.
+$(FILES): always | $(BIN)/python
+	@find . -mindepth 1 \( -name '.*' -o -name __pycache__ -o -name '*.egg-info' $(NOT_PACKAGE:%=-o -path ./%) \) -prune \
+		-o -type f -print | LC_ALL=C sort > $@.now
+	@if cmp -s $@.now $@; then rm $@.now; else mv $@.now $@; fi
 
-demo: $(DEMO_STAMP) ## index sample pictures, sounds, texts and depth maps, and ask in every direction
+$(LINKS): $(FILES) | $(DEMO_STAMP)
+	$(PIP) --no-deps $(EDITABLE) .
+	touch $(LINKS)
+
+install: $(STAMP) $(LINKS) ## make the virtual environment .venv with everything that the targets need
+
+demo: $(DEMO_STAMP) $(LINKS) ## index sample pictures, sounds, texts and depth maps, and ask in every direction
 	$(BIN)/python sample_data/demo.py
 
 serve-demo: demo ## the demo, then its page in the browser at http://127.0.0.1:8750/
-	$(PIP) --no-build-isolation -e ".[demo,serve]"
+	$(PIP) $(EDITABLE) ".[demo,serve]"
 	$(BIN)/anyseek serve --index demo/samples/.anyseek
 
-test: $(STAMP) check ## all quick checks and tests (under 10 minutes)
+test: check ## all quick checks and tests (under 10 minutes)
 	$(BIN)/python -m pytest -m "not slow and not gpu and not train"
 
-test-all: $(STAMP) check ## the long tests too: 30 kills, 300 broken files, 100,000 files
+test-all: check ## the long tests too: 30 kills, 300 broken files, 100,000 files
 	$(BIN)/python -m pytest -m "not gpu and not train"
 
-check: $(STAMP) lint types ## formatting, lint, types, who may import whom
+check: lint types site ## formatting, lint, types, who may import whom, the pages
 
-lint: $(STAMP)
+lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
-# Types are read from a normal install, as a user's checker would see them.
-types: $(STAMP)
-	rm -rf build
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --upgrade --target build/site .
-	cp -r training build/site/
-	MYPYPATH=build/site $(BIN)/mypy --strict -p anyseek -p training
+types: install
+	$(BIN)/mypy --strict -p anyseek -p training
 
-format: $(STAMP) ## rewrite the code in the project's style
+format: install ## rewrite the code in the project's style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+site: install ## the documentation as a site, in build/docs
+	$(BIN)/mkdocs build --strict --quiet
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -115,6 +115,25 @@ def formats_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+EXAMPLES = {
+    "search.py": "Search from Python",
+    "retrieval_backend.py": "A retrieval backend: filters, several queries at a time",
+    "watch_and_reindex.py": "Watch a folder and reindex it",
+    "evaluate.py": "Recall on your own pairs",
+    "http_client.py": "A server, asked over HTTP",
+    "langchain_retriever.py": "A retriever for LangChain",
+}
+
+
+def examples() -> str:
+    """The programs of examples/, each under what it shows."""
+    parts = []
+    for name, title in EXAMPLES.items():
+        program = (ROOT / "examples" / name).read_text(encoding="utf-8")
+        parts.append(f"## {title}\n\n`examples/{name}`\n\n```py\n{program}```\n")
+    return "\n".join(parts)
+
+
 def credits() -> str:
     """Whose photographs the demo copies."""
     from photos import credits_table
@@ -127,6 +146,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "help": help_texts,
     "formats": formats_table,
     "credits": credits,
+    "examples": examples,
 }
 
 

@@ -70,7 +70,7 @@ format: install ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 
 site: install ## the documentation as a site, in build/docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Write the parts of the pages that follow from the code: `python docs/generate.py [--demo]`.
+"""Write the parts of the pages that follow from the code: `python docs/generate.py [--demo] [PAGE...]`.
 
 Between `<!-- generated: NAME -->` and `<!-- end -->` stand tables and help texts; in ```console blocks what
 the commands print (see snippets.py). With --demo the demo is run, and its transcript and its contact sheet
@@ -26,7 +26,7 @@ from snippets import Session, refreshed  # noqa: E402
 
 from anyseek import errors  # noqa: E402
 
-PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
+PAGES = (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))
 COMMANDS = (
     "",
     "index",
@@ -134,6 +134,15 @@ def examples() -> str:
     return "\n".join(parts)
 
 
+def decisions() -> str:
+    """The decision records, by their titles."""
+    lines = []
+    for path in sorted((DOCS / "decisions").glob("[0-9]*.md")):
+        title = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        lines.append(f"- [{title}]({path.name})")
+    return "\n".join(lines) + "\n"
+
+
 def credits() -> str:
     """Whose photographs the demo copies."""
     from photos import credits_table
@@ -146,6 +155,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "help": help_texts,
     "formats": formats_table,
     "credits": credits,
+    "decisions": decisions,
     "examples": examples,
 }
 
@@ -206,11 +216,12 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Write the generated parts of the pages.")
     parser.add_argument("--demo", action="store_true", help="run the demo too, and take over what it shows")
+    parser.add_argument("pages", nargs="*", type=Path, metavar="PAGE", help="only these, as docs/errors.md")
     arguments = parser.parse_args()
     if arguments.demo:
         take_demo()
         take_sessions()
-    for path in PAGES:
+    for path in [page.resolve() for page in arguments.pages] or PAGES:
         page = with_parts(path.read_text(encoding="utf-8"))
         if "```console" in page:
             with tempfile.TemporaryDirectory() as home:

@@ -15,7 +15,12 @@ import anyseek
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-DOCUMENTED = (ROOT / "docs/python.md", ROOT / "docs/searching.md", ROOT / "docs/adapters.md", ROOT / "README.md")
+DOCUMENTED = (
+    ROOT / "docs/python.md",
+    ROOT / "docs/searching.md",
+    ROOT / "docs/adapters.md",
+    ROOT / "README.md",
+)
 
 
 @pytest.fixture(scope="module")

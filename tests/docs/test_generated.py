@@ -11,10 +11,10 @@ import typer
 from anyseek import errors
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_generated_parts_are_up_to_date(path: Path) -> None:
     import generate
 
@@ -48,8 +48,8 @@ def test_every_reason_for_skipping_a_file_is_explained() -> None:
     from anyseek.media.limits import STAGES
 
     page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
-    told = re.findall(r"^\| `([a-z-]+)` \| [^|]+\|$", page, re.MULTILINE)
-    assert told == sorted(STAGES)
+    explained = re.findall(r"^\| `([a-z-]+)` \| [^|]+\|$", page, re.MULTILINE)
+    assert explained == sorted(STAGES)
 
 
 def test_pages_link_to_things_that_exist() -> None:
@@ -61,5 +61,16 @@ def test_pages_link_to_things_that_exist() -> None:
 
 def test_every_page_is_reachable_from_the_index() -> None:
     index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    assert "(decisions/index.md)" in index
     for path in (ROOT / "docs").glob("*.md"):
         assert path.name == "index.md" or f"({path.name})" in index
+
+
+def test_every_decision_has_a_number_of_its_own_and_the_parts_of_one() -> None:
+    records = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+    assert [path.name[:4] for path in records] == [f"{number:04}" for number in range(1, len(records) + 1)]
+    for path in records:
+        page = path.read_text(encoding="utf-8")
+        assert page.startswith(f"# {path.name[:4]}. ")
+        headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
+        assert headings[:3] == ["Context", "Decision", "Consequences"], path.name

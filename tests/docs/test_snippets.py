@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from snippets import Session
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def pages_with(kind: str) -> list[Path]:
@@ -49,8 +49,8 @@ def test_a_page_that_lies_is_found_out(tmp_path: Path) -> None:
     from snippets import Session, SnippetError, refreshed
 
     session = Session(tmp_path, tmp_path)
-    mended = refreshed("```console\n$ echo 1 two\nthree\n```", session)
-    assert mended == "```console\n$ echo 1 two\n1 two\n```"
+    rewritten = refreshed("```console\n$ echo 1 two\nthree\n```", session)
+    assert rewritten == "```console\n$ echo 1 two\n1 two\n```"
     with pytest.raises(SnippetError):
         refreshed("```console\n$ false\n```", session)
     with pytest.raises(SnippetError):

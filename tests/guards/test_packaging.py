@@ -11,12 +11,18 @@ from typing import Any
 
 import pytest
 
+import anyseek
+
 ROOT = Path(__file__).resolve().parents[2]
 NOT_SHIPPED = {"tests", "benchmarks", "docs", "examples", "sample_data", "training", "build", "dist", "demo"}
 
 
 def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_the_version_is_the_same_in_both_places() -> None:
+    assert anyseek.__version__ == project()["project"]["version"]
 
 
 def test_packages_equal_the_folders_on_disk() -> None:

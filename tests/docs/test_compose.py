@@ -1,4 +1,4 @@
-"""The cluster's compose file says what Qdrant needs to be one, and its command is one that we have."""
+"""The compose file of a cluster has what Qdrant needs for one, and names a command that exists."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 import pytest
 from typer.testing import CliRunner
 
-from anyseek.cli import app
+from anyseek.cli import build
 
 yaml = pytest.importorskip("yaml")
 FILE = Path(__file__).resolve().parents[2] / "docs" / "qdrant-cluster.yaml"
 
 
-def test_every_node_is_in_the_cluster_keeps_its_data_and_wants_the_key() -> None:
-    told = yaml.safe_load(FILE.read_text("utf-8"))
-    nodes = told["services"]
+def test_every_node_is_in_the_cluster_keeps_its_data_and_requires_the_key() -> None:
+    config = yaml.safe_load(FILE.read_text("utf-8"))
+    nodes = config["services"]
     assert len(nodes) == 3
     addresses = []
     for name, node in nodes.items():
@@ -30,7 +30,7 @@ def test_every_node_is_in_the_cluster_keeps_its_data_and_wants_the_key() -> None
         addresses.append(own.geturl())
         (volume,) = node["volumes"]
         assert volume == f"{name}:/qdrant/storage"
-        assert name in told["volumes"]
+        assert name in config["volumes"]
     first, *others = nodes.values()
     assert "--bootstrap" not in first["command"]
     for node in others:
@@ -40,5 +40,5 @@ def test_every_node_is_in_the_cluster_keeps_its_data_and_wants_the_key() -> None
 
 def test_the_command_at_its_top_is_understood(tmp_path: Path) -> None:
     (line,) = re.findall(r"^#   anyseek (.*)$", FILE.read_text("utf-8"), re.MULTILINE)
-    ran = CliRunner().invoke(app, [*shlex.split(line), "--index", str(tmp_path)])
+    ran = CliRunner().invoke(build(), [*shlex.split(line), "--index", str(tmp_path)])
     assert ran.exit_code != 2, ran.output  # 2: an option that does not exist

@@ -69,8 +69,8 @@ NOT_ERRORS = (
 
 def error_classes(root: type[errors.AnyseekError] = errors.AnyseekError) -> list[type[errors.AnyseekError]]:
     """All classes below the root, by exit code."""
-    found = [one for child in root.__subclasses__() for one in (child, *error_classes(child))]
-    return sorted(set(found), key=lambda one: (one.exit_code, one.code))
+    classes = [one for child in root.__subclasses__() for one in (child, *error_classes(child))]
+    return sorted(set(classes), key=lambda one: (one.exit_code, one.code))
 
 
 def errors_table() -> str:
@@ -97,8 +97,8 @@ def help_texts() -> str:
             env=environment,
             cwd=DOCS,
         )
-        shown = re.sub(r"(?m) +$", "", done.stdout).replace("python -m anyseek", "anyseek").strip()
-        parts.append(f"## anyseek {command}".rstrip() + f"\n\n```text\n$ {line}\n{shown}\n```\n")
+        text = re.sub(r"(?m) +$", "", done.stdout).replace("python -m anyseek", "anyseek").strip()
+        parts.append(f"## anyseek {command}".rstrip() + f"\n\n```text\n$ {line}\n{text}\n```\n")
     return "\n".join(parts)
 
 
@@ -163,9 +163,9 @@ GENERATORS: dict[str, Callable[[], str]] = {
 def with_parts(page: str) -> str:
     """The page with its generated tables and help texts as they should be."""
 
-    def written(found: re.Match[str]) -> str:
-        maker = GENERATORS.get(found[2])
-        return f"{found[1]}{maker()}{found[3]}" if maker else found[0]
+    def written(part: re.Match[str]) -> str:
+        maker = GENERATORS.get(part[2])
+        return f"{part[1]}{maker()}{part[3]}" if maker else part[0]
 
     return PART.sub(written, page)
 
@@ -193,22 +193,22 @@ def take_demo() -> None:
 
 
 def take_sessions() -> None:
-    """Keep what an agent and the demo's index say to each other in serve.md, what models are asked for in models.md."""
-    for page, script, given in (
+    """Put the session of an agent into serve.md, and that of models into models.md."""
+    for page, script, argument in (
         ("serve.md", "agent_session.py", "demo/samples/.anyseek"),
         ("models.md", "models_session.py", "demo/samples"),
     ):
-        command = [sys.executable, str(DOCS / script), given]
+        command = [sys.executable, str(DOCS / script), argument]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        said = done.stdout.replace(f"{ROOT}/", "").strip()
-        take_transcript(page, f"python docs/{script} {given}", said)
+        output = done.stdout.replace(f"{ROOT}/", "").strip()
+        take_transcript(page, f"python docs/{script} {argument}", output)
 
 
-def take_transcript(name: str, command: str, said: str) -> None:
+def take_transcript(name: str, command: str, output: str) -> None:
     """Put what a command printed into the page's transcript."""
     page = (DOCS / name).read_text(encoding="utf-8")
     part = re.compile(r"(<!-- generated: transcript -->\n).*?(<!-- end -->)", re.DOTALL)
-    page = part.sub(lambda found: f"{found[1]}```text\n$ {command}\n{said}\n```\n{found[2]}", page)
+    page = part.sub(lambda match: f"{match[1]}```text\n$ {command}\n{output}\n```\n{match[2]}", page)
     (DOCS / name).write_text(page, encoding="utf-8")
 
 

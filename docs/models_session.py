@@ -49,8 +49,8 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Run a command and print the session."""
-        said, _ = self.started(line).communicate()
-        tell(f"$ {line}\n{said.replace(str(self.home), '~').strip()}".strip() + "\n")
+        output, _ = self.started(line).communicate()
+        tell(f"$ {line}\n{output.replace(str(self.home), '~').strip()}".strip() + "\n")
 
 
 def tell(text: str) -> None:

@@ -31,28 +31,28 @@ class SnippetError(AssertionError):
 
 @dataclass(frozen=True)
 class Command:
-    """One `$ ` line and what a page shows below it."""
+    """One `$ ` line and the output that a page shows below it."""
 
     line: str
-    shown: str
+    output: str
 
     @property
     def exit_code(self) -> int:
         """What the page says it ends with."""
-        found = EXITS.search(self.line)
-        return int(found[1]) if found else 0
+        exits = EXITS.search(self.line)
+        return int(exits[1]) if exits else 0
 
 
 def blocks(page: str, kind: str) -> list[str]:
     """The contents of a page's fenced blocks of one kind, in order."""
-    return [found[2] for found in FENCE.finditer(page) if found[1] == kind]
+    return [fence[2] for fence in FENCE.finditer(page) if fence[1] == kind]
 
 
 def commands(block: str) -> Iterator[Command]:
     """The commands of a console block."""
     for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-        line, _, shown = part.partition("\n")
-        yield Command(line, shown)
+        line, _, output = part.partition("\n")
+        yield Command(line, output)
 
 
 @dataclass
@@ -103,10 +103,10 @@ class Session:
 def refreshed(page: str, session: Session) -> str:
     """The page with what its sessions print now."""
 
-    def rewritten(found: re.Match[str]) -> str:
-        if found[1] != "console":
-            return found[0]
-        parts = [f"$ {command.line}\n{session.run(command)}" for command in commands(found[2])]
+    def rewritten(fence: re.Match[str]) -> str:
+        if fence[1] != "console":
+            return fence[0]
+        parts = [f"$ {command.line}\n{session.run(command)}" for command in commands(fence[2])]
         return f"```console\n{''.join(parts)}```"
 
     return FENCE.sub(rewritten, page)

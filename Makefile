@@ -64,6 +64,7 @@ lint: install
 
 types: install
 	$(BIN)/mypy --strict -p anyseek -p training
+	MYPYPATH=examples $(BIN)/mypy --strict --explicit-package-bases examples
 
 format: install ## rewrite the code in the project's style
 	$(BIN)/ruff format .

@@ -62,8 +62,8 @@ def test_retrieval_backend(samples: Path) -> None:
         {"query": "rain", "to": "smell"},
         {"query": "rain"},
     ]
-    told = run("retrieval_backend.py", samples, stdin="\n".join(map(json.dumps, requests)))
-    dog, bells, smell, rain = map(json.loads, told.splitlines())
+    answers = run("retrieval_backend.py", samples, stdin="\n".join(map(json.dumps, requests)))
+    dog, bells, smell, rain = map(json.loads, answers.splitlines())
     assert dog["hits"][0]["path"].endswith("recordings/animals/dog.wav")
     assert len(bells["hits"]) == 3
     assert not any("a-walk-on-sunday" in hit["path"] for hit in bells["hits"])  # of 40 seconds
@@ -88,8 +88,8 @@ def test_watch_and_reindex(tmp_path: Path) -> None:
 def test_evaluate(samples: Path, tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("waves at the beach\tpictures/sea/beach.jpg\nwaves at the beach\tnotes/travel/alps.md\n")
-    told = run("evaluate.py", samples, pairs).splitlines()
-    assert [line.split()[:2] for line in told] == [[f"recall@{k}", "0.500"] for k in (1, 5, 10)]
+    lines = run("evaluate.py", samples, pairs).splitlines()
+    assert [line.split()[:2] for line in lines] == [[f"recall@{k}", "0.500"] for k in (1, 5, 10)]
 
 
 def test_http_client(samples: Path) -> None:

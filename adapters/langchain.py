@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 from urllib.parse import quote
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -36,6 +36,17 @@ class AnyseekRetriever(BaseRetriever):
 
     index: str
     _opened: Index | None = PrivateAttr(default=None)
+
+    if TYPE_CHECKING:  # pydantic makes it; a type checker would not know the options
+
+        def __init__(
+            self,
+            *,
+            index: str,
+            tags: list[str] | None = None,
+            metadata: dict[str, Any] | None = None,
+            **options: Unpack[SearchKeywords],
+        ) -> None: ...
 
     @model_validator(mode="after")
     def _check_options(self) -> AnyseekRetriever:

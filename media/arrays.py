@@ -76,7 +76,7 @@ def load_npz(source: Source, limits: Limits) -> npt.NDArray[Any]:
     name = depth_member(source)
     if name is None:
         raise MediaError(
-            f"{source.name} holds no two-dimensional array.", "wrong-modality", "Choose another file."
+            f"{source.name} contains no two-dimensional array.", "wrong-modality", "Choose another file."
         )
     with _mapped(source, "NumPy archive"), zipfile.ZipFile(source.rewound()) as archive:
         with archive.open(name) as member:
@@ -112,7 +112,7 @@ def _is_depth(source: Source, header: tuple[tuple[int, ...], np.dtype[Any]]) -> 
     shape, dtype = header
     if dtype.hasobject:
         raise MediaError(
-            f"{source.name} holds pickled objects, which could run any program.",
+            f"{source.name} contains pickled objects, which could run any program.",
             "pickled",
             "Save the array with a plain number type.",
         )
@@ -125,7 +125,7 @@ def _load(
     shape, dtype = header
     if not _is_depth(source, header):
         raise MediaError(
-            f"{source.name} holds an array of shape {shape} and type {dtype}, not a depth map.",
+            f"{source.name} contains an array of shape {shape} and type {dtype}, not a depth map.",
             "wrong-modality",
             "A depth map is a two-dimensional array of numbers.",
         )

@@ -21,7 +21,7 @@ VIDEO = "anyseek.media.readers.video:read"
 PICTURE_CAPTION = "anyseek.media.captions:of_picture"
 TAGS = "anyseek.media.captions:of_recording"
 
-# ---------------------------------------------------------------- told by the first bytes
+# ---------------------------------------------------------------- by the first bytes
 
 
 def _begins(*magics: bytes) -> Callable[[bytes], bool]:
@@ -75,7 +75,7 @@ def _is_npz(head: bytes) -> bool:
     return head.startswith(b"PK\x03\x04") and head[30 : 30 + name_bytes].endswith(b".npy")
 
 
-# ---------------------------------------------------------------- told by a closer look
+# ---------------------------------------------------------------- by a closer look
 
 
 def is_named(source: Source, kind: str) -> bool:

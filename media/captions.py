@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Limits, Modality
@@ -28,16 +28,7 @@ _XMP = ("description", "title", "subject", "Headline")
 _XMP_BYTES = 1 << 20
 _IPTC = ((2, 5), (2, 105), (2, 120), (2, 25))  # title, headline, caption, keywords
 
-# The names of title, artist, album, comment, genre and description in ID3, MP4, Vorbis comments, and ASF.
-_TAGS = (
-    *("TIT2", "\xa9nam", "title", "Title"),
-    *("TPE1", "\xa9ART", "artist", "Author"),
-    *("TALB", "\xa9alb", "album", "WM/AlbumTitle"),
-    *("COMM", "\xa9cmt", "comment", "Description"),
-    *("TCON", "\xa9gen", "genre", "WM/Genre"),
-    *("desc", "description"),
-)
-_INFO = ("title", "artist", "album", "comment", "genre", "description")
+_TAGS = ("title", "artist", "album", "comment", "genre", "description")
 
 
 def caption(source: Source, file_type: FileType) -> str:
@@ -78,7 +69,7 @@ def of_picture(source: Source, file_type: FileType) -> list[str]:
     with opened(source, file_type, Limits()) as picture:
         exif = picture.getexif()
         return [
-            *(_exif_text(exif.get(tag)) for tag in (_DESCRIPTION, _ARTIST)),
+            *(_text(exif.get(tag)) for tag in (_DESCRIPTION, _ARTIST)),
             *(_wide(exif.get(tag)) for tag in _WINDOWS),
             *_xmp(picture),
             *_iptc(picture),
@@ -94,11 +85,11 @@ def _xmp(picture: Image) -> Iterator[str]:
     picture.info["xmp"] = packet.encode() if isinstance(packet, str) else packet
     try:
         tree = picture.getxmp()
-    except (SyntaxError, ValueError):  # damaged, or with entities of its own, which defusedxml refuses
-        return
-    for block in _each(tree.get("xmpmeta", tree).get("RDF", {}).get("Description")):
-        for name in _XMP:
-            yield from _leaves(block.get(name))
+        for block in _each(tree.get("xmpmeta", tree)["RDF"]["Description"]):
+            for name in _XMP:
+                yield from _leaves(block.get(name))
+    except (SyntaxError, ValueError, KeyError, TypeError, AttributeError):
+        return  # damaged, of another form, or with entities of its own, which defusedxml refuses
 
 
 def _each(value: Any) -> list[Any]:
@@ -134,17 +125,15 @@ def _iptc(picture: Image) -> Iterator[str]:
             yield _text(value)
 
 
-def _exif_text(value: Any) -> str:
-    """EXIF is ASCII by its standard and UTF-8 in practice; Pillow decodes it as Latin-1."""
-    with contextlib.suppress(AttributeError, UnicodeError):  # not a text, or Latin-1 after all
-        value = value.encode("latin-1").decode("utf-8")
-    return _text(value)
-
-
 def _text(value: Any) -> str:
+    """What is UTF-8 in practice and Latin-1 by a standard (EXIF, ID3) is decoded as the latter by libraries."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    return value.strip("\0 ") if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    with contextlib.suppress(UnicodeError):
+        value = value.encode("latin-1").decode("utf-8")
+    return value.strip("\0 ")
 
 
 def _wide(value: Any) -> str:
@@ -157,35 +146,22 @@ def _wide(value: Any) -> str:
 
 
 def of_recording(source: Source, file_type: FileType) -> list[str]:
-    """The tags, by mutagen; the text chunks of WAV and AIFF, which it does not read, by libsndfile."""
-    tags = list(_tags(source))
+    """The tags, by tinytag, and by libsndfile those of formats that it does not read.
+
+    mutagen reads more, but is under the GPL, which a package under the Apache licence had better not need.
+    """
+    from tinytag import TinyTag, TinyTagException
+
+    try:
+        fields = TinyTag.get(file_obj=source.rewound(), duration=False).as_dict()
+    except TinyTagException:
+        fields = {}
+    # (Freely named tags that are called like standard ones have an underscore: so FFmpeg writes comments into MP3.)
+    tags = [_text(value) for name in _TAGS for key in (name, f"_{name}") for value in _each(fields.get(key))]
     if tags or file_type.format.library:
         return tags
     import soundfile
 
     with soundfile.SoundFile(source.rewound()) as file:
         info: dict[str, Any] = file.copy_metadata()
-    return [_text(info.get(name)) for name in _INFO]
-
-
-def _tags(source: Source) -> Iterator[str]:
-    import mutagen
-    from mutagen.id3 import ID3
-
-    try:
-        file = mutagen.File(source.rewound())
-    except mutagen.MutagenError:
-        return
-    tags = file.tags if file is not None else None
-    if tags is None:
-        return
-    for name in _TAGS:
-        values = tags.getall(name) if isinstance(tags, ID3) else tags.get(name, ())  # type: ignore[no-untyped-call]
-        for value in values:
-            yield from _values(value)
-
-
-def _values(value: Any) -> Iterable[str]:
-    """A tag is a text, a frame of ID3 with several (a genre also as a number), or an attribute of ASF."""
-    texts = getattr(value, "genres", None) or getattr(value, "text", None)
-    return [_text(str(one)) for one in (texts if isinstance(texts, list) else [value])]
+    return [_text(info.get(name)) for name in _TAGS]

@@ -47,9 +47,11 @@ class PreparedFile:
     modality: of the file; None for what is not searched. is_supported: whether there is a preparer for something in it.
     segments: those of a container have modalities of their own. caption: what the file says about itself in words, in
     its first part. first: the number of the first segment. has_more: there are segments after these; submit again with
-    first + len(segments). content_hash: 16 bytes, of the whole file; empty when nothing was decoded and no hash asked
-    for, and in continuations (first > 0). seen: the file's facts when it was read; where those of a continuation differ
-    from the first part's, the file is another one by now.
+    first + len(segments).
+
+    content_hash: 16 bytes, of the whole file; empty when nothing was decoded and no hash requested, and in continuations
+    (first > 0). seen: the file's facts when it was read; where those of a continuation differ from the first part's, the
+    file is another one by now.
     """
 
     modality: Modality | None
@@ -122,7 +124,7 @@ def _start(pipe: Connection) -> Setting | None:
         _limit_memory(setting.memory_bytes)
     except EOFError:
         return None
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent must be told why there is no worker
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent must learn why there is no worker
         pipe.send(f"{type(error).__name__}: {error}")
         return None
     pipe.send(None)

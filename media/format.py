@@ -26,14 +26,14 @@ class Reader(Protocol):
     ) -> Iterator[Decoded]:
         """Segments `first` to `first + count` (None: to the end), in an order that is always the same.
 
-        hints: one for each modality that is wanted, at least one of `file_type.segment_modalities`; segments of other
+        hints: one for each requested modality, at least one of `file_type.segment_modalities`; segments of other
         modalities are left out, and not counted. Those of a container have a span each, which tells them apart.
         Raises MediaError; `empty` where there is nothing at all.
         """
 
 
 def never(head: bytes) -> bool:
-    """Of formats that have no marks of their own: kinds of text, which are told by their names."""
+    """For formats that have no marks of their own: kinds of text, which are recognised by their names."""
     return False
 
 
@@ -44,8 +44,8 @@ class Format:
     modality: of a file of this format. suffixes: names that claim the format, as `.jpg`, in lower case.
     reader: the `Reader`, as `module:attribute`. library: for the reader, the format's name in the library that it uses.
 
-    matches: told by the first 64 KiB. classify: looks closer, where one format can hold several modalities, or nothing
-    that is searched (None).
+    matches: recognises the first 64 KiB. classify: looks closer, where one format can contain several modalities, or
+    nothing that is searched (None).
 
     yields: the modalities that the segments of a container may have; empty: its own modality alone. A model takes those
     that it supports, and a caller may ask for one of them. taken_as: further modalities that a caller may ask for, or

@@ -1,7 +1,7 @@
 """The table of formats: the built-in rows, and those that installed packages declare.
 
 A package declares a format under the entry-point group `anyseek.formats`: a name, and a function without arguments that
-returns one `Format` or a tuple of them (docs/extend-format.md). Its formats are asked first, so that they may be
+returns one `Format` or a tuple of them (docs/extend-format.md). Its formats are tried first, so that they may be
 more specific than the built-in ones.
 """
 
@@ -33,7 +33,7 @@ LOG = logging.getLogger(__name__)
 
 @cache
 def all_formats() -> tuple[Format, ...]:
-    """Every row, in the order in which they are asked. The packages' metadata is read once a process."""
+    """Every row, in the order in which they are tried. The packages' metadata is read once a process."""
     return (*_plugins(), *FORMATS)
 
 
@@ -44,7 +44,7 @@ def by_suffix() -> Mapping[str, Format]:
 
 
 def is_media_name(suffix: str) -> bool:
-    """Whether a name with this suffix claims a format. Packages are asked only about what no built-in format claims."""
+    """Whether a name with this suffix claims a format. Packages are looked at for what no built-in format claims."""
     return any(suffix in row.suffixes for row in FORMATS) or suffix in by_suffix()
 
 

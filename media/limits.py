@@ -1,4 +1,4 @@
-"""Where decoding stops, and the words for why: every reason a MediaError of this room can carry."""
+"""Where decoding stops, and the messages that say why: every reason that a MediaError of this package can have."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def check_pixels(name: str, width: int, height: int, limits: Limits) -> None:
 
 
 def damaged(name: str, format_name: str, why: object) -> MediaError:
-    """The error for what a library could not decode. why: what it said, of which one short line is kept."""
+    """The error for what a library could not decode. why: its message, of which one short line is used."""
     line = one_line(why).removeprefix("Error : ")
     return MediaError(
         f"{name} is a damaged {format_name} file: {line or 'it cannot be decoded'}.",
@@ -74,9 +74,9 @@ def damaged(name: str, format_name: str, why: object) -> MediaError:
     )
 
 
-def one_line(said: object) -> str:
-    """What a library said, as part of a sentence: one printable line, at most 150 characters."""
-    plain = "".join(c if c.isprintable() else " " for c in str(said))
+def one_line(message: object) -> str:
+    """A library's message as part of a sentence: one printable line, at most 150 characters."""
+    plain = "".join(c if c.isprintable() else " " for c in str(message))
     return " ".join(plain.split())[:150].rstrip(" .")
 
 

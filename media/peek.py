@@ -73,8 +73,8 @@ def column_key(name: str) -> str:
 def is_motion_table(head: bytes) -> bool:
     """A text whose first line names the six columns of an inertial sensor."""
     line = head[:2000].split(b"\n", 1)[0].decode("utf-8", "replace")
-    found = {column_key(name) for name in re.split(r"[,;\t]", line)}
-    return sum(bool(MOTION.fullmatch(name)) for name in found) >= 6
+    columns = {column_key(name) for name in re.split(r"[,;\t]", line)}
+    return sum(bool(MOTION.fullmatch(name)) for name in columns) >= 6
 
 
 def is_mp3(head: bytes, is_named: bool = False) -> bool:

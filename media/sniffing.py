@@ -28,18 +28,18 @@ def identify_as(source: Source, modality: Modality) -> FileType:
     if modality is Modality.TEXT and is_foreign and peek.looks_like_text(head):
         container = next((row for row in all_formats() if row.can_be(modality) and row.matches(head)), None)
         return FileType(container or PLAIN_TEXT, modality)
-    found = _identified(source, head, claimed)
-    if found is None:
+    file_type = _identified(source, head, claimed)
+    if file_type is None:
         raise MediaError(
             f"{source.name} is not a file of {modality}.", "wrong-modality", "Choose another file."
         )
-    if found.modality is not modality and not found.format.can_be(modality):
+    if file_type.modality is not modality and not file_type.format.can_be(modality):
         raise MediaError(
-            f"{source.name} contains {found.modality}, not {modality}.",
+            f"{source.name} contains {file_type.modality}, not {modality}.",
             "wrong-modality",
             "Choose another file.",
         )
-    return FileType(found.format, modality)
+    return FileType(file_type.format, modality)
 
 
 def _identified(source: Source, head: bytes, claimed: Format | None) -> FileType | None:
@@ -48,15 +48,15 @@ def _identified(source: Source, head: bytes, claimed: Format | None) -> FileType
             return None
         what = "has no content" if not head else "contains nothing but zeros"
         raise MediaError(f"{source.name} {what}.", "empty", "Replace or delete the file.")
-    found = _by_content(source, head, claimed)
-    if found is None and claimed is not None and not claimed.matches(head):
+    file_type = _by_content(source, head, claimed)
+    if file_type is None and claimed is not None and not claimed.matches(head):
         # (What matches has the format's marks and nothing in it for us: a 3-D .npy.)
         raise MediaError(
-            f"{source.name} has the name of a {claimed.name} file, but not the content of one.",
+            f"{source.name} is named as {claimed.name}, but its content is not {claimed.name}.",
             "mislabelled",
             "Rename the file after what it is, or replace it.",
         )
-    return found
+    return file_type
 
 
 def _by_content(source: Source, head: bytes, claimed: Format | None) -> FileType | None:

@@ -125,8 +125,8 @@ class Source:
             )
 
 
-def _facts(found: os.stat_result) -> FileFacts:
-    return FileFacts(found.st_size, found.st_mtime_ns, found.st_ino)
+def _facts(status: os.stat_result) -> FileFacts:
+    return FileFacts(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _refuse_special(path: str, mode: int) -> None:

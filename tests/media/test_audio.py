@@ -239,7 +239,7 @@ def test_a_header_alone_is_refused(files: dict[str, Path], tmp_path: Path, name:
     assert error_of(tmp_path / name).reason in ("broken", "empty")
 
 
-def test_a_film_without_sound_named_m4a_is_empty(tmp_path: Path) -> None:
+def test_a_video_without_sound_named_m4a_is_empty(tmp_path: Path) -> None:
     av = pytest.importorskip("av")
     with av.open(str(tmp_path / "x.m4a"), "w", format="mp4") as container:
         stream = container.add_stream("mpeg4", rate=5)

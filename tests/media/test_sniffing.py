@@ -151,8 +151,8 @@ def test_binary_is_not_text_and_text_is_not_binary(tmp_path: Path) -> None:
         ("a.txt", "A fox".encode("utf-16-le"), Modality.TEXT),
         ("a.txt", "A fox".encode("utf-16-be"), Modality.TEXT),
         ("a.txt", "A fox".encode("utf-32"), Modality.TEXT),
-        ("film.mp4", b"\0\0\0\x18ftypisom\0\0\2\0isomiso2" + noise, Modality.VIDEO),
-        ("film.mkv", b"\x1aE\xdf\xa3" + noise, Modality.VIDEO),
+        ("video.mp4", b"\0\0\0\x18ftypisom\0\0\2\0isomiso2" + noise, Modality.VIDEO),
+        ("video.mkv", b"\x1aE\xdf\xa3" + noise, Modality.VIDEO),
     ):
         (tmp_path / name).write_bytes(data)
         assert sniff(str(tmp_path / name)) is expected, (name, data[:20])

@@ -153,6 +153,25 @@ def test_odd_subtitles(tmp_path: Path) -> None:
     assert {(p.span.start, p.span.end) for p in parts} == {(1, 3)}
 
 
+def test_cues_without_empty_lines_or_order_and_entities(tmp_path: Path) -> None:
+    (tmp_path / "close.srt").write_text(
+        "1\n00:00:01,000 --> 00:00:02,000\napples\n2\n00:00:03,000 --> 00:00:04,000\nbears\n"
+    )
+    assert words_of(tmp_path / "close.srt") == "apples bears"
+    (tmp_path / "unsorted.srt").write_text(
+        "1\n00:10:00,000 --> 00:10:02,000\nlate\n\n2\n00:00:01,000 --> 00:00:03,000\nearly\n\n"
+    )
+    (passage,) = passages_of(tmp_path / "unsorted.srt")
+    assert (passage.data, passage.span.start, passage.span.end) == ("early late", 1, 602)
+    (tmp_path / "e.vtt").write_text(
+        "WEBVTT\n\n00:01.000 --> 00:02.000\nsalt &amp; <00:01.200>pep<c>per</c>&lt;3<00:01.500>!\n\n"
+        "NOTE to the translator\n\n00:03.000 --> 00:04.000\n{\\an8}{sighs} Oh.\n\n"
+    )
+    assert words_of(tmp_path / "e.vtt") == "salt & pepper<3! {sighs} Oh."
+    (tmp_path / "colon.vtt").write_text("WEBVTT\n\n:01:02.000 --> 00:04.000\nwords\n")
+    assert passages_of(tmp_path / "colon.vtt")[0].span.unit is Unit.CHARACTERS
+
+
 def test_any_text_is_text_when_asked_for(tmp_path: Path) -> None:
     for name in ("x.py", "x.log", "x.jpg"):
         (tmp_path / name).write_text("A fox.")

@@ -103,6 +103,7 @@ def test_what_is_not_media_and_what_has_no_preparer(tmp_path: Path, files: dict[
         assert pool.submit(str(tmp_path / "code.py")).result(60).modality is None
         done = pool.submit(str(files["a.png"])).result(60)
         assert (done.modality, done.segments, done.content_hash) == (Modality.IMAGE, (), b"")
+        assert not done.is_supported
 
 
 def test_hash_only_and_asked_for_modality(pool: DecodePool, files: dict[str, Path], tmp_path: Path) -> None:
@@ -124,6 +125,35 @@ def test_depth_unit_overrides(files: dict[str, Path]) -> None:
     with DecodePool(KEEP, depth_unit=0.002) as pool:
         (segment,) = pool.submit(str(files["d.png"])).result(60).segments
     np.testing.assert_allclose(segment.item[1:], media_files.slope()[1:] * 2, atol=0.002)
+
+
+def test_a_segment_is_found_again_by_its_span(pool: DecodePool, tmp_path: Path) -> None:
+    path = tmp_path / "video.mkv"
+    media_files.write_video(path, np.arange(240), 10, sound=media_files.tone(23.5))
+    for modality, starts in ((Modality.IMAGE, (0, 10, 20)), (Modality.AUDIO, (0, 1, 7, 22))):
+        for start in starts:
+            span = Span(start, start + 1, Unit.SECONDS)
+            (segment,) = pool.submit(str(path), modality=modality, span=span).result(60).segments
+            assert (segment.modality, segment.span.start) == (modality, start)
+    within = pool.submit(str(path), modality=Modality.IMAGE, span=Span(14, 15, Unit.SECONDS)).result(60)
+    assert within.segments[0].span.start == 10  # no window begins there: the one that covers it
+    assert (
+        not pool.submit(str(path), modality=Modality.IMAGE, span=Span(99, 100, Unit.SECONDS))
+        .result(60)
+        .segments
+    )
+    whole = pool.submit(str(path), modality=Modality.IMAGE, span=Span()).result(60)
+    assert len(whole.segments) == 3
+
+
+def test_costly_segments_come_a_few_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "video.mkv"
+    media_files.write_video(path, np.arange(50), 1)
+    with DecodePool({Modality.VIDEO: Keep(), Modality.IMAGE: Keep()}) as pool:
+        done = pool.submit(str(path)).result(60)
+        assert [segment.modality for segment in done.segments] == [Modality.VIDEO] * 3
+        assert done.has_more
+        assert not pool.submit(str(path), modality=Modality.IMAGE).result(60).has_more
 
 
 # ---------------------------------------------------------------- workers that misbehave

@@ -74,7 +74,7 @@ def write_av(path: Path, samples: npt.NDArray[np.float32], codec: str, rate_hz: 
             container.mux(packet)
 
 
-def write_film(
+def write_video(
     path: Path,
     levels: npt.NDArray[np.int64],
     fps: int = 10,
@@ -82,13 +82,13 @@ def write_film(
     sound: npt.NDArray[np.float32] | None = None,
     size: tuple[int, int] = (64, 48),
 ) -> None:
-    """A film whose frame i is plain grey of `levels[i]`, its left half black. sound: (N,) at RATE_HZ."""
+    """A video whose frame i is plain grey of `levels[i]`, its left half black. sound: (N,) at RATE_HZ."""
     import av
 
     with av.open(str(path), "w") as container:
-        film = container.add_stream(codec, rate=fps)
-        film.width, film.height, film.pix_fmt, film.gop_size = *size, "yuv420p", fps  # type: ignore[union-attr]
-        film.bit_rate = 4_000_000  # type: ignore[union-attr]
+        video = container.add_stream(codec, rate=fps)
+        video.width, video.height, video.pix_fmt, video.gop_size = *size, "yuv420p", fps  # type: ignore[union-attr]
+        video.bit_rate = 4_000_000  # type: ignore[union-attr]
         track = container.add_stream("aac", rate=RATE_HZ) if sound is not None else None
         if track is not None:
             track.layout = "mono"  # type: ignore[union-attr]
@@ -97,8 +97,8 @@ def write_film(
             pixels[:, : size[0] // 2] = 0
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, fps)
-            container.mux(film.encode(frame))  # type: ignore[union-attr]
-        container.mux(film.encode(None))  # type: ignore[union-attr]
+            container.mux(video.encode(frame))  # type: ignore[union-attr]
+        container.mux(video.encode(None))  # type: ignore[union-attr]
         if track is not None and sound is not None:
             heard = av.AudioFrame.from_ndarray(
                 np.ascontiguousarray(sound[None]), format="fltp", layout="mono"
@@ -196,6 +196,6 @@ def motion(n: int = 500, rate_hz: float = 100.0) -> npt.NDArray[np.float64]:
 
 def _write_others(at: Any) -> None:
     for name in ("a.mp4", "a.mov", "a.mkv", "a.avi", "a.mpg", "a.ts"):
-        write_film(at(name), np.arange(25) * 10, 25, "mpeg2video" if name in ("a.mpg", "a.ts") else "mpeg4")
+        write_video(at(name), np.arange(25) * 10, 25, "mpeg2video" if name in ("a.mpg", "a.ts") else "mpeg4")
     Image.fromarray(quadrants()).save(at("a_thermal.png"))
     np.savetxt(at("m.csv"), motion(), delimiter=",", header="t,ax,ay,az,gx,gy,gz", comments="")

@@ -125,15 +125,14 @@ def _iptc(picture: Image) -> Iterator[str]:
             yield _text(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """What is UTF-8 in practice and Latin-1 by a standard (EXIF, ID3) is decoded as the latter by libraries."""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if not isinstance(value, str):
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    if not isinstance(text, str):
         return ""
     with contextlib.suppress(UnicodeError):
-        value = value.encode("latin-1").decode("utf-8")
-    return value.strip("\0 ")
+        text = text.encode("latin-1").decode("utf-8")
+    return text.strip("\0 ")
 
 
 def _wide(value: Any) -> str:

@@ -49,9 +49,9 @@ class PreparedFile:
     its first part. first: the number of the first segment. has_more: there are segments after these; submit again with
     first + len(segments).
 
-    content_hash: 16 bytes, of the whole file; empty when nothing was decoded and no hash requested, and in continuations
-    (first > 0). seen: the file's facts when it was read; where those of a continuation differ from the first part's, the
-    file is another one by now.
+    content_hash: 16 bytes, of the whole file; empty when nothing was decoded and no hash requested, and in
+    continuations (first > 0). seen: the file's facts when it was read; where those of a continuation differ from the
+    first part's, the file is another one by now.
     """
 
     modality: Modality | None

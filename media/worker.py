@@ -9,40 +9,25 @@ multiprocessing's spawn: a plain script without a `__main__` guard works.
 
 from __future__ import annotations
 
-import os
 import queue
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import CancelledError, Future
-from multiprocessing.connection import Pipe
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import Limits, Modality, Preparer, Span, Unit
-from anyseek.errors import AnyseekError, MediaError, UsageError
+from anyseek.errors import AnyseekError, UsageError
 from anyseek.media.child import PreparedFile, PreparedSegment, Setting, Task
 from anyseek.media.formats import all_formats
 from anyseek.media.source import FileFacts
-from anyseek.printable import printable
+from anyseek.media.worker_process import WorkerEnded, WorkerProcess
 
 __all__ = ["DecodePool", "FileFacts", "PreparedFile", "PreparedSegment"]
-
-START_LIMIT_S = 120.0
-"""How long a worker may take to start: Python and the decoders, from a cold and busy disk."""
 
 SEGMENTS_PER_TASK = 32
 
 if TYPE_CHECKING:
     _Job = tuple[Task, Future[PreparedFile]]
-
-# -P: a file in the current folder must not be taken for a module. The path comes first through the pipe.
-_BOOT = (
-    "import sys; from multiprocessing.connection import Connection; "
-    "pipe = Connection({handle}); sys.path[:] = pipe.recv(); "
-    "from anyseek.media.child import serve; serve(pipe)"
-)
 
 
 class DecodePool:
@@ -149,7 +134,7 @@ class _Slot(threading.Thread):
         super().__init__(name="anyseek-decode", daemon=True)
         self._setting = setting
         self._jobs = jobs
-        self._worker: _Worker | None = None
+        self._worker: WorkerProcess | None = None
         self._is_stopped = threading.Event()
 
     def run(self) -> None:
@@ -182,15 +167,15 @@ class _Slot(threading.Thread):
         if self._worker and not self._worker.is_alive():  # it died idle: no file is to blame
             self._end_worker()
         try:
-            worker = self._worker or _Worker(self._setting)
+            worker = self._worker or WorkerProcess(self._setting)
             self._worker = worker
             if self._is_stopped.is_set():  # between the check above and the start
                 worker.kill()
             worker.wait_until_ready()
             return worker.ask(task, self._setting.limits.max_seconds)
-        except _Gone as gone:
+        except WorkerEnded as ended:
             self._end_worker()
-            return gone.reason
+            return ended.reason
         except AnyseekError as error:
             self._end_worker()
             return error
@@ -199,114 +184,3 @@ class _Slot(threading.Thread):
         if self._worker is not None:
             self._worker.end()
             self._worker = None
-
-
-class _Gone(Exception):
-    """The worker is dead or has to die; `reason` is what its file gets."""
-
-    def __init__(self, reason: MediaError) -> None:
-        super().__init__(reason.message)
-        self.reason = reason
-
-
-class _Worker:
-    """A worker process and our end of its pipe."""
-
-    def __init__(self, setting: Setting) -> None:
-        self._pipe, theirs = Pipe()
-        self._is_ready = False
-        with theirs:
-            self._process = _start_python(_BOOT.format(handle=theirs.fileno()), theirs.fileno())
-        try:
-            self._pipe.send(sys.path)
-            self._pipe.send(setting)
-        except OSError:
-            pass  # it died at once: wait_until_ready says so
-        except Exception as error:
-            self.end()
-            raise UsageError(
-                f"A preparer cannot be sent to the decoding processes: {error}.",
-                "Preparers are small and picklable.",
-            ) from error
-
-    def wait_until_ready(self) -> None:
-        """Raises AnyseekError when the worker does not come to life."""
-        if self._is_ready:
-            return
-        try:
-            is_there = self._pipe.poll(START_LIMIT_S)
-            problem = self._pipe.recv() if is_there else f"no sign of life in {START_LIMIT_S:.0f} s"
-        except (EOFError, OSError):
-            self._process.wait()
-            problem = f"it ended with status {self._process.returncode}"
-        if problem is not None:
-            raise AnyseekError(
-                f"A decoding process could not start: {problem}.",
-                f"Try: {sys.executable} -c 'import anyseek.media.child'",
-            )
-        self._is_ready = True
-
-    def ask(self, task: Task, limit_s: float) -> PreparedFile | BaseException:
-        """The worker's answer. Raises _Gone after limit_s without one, or when the worker dies."""
-        name = printable(os.path.basename(task.path))
-        try:
-            self._pipe.send(task)
-            if not self._pipe.poll(limit_s):
-                raise _Gone(
-                    MediaError(
-                        f"{name} took longer to decode than the limit of {limit_s:g} s.",
-                        "timeout",
-                        "Raise the limit on seconds, or replace the file.",
-                    )
-                )
-            answer: PreparedFile | BaseException = self._pipe.recv()
-            return answer
-        except (EOFError, OSError) as error:
-            self._process.wait()
-            raise _Gone(
-                MediaError(
-                    f"The process that decoded {name} was ended by {_cause(self._process.returncode)}.",
-                    "killed",
-                    "Replace the file, or try it again with --retry-failed.",
-                )
-            ) from error
-
-    def is_alive(self) -> bool:
-        """Whether the process still runs."""
-        return self._process.poll() is None
-
-    def kill(self) -> None:
-        """At once; the pipe then tells the thread that waits on it."""
-        self._process.kill()
-
-    def end(self) -> None:
-        """Kill and clean up."""
-        self._process.kill()
-        self._process.wait()
-        self._pipe.close()
-
-
-def _start_python(code: str, handle: int) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-c", code],
-            pass_fds=[handle],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,  # where libjpeg, libsndfile and mpg123 talk to themselves
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            process_group=0,  # Ctrl-C in the terminal reaches the parent alone
-        )
-    except OSError as error:
-        raise AnyseekError(
-            f"A decoding process could not start: {error.strerror or error}.", "Use fewer --workers."
-        ) from error
-
-
-def _cause(status: int) -> str:
-    if status >= 0:
-        return f"itself, with status {status}"
-    try:
-        return f"signal {signal.Signals(-status).name}"
-    except ValueError:
-        return f"signal {-status}"

@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import recipes
 import sample_files
 from fakes import WordEmbedder
 from PIL import Image
@@ -26,7 +26,6 @@ from anyseek.embedders import registry
 from anyseek.errors import MediaError
 from anyseek.media import decode, formats, sniff
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "extend-format.md"
 COLOURS = ("red", "green", "blue")
 
 
@@ -42,16 +41,7 @@ def install(folder: Path, name: str, code: str, points: str) -> Path:
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code of the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    code = re.search(r"^```py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    points = re.search(
-        r"^```toml\n\[project\.entry-points\.\"(.*?)\"\]\n(.*?)^```$", page, re.MULTILINE | re.DOTALL
-    )
-    assert code
-    assert points
-    declared = f"[{points[1]}]\n" + points[2].replace('"', "")
-    return install(tmp_path_factory.mktemp("package"), "albums", code[1], declared)
+    return recipes.install("extend-format.md", "albums", tmp_path_factory.mktemp("package"))
 
 
 def album(path: Path, *colours: str, seconds: int = 5) -> Path:
@@ -172,7 +162,7 @@ def test_python_indexes_and_searches_it(tmp_path: Path) -> None:
         asked = album(tmp_path / "query.album", "red")
         assert index.search(image=asked, to="image", k=1)[0].span.start % 15 == 0
         assert index.search(text=asked, to="image", k=1)[0].span.start % 15 == 0
-        assert index.doctor() == []
+        assert index.library.check() == []
 
 
 @pytest.mark.usefixtures("installed")

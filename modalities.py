@@ -67,7 +67,8 @@ class Modality(str, metaclass=_Members):
         return Modality, (str(self),)
 
     def __repr__(self) -> str:
-        return f"Modality({str(self)!r})"
+        # As an enum's member: fingerprints of models are made of it, and must not change.
+        return f"<Modality.{self.upper()}: {str(self)!r}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from anyseek.library import Library
     from anyseek.library.overview import Status
     from anyseek.search.query_reader import QueryReader
-    from anyseek.stores.manager import StoreControl
+    from anyseek.stores.manager import StoreManager
 
 DEFAULT_MODEL = "mini"
 
@@ -220,12 +220,12 @@ class Index:
     # ------------------------------------------------------------ namespaces
 
     @property
-    def store(self) -> StoreControl:
+    def store(self) -> StoreManager:
         """Which store answers searches, and how to change it."""
         from anyseek.search.background import embedded
-        from anyseek.stores.manager import StoreControl
+        from anyseek.stores.manager import StoreManager
 
-        return StoreControl(self._catalog, lambda: embedded(self._embedder())[0])
+        return StoreManager(self._catalog, lambda: embedded(self._embedder())[0])
 
     @property
     def tags(self) -> Tags:

@@ -24,7 +24,7 @@ from gap import Floats, Gap, times
 from anyseek.catalog.catalog import Catalog
 from anyseek.contracts import Modality, ModelCard, SeenFile, Span
 from anyseek.stores import registry
-from anyseek.stores.manager import StoreControl
+from anyseek.stores.manager import StoreManager
 from anyseek.stores.registry import Choice
 
 Ask = Callable[[Floats], Floats]
@@ -44,10 +44,10 @@ def ours(rows: Floats, texts: Floats, folder: Path) -> Iterator[tuple[str, float
         for label, choice in (
             ("anyseek exact", Choice("exact")),
             ("anyseek faiss, 0.95 promised", Choice("faiss")),
-            ("anyseek faiss, 0.99 promised", Choice("faiss", recall=0.99)),
+            ("anyseek faiss, 0.99 promised", Choice("faiss", {"recall": 0.99})),
         ):
             start = time.perf_counter()
-            StoreControl(catalog, lambda: texts).set(choice)
+            StoreManager(catalog, lambda: texts).set(choice)
             built = time.perf_counter() - start
             with catalog.read() as snapshot, closing(registry.open_store(snapshot, 1)) as store:
                 yield label, built, lambda query, store=store: store.search(query, 10)[0][0]  # type: ignore[misc]

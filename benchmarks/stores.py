@@ -26,7 +26,7 @@ from anyseek.contracts import Filter, Modality, ModelCard, SeenFile, Span
 from anyseek.stores import faiss_file, registry
 from anyseek.stores.exact import ExactStore
 from anyseek.stores.faiss_store import FaissStore
-from anyseek.stores.manager import StoreControl
+from anyseek.stores.manager import StoreManager
 from anyseek.stores.registry import Choice
 
 
@@ -83,7 +83,7 @@ def overhead(snapshot: Snapshot, store: FaissStore, queries: Floats) -> dict[str
     faiss = faiss_file.faiss_module()
     breadth, candidates = store._width(snapshot.spaces()[0].rows)
     start = time.perf_counter()
-    codes = faiss_file.open_file(snapshot.folder, store._found).index
+    codes = faiss_file.open_file(snapshot.folder, store._description).index
     opened = time.perf_counter() - start
     rows = faiss.IndexScalarQuantizer(codes.d, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
     vectors = snapshot.vectors(1)
@@ -119,11 +119,11 @@ def main() -> None:
     options = parser.parse_args()
     gap = Gap(options.dim)
     with tempfile.TemporaryDirectory() as folder, closing(fill(Path(folder), gap, options.rows)) as catalog:
-        control = StoreControl(catalog, lambda: gap.rows(Modality.TEXT, 299, 33))
+        control = StoreManager(catalog, lambda: gap.rows(Modality.TEXT, 299, 33))
         for kind in options.kinds.split(","):
             start = time.perf_counter()
-            name = "exact" if kind == "exact" else "faiss"
-            control.set(Choice(name, kind if name == "faiss" else "ivf", recall=options.recall))  # type: ignore[arg-type]
+            faiss_options = {"kind": kind, "recall": options.recall}
+            control.set(Choice("exact") if kind == "exact" else Choice("faiss", faiss_options))
             built = {
                 "build_s": round(time.perf_counter() - start, 1),
                 "disk_mb": round(_size(catalog) / 1e6, 1),

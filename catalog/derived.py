@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from anyseek.atomic import sync_folder
+from anyseek import atomic
 from anyseek.catalog.database import translated
 
 
@@ -18,13 +17,7 @@ def read_file(path: Path) -> bytes | None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Durable when this returns. Raises DiskFull, ReadOnlyIndex."""
+    """Write INDEX/FOLDER/FILE; durable when this returns. Raises DiskFull, ReadOnlyIndex."""
     with translated(path.parent.parent):
         path.parent.mkdir(exist_ok=True)
-        partial = path.with_suffix(".part")
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        sync_folder(path.parent)
+        atomic.write(path, data)

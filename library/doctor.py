@@ -10,10 +10,12 @@ from anyseek.catalog import repair
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import Finding
 from anyseek.catalog.check import examine as examine_catalog
-from anyseek.stores import faiss_file
+from anyseek.stores import registry
 
 if TYPE_CHECKING:
     from anyseek.catalog.snapshot import Snapshot
+
+_STORE_DAMAGED = "store-damaged"
 
 
 def examined(folder: Path, *, mend_it: bool) -> list[Finding]:
@@ -30,25 +32,15 @@ def examined(folder: Path, *, mend_it: bool) -> list[Finding]:
 
 
 def _derived(snapshot: Snapshot) -> Iterator[Finding]:
-    """A FAISS file that is not what was written: it is not used, so answers are right, but slow."""
-    for space in snapshot.spaces():
-        told = faiss_file.read_description(snapshot.folder, space)
-        if told is not None and not faiss_file.is_whole(snapshot.folder, told, thorough=True):
-            yield Finding(
-                "store-damaged",
-                f"The FAISS file of {space.card.name} is damaged; searches go without it.",
-                1,
-                True,
-                "remove it; `anyseek store refresh` makes it again",
-            )
+    """A store whose files are not what was written: it is not used, so answers are right, but slow."""
+    for _, _, message in registry.damage(snapshot):
+        yield Finding(_STORE_DAMAGED, message, 1, True, "remove it; `anyseek store refresh` makes it again")
 
 
 def _mend_derived(folder: Path, finding: Finding) -> bool:
-    if finding.code != "store-damaged":
+    if finding.code != _STORE_DAMAGED:
         return False
     with Catalog.open(folder) as catalog, catalog.read() as snapshot:
-        for space in snapshot.spaces():
-            told = faiss_file.read_description(folder, space)
-            if told is not None and not faiss_file.is_whole(folder, told, thorough=True):
-                faiss_file.remove(folder, space.space_id)
+        for store, space, _ in registry.damage(snapshot):
+            store.repair(snapshot, space)
     return True

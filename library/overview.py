@@ -10,7 +10,7 @@ from anyseek.contracts import FileRecord, FileState, Modality, ModelCard
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog, RunRecord, Snapshot
-    from anyseek.stores.registry import State
+    from anyseek.stores.backend import State
 
 
 @dataclass(frozen=True, slots=True)

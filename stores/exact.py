@@ -46,7 +46,7 @@ _EXPONENT_SHIFT = np.float32(2.0**112)
 
 
 class ExactStore:
-    """A VectorStore that is always right and needs no building. Lives as long as its snapshot.
+    """A VectorStore that finds the true best and needs no building. Lives as long as its snapshot.
 
     Searches from several threads at once are safe. Raises IndexDamaged when the vector file is cut off.
     """
@@ -59,23 +59,22 @@ class ExactStore:
         """Scores (n, k) float32 and rows (n, k) int64, best first: see contracts.VectorStore.
 
         Rows of `allow` that are deleted or do not exist are passed over.
-        Raises UsageError for k below 1, another dimension, or queries that are not
-        finite.
+        Raises UsageError for k below 1, another dimension, or queries that are not finite.
         """
         vectors = self._open_vectors()
         queries = checked(queries, k, vectors.shape[1])
-        wanted = self._searchable(allow, len(vectors))
+        allowed = self._searchable(allow, len(vectors))
         scores = np.full((len(queries), k), -np.inf, np.float32)
         rows = np.full((len(queries), k), -1, np.int64)
         for i in range(0, len(queries), QUERIES_AT_ONCE):
             part = queries[i : i + QUERIES_AT_ONCE]
-            for j, candidates in enumerate(_candidates(vectors, part, k, wanted), start=i):
-                best, where = _best(vectors, queries[j], candidates, k)
-                scores[j, : len(best)], rows[j, : len(best)] = best, where
+            for j, candidates in enumerate(_candidates(vectors, part, k, allowed), start=i):
+                best, best_rows = _best(vectors, queries[j], candidates, k)
+                scores[j, : len(best)], rows[j, : len(best)] = best, best_rows
         return scores, rows
 
     def close(self) -> None:
-        """Let go of the mapping; safe to call twice."""
+        """Release the mapped file; safe to call twice."""
         self._vectors = None
 
     def __enter__(self) -> ExactStore:
@@ -105,7 +104,7 @@ class ExactStore:
 
 
 def checked(queries: Floats, k: int, dim: int) -> Floats:
-    """The queries as contiguous float32 (n, dim). Raises UsageError for what no store can answer."""
+    """The queries as contiguous float32 (n, dim). Raises UsageError for another shape, k below 1, infinite numbers."""
     queries = np.ascontiguousarray(queries, np.float32)
     if queries.ndim != 2 or queries.shape[1] != dim:
         raise UsageError(f"Expected queries of shape (n, {dim}), got {queries.shape}.")
@@ -116,16 +115,16 @@ def checked(queries: Floats, k: int, dim: int) -> Floats:
     return queries
 
 
-def _candidates(vectors: Halves, queries: Floats, k: int, wanted: Rows | None) -> list[Rows]:
+def _candidates(vectors: Halves, queries: Floats, k: int, allowed: Rows | None) -> list[Rows]:
     """For each query, ascending rows among which its best k are."""
-    found = [_Candidates(k) for _ in queries]
+    candidates = [_Candidates(k) for _ in queries]
     floors = np.full(len(queries), -np.inf, np.float32)
     scaled = queries * _EXPONENT_SHIFT
-    for rows, block in _blocks(vectors, wanted):
+    for rows, block in _blocks(vectors, allowed):
         scores = _products(scaled, block)
         for i in np.flatnonzero(scores.max(axis=1) >= floors):
-            floors[i] = found[i].add(scores[i], rows)
-    return [candidates.rows for candidates in found]
+            floors[i] = candidates[i].add(scores[i], rows)
+    return [one.rows for one in candidates]
 
 
 def _products(queries: Floats, rows: Floats) -> Floats:
@@ -145,7 +144,7 @@ class _Candidates:
         self.rows: Rows = np.empty(0, np.int64)
 
     def add(self, scores: npt.NDArray[np.float32], rows: Rows) -> np.float32:
-        """Take in what is good enough of a block; returns the score below which nothing is any more."""
+        """Take in what may be among the best k of a block; returns the score below which no row can be."""
         good = scores >= self._floor
         self._scores = np.concatenate([self._scores, scores[good]])
         self.rows = np.concatenate([self.rows, rows[good]])
@@ -165,32 +164,32 @@ class _Candidates:
         self._scores, self.rows = self._scores[which], self.rows[which]
 
 
-def _blocks(vectors: Halves, wanted: Rows | None) -> Iterator[tuple[Rows, Floats]]:
+def _blocks(vectors: Halves, allowed: Rows | None) -> Iterator[tuple[Rows, Floats]]:
     """Ascending rows with their vectors times 2**-112, float32; a block is overwritten by the next."""
     n_rows, dim = vectors.shape
     size = max(1, BLOCK_BYTES // (4 * dim))
     bits = vectors.view(np.int16)
-    room = np.empty((min(size, n_rows), dim), np.int32)
-    if wanted is None:
+    buffer = np.empty((min(size, n_rows), dim), np.int32)
+    if allowed is None:
         for first in range(0, n_rows, size):
             part = bits[first : first + size]
-            yield np.arange(first, first + len(part)), _widened(part, room)
+            yield np.arange(first, first + len(part)), _widened(part, buffer)
         return
-    for i in range(0, len(wanted), size):
-        rows = wanted[i : i + size]
+    for i in range(0, len(allowed), size):
+        rows = allowed[i : i + size]
         first, last = rows[0], rows[-1] + 1
         if last - first == len(rows):
-            yield rows, _widened(bits[first:last], room)
+            yield rows, _widened(bits[first:last], buffer)
         else:
-            yield rows, _widened(bits[rows], room)
+            yield rows, _widened(bits[rows], buffer)
 
 
-def _widened(bits: npt.NDArray[np.int16], room: npt.NDArray[np.int32]) -> Floats:
-    """float16 bits as float32 numbers times 2**-112, in `room`.
+def _widened(bits: npt.NDArray[np.int16], buffer: npt.NDArray[np.int32]) -> Floats:
+    """float16 bits as float32 numbers times 2**-112, in `buffer`.
 
     numpy converts halves one by one; moving all their bits at once is five times as fast.
     """
-    wide = room[: len(bits)]
+    wide = buffer[: len(bits)]
     np.copyto(wide, bits)  # repeats the sign bit upward
     np.left_shift(wide, 13, out=wide)
     np.bitwise_and(wide, np.int32(-0x70002000), out=wide)  # 0x8fffe000: sign, exponent, fraction

@@ -5,11 +5,12 @@
 
 The description is written last and names its file, so a process that is killed leaves the old pair or the new one. Row
 numbers are FAISS's own ids; deleted rows stay in and are masked by the search. A damaged FAISS file gives wrong answers
-or ends the process, so it is held against its checksum unless it is the very file (size, time, inode) that was.
+or ends the process, so its checksum is compared unless size, time and inode are those of the file that was written.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zlib
@@ -20,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from anyseek.atomic import sync_folder
+from anyseek.atomic import replacing
+from anyseek.catalog import derived
 from anyseek.catalog.database import translated
 from anyseek.errors import MissingExtra
 
@@ -37,7 +39,7 @@ Kind = Literal["ivf", "hnsw"]
 # Vectors that train the cells, a cell: FAISS's own k-means looks at no more than 256 (Clustering.h).
 TRAIN_A_CELL = 64
 
-# Neighbours a node and breadth of the building search (Malkov and Yashunin 2018, section 4.1).
+# Neighbours a node, and breadth of the search that builds the graph (Malkov and Yashunin 2018, section 4.1).
 HNSW_M, HNSW_BUILD = 32, 200
 
 # Rows that train the codes: 16 centroids a pair of dimensions need few, the cells need more.
@@ -122,7 +124,7 @@ def _why_not(error: Exception | None) -> str:
 
     owners = sorted(set(packages_distributions().get("faiss", [])))
     if len(owners) > 1:
-        return f"The packages {' and '.join(owners)} both bring the module faiss, and spoilt each other."
+        return f"The packages {' and '.join(owners)} both bring the module faiss, and overwrote each other."
     if isinstance(error, ModuleNotFoundError) or error is None:
         return "FAISS is not installed."
     return f"FAISS cannot be loaded: {' '.join(str(error).split())[:200]}."
@@ -132,79 +134,81 @@ def _why_not(error: Exception | None) -> str:
 
 
 def read_description(index: Path, space: SpaceRecord) -> Description | None:
-    """What there is for this space and generation; None when there is nothing that can be used."""
+    """Of the file for this space and generation; None when there is nothing that can be used."""
     try:
-        told = json.loads((index / FOLDER / f"{space.space_id}.json").read_text("utf-8"))
-        tuned = {name: Tuned(**one) for name, one in told.pop("tuned").items()}
-        found = Description(**{**told, "stamp": tuple(told["stamp"])}, tuned=tuned)
+        saved = json.loads((index / FOLDER / f"{space.space_id}.json").read_text("utf-8"))
+        tuned = {modality: Tuned(**one) for modality, one in saved.pop("tuned").items()}
+        description = Description(**{**saved, "stamp": tuple(saved["stamp"])}, tuned=tuned)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return found if found.generation == space.generation and found.rows <= space.rows else None
+    if description.generation != space.generation or description.rows > space.rows:
+        return None
+    return description
 
 
-def is_whole(index: Path, found: Description, *, thorough: bool = False) -> bool:
+def is_whole(index: Path, description: Description, *, thorough: bool = False) -> bool:
     """Whether the file is what was written. thorough: by its checksum even when nobody touched it."""
-    path = index / FOLDER / found.file
+    path = index / FOLDER / description.file
     try:
-        if not thorough and _stamp(path) == found.stamp:
+        if not thorough and _stamp(path) == description.stamp:
             return True
-        return path.stat().st_size == found.stamp[0] and _crc(path) == found.crc
+        return path.stat().st_size == description.stamp[0] and _crc(path) == description.crc
     except OSError:
         return False
 
 
-class Opened:
-    """A FAISS index that was read, and its own form of the filters that were last asked with. Threads may share it."""
+class OpenIndex:
+    """A FAISS index that was read, and its own form of the latest filters. Threads may share it."""
 
     def __init__(self, index: Any) -> None:
         self.index = index
         self._selectors: tuple[tuple[Rows, Any], ...] = ()
 
-    def selector(self, wanted: Rows) -> Any:
-        """A bit for each row, set for those wanted (ascending). The same array gets the same bits again."""
+    def selector(self, allowed: Rows) -> Any:
+        """A bit for each row, set for the allowed ones (ascending). The same array gets the same bits again."""
         for known, selector in self._selectors:
-            if known is wanted:
+            if known is allowed:
                 return selector
         mask = np.zeros(self.index.ntotal, np.bool_)
-        mask[wanted[: np.searchsorted(wanted, len(mask))]] = True
+        mask[allowed[: np.searchsorted(allowed, len(mask))]] = True
         bits = np.packbits(mask, bitorder="little")
         selector = faiss_module().IDSelectorBitmap(bits)
         selector.bits_alive = bits
-        if not wanted.flags.writeable:  # a snapshot's, see Remembered: nobody changes it
-            self._selectors = ((wanted, selector), *self._selectors[: _MOST_SELECTORS - 1])
+        if not allowed.flags.writeable:  # a snapshot's, see snapshot_cache: nobody changes it
+            self._selectors = ((allowed, selector), *self._selectors[: _MOST_SELECTORS - 1])
         return selector
 
 
-def open_file(index: Path, found: Description) -> Opened:
+def open_file(index: Path, description: Description) -> OpenIndex:
     """The file, mapped where its kind allows."""
     faiss = faiss_module()
-    flags = faiss.IO_FLAG_MMAP if found.kind == "ivf" else 0
-    return Opened(faiss.read_index(str(index / FOLDER / found.file), flags))
+    flags = faiss.IO_FLAG_MMAP if description.kind == "ivf" else 0
+    return OpenIndex(faiss.read_index(str(index / FOLDER / description.file), flags))
 
 
 # ---------------------------------------------------------------- writing
 
 
 def build(index: Path, space: SpaceRecord, vectors: Halves, kind: Kind, cells: int) -> Description:
-    """Make the file anew over all rows of `vectors`, deleted ones too. Raises DiskFull, ReadOnlyIndex, MissingExtra."""
+    """Write a new file over all rows of `vectors`, deleted ones too. Raises DiskFull, ReadOnlyIndex, MissingExtra."""
     faiss = faiss_module()
     if kind == "hnsw":
-        made = faiss.index_factory(space.card.dim, f"HNSW{HNSW_M},SQfp16", faiss.METRIC_INNER_PRODUCT)
-        made.hnsw.efConstruction = HNSW_BUILD
+        built = faiss.index_factory(space.card.dim, f"HNSW{HNSW_M},SQfp16", faiss.METRIC_INNER_PRODUCT)
+        built.hnsw.efConstruction = HNSW_BUILD
         cells = 0
     else:
-        made = faiss.index_factory(
+        built = faiss.index_factory(
             space.card.dim, f"IVF{cells},{codes(space.card.dim)}", faiss.METRIC_INNER_PRODUCT
         )
     rng = np.random.default_rng(0)
     n_sample = min(len(vectors), max(TRAIN_A_CELL * cells, _LEAST_TRAINING))
     sample = vectors[np.sort(rng.choice(len(vectors), n_sample, replace=False))].astype(np.float32)
     # k-means refuses fewer rows than centroids, and warns of less than 39 a centroid (Clustering.h): then some twice.
-    made.train(np.resize(sample, (max(n_sample, 39 * 16, 39 * cells), space.card.dim)))
+    built.train(np.resize(sample, (max(n_sample, 39 * 16, 39 * cells), space.card.dim)))
     for block in _blocks(vectors, 0):
-        made.add(block)
+        built.add(block)
     return _write(
-        index, space, made, Description(kind, "", space.generation, 0, len(vectors), cells, 0, (0, 0, 0))
+        index, space, built, Description(kind, "", space.generation, 0, len(vectors), cells, 0, (0, 0, 0))
     )
 
 
@@ -217,62 +221,55 @@ def codes(dim: int) -> str:
 def extend(index: Path, space: SpaceRecord, vectors: Halves, old: Description) -> Description:
     """The same file with the rows that came since, under a new name."""
     faiss = faiss_module()
-    made = faiss.read_index(str(index / FOLDER / old.file))
+    extended = faiss.read_index(str(index / FOLDER / old.file))
     for block in _blocks(vectors, old.rows):
-        made.add(block)
-    return _write(index, space, made, old)
+        extended.add(block)
+    return _write(index, space, extended, old)
 
 
-def write_description(index: Path, space_id: int, found: Description) -> None:
-    """Whole or not at all, and durable."""
-    folder = index / FOLDER
-    partial = folder / f"{space_id}.part"
+def write_description(index: Path, space_id: int, description: Description) -> None:
+    """Whole or not at all, and durable. Raises DiskFull, ReadOnlyIndex."""
+    derived.write_file(index / FOLDER / f"{space_id}.json", json.dumps(asdict(description)).encode())
+    tidy(index, space_id, description)
+
+
+def tidy(index: Path, space_id: int, description: Description) -> None:
+    """Remove what killed runs left, and older files, which readers may still have mapped."""
     with translated(index):
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(asdict(found), file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(folder / f"{space_id}.json")
-        sync_folder(folder)
-    tidy(index, space_id, found)
-
-
-def tidy(index: Path, space_id: int, found: Description) -> None:
-    """Remove what killed runs left, and files that readers may still have mapped."""
-    with translated(index):
-        for path in (index / FOLDER).glob(f"{space_id}.*"):
-            if path.name not in (f"{space_id}.json", found.file):
+        for path in _files(index, space_id):
+            if path.name not in (f"{space_id}.json", description.file):
                 path.unlink(missing_ok=True)
 
 
 def remove(index: Path, space_id: int) -> None:
-    """Forget the file of a space."""
+    """Delete all files of a space, if there are any."""
     with translated(index):
-        for path in (index / FOLDER).glob(f"{space_id}.*"):
+        for path in _files(index, space_id):
             path.unlink(missing_ok=True)
 
 
-def _write(index: Path, space: SpaceRecord, made: Any, what: Description) -> Description:
-    """The file under a name that no reader has mapped; the description is the caller's to write."""
+def _files(index: Path, space_id: int) -> list[Path]:
+    """All files of a space, the unfinished ones of atomic.replacing too."""
+    folder = index / FOLDER
+    return [*folder.glob(f"{space_id}.*"), *folder.glob(f".{space_id}.*.part")]
+
+
+def _write(index: Path, space: SpaceRecord, built: Any, description: Description) -> Description:
+    """Write the file under a name that no reader has mapped; the description is the caller's to write."""
     faiss = faiss_module()
     folder = index / FOLDER
-    name = f"{space.space_id}.{space.generation}.{made.ntotal}.faiss"
+    name = f"{space.space_id}.{space.generation}.{built.ntotal}.faiss"
     if (folder / name).exists():
-        name = f"{space.space_id}.{space.generation}.{made.ntotal}-2.faiss"
+        name = f"{space.space_id}.{space.generation}.{built.ntotal}-2.faiss"
     with translated(index):
         folder.mkdir(exist_ok=True)
-        partial = folder / f"{name}.part"
-        try:
-            faiss.write_index(made, str(partial))
-        except RuntimeError as error:
-            partial.unlink(missing_ok=True)
-            raise OSError(28, "No space left on device") from error
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(folder / name)
-        sync_folder(folder)
+        with replacing(folder / name) as file:
+            try:
+                faiss.write_index(built, file.name)
+            except RuntimeError as error:
+                raise OSError(errno.ENOSPC, "No space left on device") from error
         crc = _crc(folder / name)
-        return replace(what, file=name, rows=made.ntotal, crc=crc, stamp=_stamp(folder / name))
+        return replace(description, file=name, rows=built.ntotal, crc=crc, stamp=_stamp(folder / name))
 
 
 def _blocks(vectors: Halves, first: int) -> Iterator[Floats]:
@@ -281,8 +278,8 @@ def _blocks(vectors: Halves, first: int) -> Iterator[Floats]:
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    facts = path.stat()
-    return facts.st_size, facts.st_mtime_ns, facts.st_ino
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _crc(path: Path) -> int:

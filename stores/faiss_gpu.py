@@ -1,7 +1,7 @@
 """FAISS on GPUs: float16 rows in their memory, exact or in the cells of the index file, on one GPU or split over more.
 
-Filters do not reach into a GPU's index, and one over all rows would answer a search for pictures with nothing but
-texts (the modality gap). So each modality is an index of its own; a narrower filter asks for more hits than it needs,
+A GPU's index knows no filters, and one over all rows would answer a search for pictures with nothing but texts (the
+modality gap). So each modality is an index of its own; a narrower filter asks for more hits than it needs,
 and what a GPU cannot answer (k past its limit, a filter that leaves too few) is answered by our own rows. As in every
 store, these also give the scores, so that a hit has the same score wherever it was found.
 """
@@ -24,6 +24,7 @@ from anyseek.stores import faiss_file
 from anyseek.stores.exact import ExactStore, checked
 
 if TYPE_CHECKING:
+    from anyseek.catalog.records import SpaceRecord
     from anyseek.catalog.snapshot import Snapshot
     from anyseek.catalog.vectors import Halves
     from anyseek.contracts import Floats, Rows
@@ -39,9 +40,9 @@ _MORE = 32
 _BLOCK_ROWS = 1 << 16
 
 # FAISS's resources of a GPU are for one thread at a time (gpu/GpuResources.h).
-_TURN = threading.Lock()
+_ONE_SEARCH = threading.Lock()
 
-Flags = npt.NDArray[np.bool_]
+Mask = npt.NDArray[np.bool_]
 MakeIndex = Callable[[int, int], Any]
 """(number of the device, dimensions) -> an empty index there that takes rows by `add`."""
 
@@ -92,13 +93,12 @@ def empty_cells(index: Any) -> Any:
     faiss = faiss_file.faiss_module()
     quantizer = faiss.IndexFlatIP(index.d)
     quantizer.add(faiss.downcast_index(index.quantizer).reconstruct_n(0, index.nlist))
-    made = faiss.IndexIVFScalarQuantizer(
+    empty = faiss.IndexIVFScalarQuantizer(
         quantizer, index.d, index.nlist, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT, False
     )
-    made.train(
-        quantizer.reconstruct_n(0, min(index.nlist, 256))
-    )  # the cells are there: only marks it as trained
-    return made
+    # The cells are there: this only marks it as trained.
+    empty.train(quantizer.reconstruct_n(0, min(index.nlist, 256)))
+    return empty
 
 
 def load(snapshot: Snapshot, space_id: int, n_devices: int, make: MakeIndex) -> list[Piece]:
@@ -127,41 +127,43 @@ class GpuStore:
     def __init__(
         self,
         snapshot: Snapshot,
-        space_id: int,
+        space: SpaceRecord,
         pieces: list[Piece],
-        found: Description | None,
+        description: Description | None,
         few: int = 4096,
     ) -> None:
-        """found: the description of the file whose cells the pieces have, None for exact ones. few: up to so many
-        allowed rows are searched without a GPU."""
-        self._space = next(space for space in snapshot.spaces() if space.space_id == space_id)
-        self._exact = ExactStore(snapshot, space_id)
-        live = snapshot.allowed_rows(space_id)
-        self._live = np.arange(self._space.rows, dtype=np.int64) if live is None else live
-        self._pieces, self._found, self._few = pieces, found, few
+        """description: of the file whose cells the pieces have, None for exact ones.
+
+        few: up to so many allowed rows are searched without a GPU.
+        """
+        self._dim = space.card.dim
+        self._exact = ExactStore(snapshot, space.space_id)
+        live = snapshot.allowed_rows(space.space_id)
+        self._live = np.arange(space.rows, dtype=np.int64) if live is None else live
+        self._pieces, self._description, self._few = pieces, description, few
         # A newer snapshot may have loaded them, with rows that this one does not know.
-        self._n_bits = max([self._space.rows, *(int(piece.rows[-1]) + 1 for piece in pieces)])
-        held = np.zeros(self._n_bits, np.bool_)
+        self._n_bits = max([space.rows, *(int(piece.rows[-1]) + 1 for piece in pieces)])
+        is_loaded = np.zeros(self._n_bits, np.bool_)
         for piece in pieces:
-            held[piece.rows] = True
-        self._late = self._live[~held[self._live]]
+            is_loaded[piece.rows] = True
+        self._late = self._live[~is_loaded[self._live]]
 
     def search(self, queries: Floats, k: int, allow: Rows | None = None) -> tuple[Floats, Rows]:
         """See contracts.VectorStore. Raises UsageError."""
-        queries = checked(queries, k, self._space.card.dim)
-        wanted = self._live if allow is None else np.intersect1d(np.asarray(allow, np.int64), self._live)
-        if len(wanted) <= max(self._few, k) or k + _MORE > MOST_HITS or not len(queries):
-            return self._exact.search(queries, k, wanted)
-        is_wanted = np.zeros(self._n_bits, np.bool_)
-        is_wanted[wanted] = True
-        late = self._late[is_wanted[self._late]]
+        queries = checked(queries, k, self._dim)
+        allowed = self._live if allow is None else np.intersect1d(np.asarray(allow, np.int64), self._live)
+        if len(allowed) <= max(self._few, k) or k + _MORE > MOST_HITS or not len(queries):
+            return self._exact.search(queries, k, allowed)
+        is_allowed = np.zeros(self._n_bits, np.bool_)
+        is_allowed[allowed] = True
+        late = self._late[is_allowed[self._late]]
         devices = sorted({piece.device for piece in self._pieces})
 
         def on(device: int) -> list[list[Rows]]:
-            mine = [piece for piece in self._pieces if piece.device == device]
-            return [self._among(piece, queries, k, is_wanted) for piece in mine]
+            pieces = [piece for piece in self._pieces if piece.device == device]
+            return [self._candidates(piece, queries, k, is_allowed) for piece in pieces]
 
-        with _TURN, ThreadPoolExecutor(max(1, len(devices))) as threads:
+        with _ONE_SEARCH, ThreadPoolExecutor(max(1, len(devices))) as threads:
             answers = [answer for answers in threads.map(on, devices) for answer in answers]
         scores = np.empty((len(queries), k), np.float32)
         rows = np.empty((len(queries), k), np.int64)
@@ -174,58 +176,59 @@ class GpuStore:
         """Safe to call twice."""
         self._exact.close()
 
-    def _among(
-        self, piece: Piece, queries: Floats, k: int, is_wanted: np.ndarray[Any, np.dtype[np.bool_]]
-    ) -> list[Rows]:
-        """For each query, rows of the piece that its best k among the wanted ones are part of."""
-        allowed = is_wanted[piece.rows]
+    def _candidates(self, piece: Piece, queries: Floats, k: int, is_allowed: Mask) -> list[Rows]:
+        """For each query, rows of the piece that hold its best k among the allowed ones."""
+        allowed = is_allowed[piece.rows]
         n = int(allowed.sum())
         if n == 0:
             return [piece.rows[:0]] * len(queries)
-        # As many as hold k of the wanted ones twice over, if these lie anywhere.
-        asked = min(MOST_HITS, len(piece.rows), (k + _MORE) * max(1, 2 * len(piece.rows) // n - 1))
-        self._look_into(piece.index, len(piece.rows) / n)
-        _, near = piece.index.search(queries, asked)
-        found = []
+        # As many as hold k allowed ones twice over, if these lie anywhere.
+        n_candidates = min(MOST_HITS, len(piece.rows), (k + _MORE) * max(1, 2 * len(piece.rows) // n - 1))
+        self._set_breadth(piece.index, len(piece.rows) / n)
+        _, near = piece.index.search(queries, n_candidates)
+        candidates = []
         for places in near:
             places = places[places >= 0]
             kept = piece.rows[places[allowed[places]]]
-            found.append(kept if len(kept) >= min(k, n) else piece.rows[allowed])
-        return found
+            candidates.append(kept if len(kept) >= min(k, n) else piece.rows[allowed])
+        return candidates
 
-    def _look_into(self, index: Any, narrowed: float) -> None:
+    def _set_breadth(self, index: Any, narrowing: float) -> None:
         """As many cells as were measured for the worst modality, more as the filter is narrower."""
-        if self._found is not None:
-            breadth = max((one.breadth for one in self._found.tuned.values()), default=0) or self._found.cells
-            index.nprobe = min(MOST_HITS, self._found.cells, int(breadth * narrowed))
+        if self._description is not None:
+            cells, tuned = self._description.cells, self._description.tuned.values()
+            breadth = max((one.breadth for one in tuned), default=0) or cells
+            index.nprobe = min(MOST_HITS, cells, int(breadth * narrowing))
 
 
-def opened(snapshot: Snapshot, space_id: int, found: Description | None) -> GpuStore | None:
-    """A store on the GPUs that are here, None (and a line that says so) without any, or without room on
-    them.
+def open_on_gpus(snapshot: Snapshot, space: SpaceRecord, description: Description | None) -> GpuStore | None:
+    """A store on the GPUs that are here, None (and a warning) without any, or without room on them.
 
-    Rows are sent to the GPUs once for all snapshots of a catalog, and again when a tenth of them is new.
-    Raises MissingExtra.
+    description: of the file whose cells are searched, None for exact search. Rows are sent to the GPUs once for all
+    snapshots of a catalog, and again when a tenth of them is new. Raises MissingExtra.
     """
     n_devices = count_devices()
     if not n_devices:
-        _tell_once("No GPU is there for FAISS")
+        _warn_once("FAISS sees no GPU")
         return None
-    space = next(space for space in snapshot.spaces() if space.space_id == space_id)
     stage = 0 if space.rows < 2 else int(np.log(space.rows) / np.log(1.1))
-    which = (f"gpu {found.file if found else 'flat'}", space.generation * 1000 + stage)
+    version = (f"gpu {description.file if description else 'flat'}", space.generation * 1000 + stage)
 
     def read() -> list[Piece]:
-        index = faiss_file.open_file(snapshot.folder, found).index if found else None
-        return load(snapshot, space_id, n_devices, cells_on_gpus(index) if found else flat_on_gpus())
+        if description is None:
+            make = flat_on_gpus()
+        else:
+            make = cells_on_gpus(faiss_file.open_file(snapshot.folder, description).index)
+        return load(snapshot, space.space_id, n_devices, make)
 
     try:
-        return GpuStore(snapshot, space_id, snapshot.remembered.index(space_id, which, read), found)
+        pieces = snapshot.remembered.index(space.space_id, version, read)
+        return GpuStore(snapshot, space, pieces, description)
     except RuntimeError as error:
-        _tell_once(f"The GPUs did not take {space.rows:,} vectors ({' '.join(str(error).split())[-120:]})")
+        _warn_once(f"The GPUs did not take {space.rows:,} vectors ({' '.join(str(error).split())[-120:]})")
         return None
 
 
 @cache
-def _tell_once(why: str) -> None:
-    LOG.warning("%s: searching on the processor.", why)
+def _warn_once(reason: str) -> None:
+    LOG.warning("%s: searching on the processor.", reason)

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Modality
 from anyseek.errors import MissingExtra
-from anyseek.stores.qdrant_engines import FIELD, QdrantOptions, told
+from anyseek.stores.qdrant_engines import FIELD, QdrantOptions, translated_errors
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats, Rows
 
 
-class Edge:
-    """The engine of Qdrant inside this process; its files lie in `folder`. One process at a time may hold it."""
+class EmbeddedEngine:
+    """The engine of Qdrant inside this process; its files lie in `folder`. One process at a time can have them open."""
 
     def __init__(self, options: QdrantOptions, folder: Path) -> None:
         try:
             import qdrant_edge
         except ImportError as error:
             raise MissingExtra("qdrant-edge-py is not installed.", "pip install 'anyseek[qdrant]'") from error
-        self.lanes = 1
+        self.upsert_threads = 1
         self._edge, self._options, self._folder = qdrant_edge, options, folder
         self._shard: Any = None
 
@@ -30,7 +30,7 @@ class Edge:
         """See Engine."""
         edge = self._edge
         if self._folder.exists() and any(self._folder.iterdir()):
-            self._opened()
+            self._open()
             return
         config = edge.EdgeConfig(
             vectors=edge.EdgeVectorParams(
@@ -40,20 +40,20 @@ class Edge:
                 m=self._options.m, ef_construct=self._options.ef_construct, full_scan_threshold=10_000
             ),
         )
-        with told(str(self._folder)):
+        with translated_errors(str(self._folder)):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._shard = edge.EdgeShard.create(str(self._folder), config)
             self._shard.update(edge.UpdateOperation.create_field_index(FIELD, edge.PayloadSchemaType.Keyword))
 
-    def _opened(self) -> Any:
+    def _open(self) -> Any:
         if self._shard is None:
-            with told(str(self._folder)):
+            with translated_errors(str(self._folder)):
                 self._shard = self._edge.EdgeShard.load(str(self._folder))
         return self._shard
 
     def count(self) -> int:
         """See Engine."""
-        return int(self._opened().count(self._edge.CountRequest(exact=True)))
+        return int(self._open().count(self._edge.CountRequest(exact=True)))
 
     def upsert(self, rows: Rows, vectors: Floats, modalities: Sequence[Modality]) -> None:
         """See Engine; the write-ahead log makes it durable."""
@@ -61,42 +61,35 @@ class Edge:
             self._edge.Point(int(row), vector.tolist(), {FIELD: str(modality)})
             for row, vector, modality in zip(rows, vectors, modalities, strict=True)
         ]
-        with told(str(self._folder)):
-            self._opened().update(self._edge.UpdateOperation.upsert_points(points))
+        with translated_errors(str(self._folder)):
+            self._open().update(self._edge.UpdateOperation.upsert_points(points))
 
     def delete(self, rows: Rows) -> None:
         """See Engine."""
-        with told(str(self._folder)):
-            self._opened().update(self._edge.UpdateOperation.delete_points([int(row) for row in rows]))
+        with translated_errors(str(self._folder)):
+            self._open().update(self._edge.UpdateOperation.delete_points([int(row) for row in rows]))
 
     def candidates(self, queries: Floats, k: int, modalities: frozenset[Modality] | None) -> list[list[int]]:
         """See Engine."""
-        edge, wanted = self._edge, None
+        edge, condition = self._edge, None
         if modalities is not None:
             match = edge.MatchAny(sorted(str(modality) for modality in modalities))
-            wanted = edge.Filter(must=[edge.FieldCondition(FIELD, match=match)])
+            condition = edge.Filter(must=[edge.FieldCondition(FIELD, match=match)])
         params = edge.SearchParams(hnsw_ef=max(self._options.ef, k))
-        found = []
+        answers = []
         for query in queries:
             request = edge.QueryRequest(
-                limit=k, query=edge.Query.Nearest(query.tolist()), filter=wanted, params=params
+                limit=k, query=edge.Query.Nearest(query.tolist()), filter=condition, params=params
             )
-            with told(str(self._folder)):
-                found.append([int(point.id) for point in self._opened().query(request)])
-        return found
+            with translated_errors(str(self._folder)):
+                answers.append([int(point.id) for point in self._open().query(request)])
+        return answers
 
-    def settle(self) -> None:
+    def finish_building(self) -> None:
         """See Engine: builds the graph."""
-        with told(str(self._folder)):
-            self._opened().optimize()
-            self._opened().flush()
-
-    def drop(self) -> None:
-        """See Engine."""
-        import shutil
-
-        self.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with translated_errors(str(self._folder)):
+            self._open().optimize()
+            self._open().flush()
 
     def close(self) -> None:
         """See Engine."""

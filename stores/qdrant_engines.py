@@ -1,4 +1,4 @@
-"""What a Qdrant has to be able to do, and how its errors are told: qdrant_server.py and qdrant_embedded.py are the two.
+"""What an engine of Qdrant has to do, its options and its errors: qdrant_server.py and qdrant_embedded.py are the two.
 
 Both keep one point a row (the point's id is the row) with its modality as payload, and answer with rows alone: scores
 come from our own vectors afterwards. Point payloads hold nothing else, because every other filter is answered by the
@@ -8,59 +8,71 @@ catalog, which is always at hand.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from anyseek.contracts import Modality
 from anyseek.errors import AnyseekError, StoreRefused, StoreUnreachable
+from anyseek.stores.backend_options import StoreOptions, option, recall_option
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats, Rows
+
+T = TypeVar("T")
 
 FIELD = "modality"
 TRIES = 4
 FIRST_PAUSE_S = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class QdrantOptions:
+@dataclass(frozen=True)
+class QdrantOptions(StoreOptions):
     """Where Qdrant is and how a collection is made.
 
     url: of a server (http, https), or "" for the embedded engine. api_key_env: the environment variable that holds the
     key; the key itself is never stored. shards, replicas, write_consistency: 0 for the server's defaults.
     quantisation: int8 keeps recall; binary loses it on unit vectors with a modality gap. on_disk: vectors are mapped,
-    not held in memory. m, ef_construct, ef: of the HNSW graph (Malkov and Yashunin 2018).
+    not loaded into memory. recall: shown as promised, and not measured yet. m, ef_construct, ef: of the HNSW graph
+    (Malkov and Yashunin 2018).
     """
 
-    url: str = ""
-    api_key_env: str = ""
-    grpc: bool = False
-    shards: int = 0
-    replicas: int = 0
-    write_consistency: int = 0
-    quantisation: Literal["none", "int8", "binary"] = "none"
-    on_disk: bool = False
-    m: int = 32
-    ef_construct: int = 200
-    ef: int = 256
-    timeout_s: int = 30
+    url: str = option("", "The Qdrant server; without it, Qdrant runs embedded.", metavar="URL")
+    api_key_env: str = option("", "The environment variable that holds its key.", metavar="NAME")
+    grpc: bool = option(False, "Talk to Qdrant by gRPC.")
+    shards: int = option(0, "Shards of the collection; 0: the server's default.", metavar="N")
+    replicas: int = option(0, "Copies of each shard; 0: the server's default.", metavar="N")
+    write_consistency: int = option(
+        0, "Replicas that must acknowledge a write; 0: the server's default.", metavar="N"
+    )
+    quantisation: str = option(
+        "none",
+        "How Qdrant compresses its vectors.",
+        choices=("none", "int8", "binary"),
+        metavar="none|int8|binary",
+    )
+    on_disk: bool = option(False, "Qdrant maps its vectors from disk.")
+    recall: float = recall_option()
+    m: int = option(32, "Neighbours of a node of the graph.", least=2, is_flag=False)
+    ef_construct: int = option(200, "Breadth of the search that builds the graph.", least=4, is_flag=False)
+    ef: int = option(256, "Breadth of a search in the graph.", least=1, is_flag=False)
+    timeout_s: int = option(30, "Seconds to wait for an answer.", least=1, is_flag=False)
 
 
 class Engine(Protocol):
-    """A Qdrant that holds one collection of rows. lanes: how many threads may call `upsert` at once."""
+    """A Qdrant with one collection of rows. upsert_threads: how many threads may call `upsert` at once."""
 
-    lanes: int
+    upsert_threads: int
 
     def ensure(self, dim: int) -> None:
         """Make the collection, with its payload index, unless it is there. Raises StoreRefused for another size."""
 
     def count(self) -> int:
-        """How many points it holds."""
+        """How many points the collection has."""
 
     def upsert(self, rows: Rows, vectors: Floats, modalities: Sequence[Modality]) -> None:
-        """Return when all of them are durable; again for the same rows does no harm."""
+        """Return when all of them are durable; the same rows may be sent again."""
 
     def delete(self, rows: Rows) -> None:
         """Rows that are not there are passed over."""
@@ -68,26 +80,23 @@ class Engine(Protocol):
     def candidates(self, queries: Floats, k: int, modalities: frozenset[Modality] | None) -> list[list[int]]:
         """For each query, up to k rows that are near it, best first."""
 
-    def settle(self) -> None:
+    def finish_building(self) -> None:
         """Called after the last upsert: build what makes searching fast."""
 
-    def drop(self) -> None:
-        """Remove the collection."""
-
     def close(self) -> None:
-        """Let go; safe to call twice."""
+        """Close files and connections; safe to call twice."""
 
 
-def again(send: Any) -> Any:
-    """What `send` returns; after a failure that may pass (no answer, too busy) it is called up to TRIES times."""
-    for attempt in range(TRIES):
+def retry(send: Callable[[], T]) -> T:
+    """What `send` returns; it is called up to TRIES times while it fails for a passing reason (no answer, too busy)."""
+    for attempt in range(TRIES - 1):
         try:
             return send()
         except Exception as error:
-            if attempt == TRIES - 1 or not _may_pass(error):
+            if not _is_passing(error):
                 raise
             time.sleep(FIRST_PAUSE_S * 2**attempt)
-    raise AssertionError("unreachable")
+    return send()
 
 
 def _status(error: BaseException) -> int:
@@ -95,7 +104,7 @@ def _status(error: BaseException) -> int:
     return int(getattr(error, "status_code", 0) or 0)
 
 
-def _may_pass(error: BaseException) -> bool:
+def _is_passing(error: BaseException) -> bool:
     name = type(error).__name__
     return _status(error) in (429, 500, 502, 503, 504) or name in (
         "ResponseHandlingException",
@@ -104,8 +113,11 @@ def _may_pass(error: BaseException) -> bool:
 
 
 @contextmanager
-def told(where: str) -> Iterator[None]:
-    """Errors of Qdrant and of the way to it in one sentence. Raises StoreUnreachable, StoreRefused."""
+def translated_errors(place: str) -> Iterator[None]:
+    """Errors of Qdrant and of the network leave as one sentence. place: its URL or folder.
+
+    Raises StoreUnreachable, StoreRefused.
+    """
     try:
         yield
     except AnyseekError:
@@ -114,17 +126,17 @@ def told(where: str) -> Iterator[None]:
         status, text = _status(error), " ".join(str(error).split())[:200]
         if status in (401, 403):
             raise StoreRefused(
-                f"Qdrant at {where} refused the key.", "Check what --api-key-env names."
+                f"Qdrant at {place} refused the key.", "Check what --api-key-env names."
             ) from error
         if status == 507 or "disk" in text.lower():
-            raise StoreRefused(f"Qdrant at {where} has no space left: {text}", "Make room there.") from error
+            raise StoreRefused(f"Qdrant at {place} has no space left: {text}", "Make room there.") from error
         if 400 <= status < 500 and status != 429:
-            raise StoreRefused(f"Qdrant at {where} refused the request: {text}", "") from error
+            raise StoreRefused(f"Qdrant at {place} refused the request: {text}", "") from error
         if "WouldBlock" in text:
             raise StoreUnreachable(
-                f"Another process has the Qdrant files in {where} open.", "Wait until it has ended."
+                f"Another process has the Qdrant files in {place} open.", "Wait until it has ended."
             ) from error
         raise StoreUnreachable(
-            f"Qdrant at {where} does not answer as it should: {text or type(error).__name__}",
+            f"Qdrant at {place} does not answer as it should: {text or type(error).__name__}",
             "Is it running? Nothing is lost: the catalog has everything, and the next run goes on.",
         ) from error

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Modality
 from anyseek.errors import MissingExtra, StoreRefused
-from anyseek.stores.qdrant_engines import FIELD, QdrantOptions, again, told
+from anyseek.stores.qdrant_engines import FIELD, QdrantOptions, retry, translated_errors
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats, Rows
 
-LANES = 4
-"""Batches on their way at once: a server writes one while the next is being made into JSON."""
+UPSERT_THREADS = 4
+"""Batches sent at once: a server writes one while the next is being made into JSON."""
 
 # Quantised candidates are scored again from the full vectors; three times as many keep the recall of text
 # queries, which lie apart from what the codes were fitted to.
 OVERSAMPLING = 3.0
 
 
-class Server:
-    """A collection on a server or a cluster; also the client's own in-memory engine, for tests (url ":memory:")."""
+class ServerEngine:
+    """A collection on a server or a cluster."""
 
     def __init__(self, options: QdrantOptions, collection: str) -> None:
         """Raises MissingExtra, StoreRefused without the key that was named, StoreUnreachable."""
@@ -31,7 +31,7 @@ class Server:
         except ImportError as error:
             raise MissingExtra("qdrant-client is not installed.", "pip install 'anyseek[qdrant]'") from error
         self.collection = collection
-        self.lanes = 1 if options.url == ":memory:" else LANES
+        self.upsert_threads = UPSERT_THREADS
         self._options = options
         self._models = qdrant_client.models
         key = os.environ.get(options.api_key_env) if options.api_key_env else None
@@ -40,22 +40,19 @@ class Server:
                 f"The environment variable {options.api_key_env} is not set.",
                 f"Put Qdrant's key there: export {options.api_key_env}=...",
             )
-        with told(options.url):
-            if options.url == ":memory:":
-                self._client = qdrant_client.QdrantClient(":memory:")
-            else:
-                self._client = qdrant_client.QdrantClient(
-                    url=options.url,
-                    api_key=key,
-                    prefer_grpc=options.grpc,
-                    timeout=options.timeout_s,
-                    check_compatibility=False,
-                )
+        with translated_errors(options.url):
+            self._client = qdrant_client.QdrantClient(
+                url=options.url,
+                api_key=key,
+                prefer_grpc=options.grpc,
+                timeout=options.timeout_s,
+                check_compatibility=False,
+            )
 
     def ensure(self, dim: int) -> None:
         """See Engine."""
         models, options = self._models, self._options
-        with told(options.url):
+        with translated_errors(options.url):
             if self._client.collection_exists(self.collection):
                 params = self._client.get_collection(self.collection).config.params.vectors
                 size = getattr(params, "size", dim)
@@ -81,10 +78,9 @@ class Server:
                 write_consistency_factor=options.write_consistency or None,
             )
             # Before the first point: a payload index made after the graph ruins filtered recall (qdrant#6937).
-            if options.url != ":memory:":
-                self._client.create_payload_index(
-                    self.collection, FIELD, models.PayloadSchemaType.KEYWORD, wait=True
-                )
+            self._client.create_payload_index(
+                self.collection, FIELD, models.PayloadSchemaType.KEYWORD, wait=True
+            )
 
     def _quantisation(self) -> Any:
         models = self._models
@@ -98,7 +94,7 @@ class Server:
 
     def count(self) -> int:
         """See Engine."""
-        with told(self._options.url):
+        with translated_errors(self._options.url):
             return int(self._client.count(self.collection, exact=True).count)
 
     def upsert(self, rows: Rows, vectors: Floats, modalities: Sequence[Modality]) -> None:
@@ -108,42 +104,35 @@ class Server:
             vectors=vectors.tolist(),
             payloads=[{FIELD: str(modality)} for modality in modalities],
         )
-        with told(self._options.url):
-            again(lambda: self._client.upsert(self.collection, batch, wait=True))
+        with translated_errors(self._options.url):
+            retry(lambda: self._client.upsert(self.collection, batch, wait=True))
 
     def delete(self, rows: Rows) -> None:
         """See Engine."""
         chosen = self._models.PointIdsList(points=[int(row) for row in rows])
-        with told(self._options.url):
-            again(lambda: self._client.delete(self.collection, chosen, wait=True))
+        with translated_errors(self._options.url):
+            retry(lambda: self._client.delete(self.collection, chosen, wait=True))
 
     def candidates(self, queries: Floats, k: int, modalities: frozenset[Modality] | None) -> list[list[int]]:
         """See Engine; one request for all queries."""
-        models, wanted = self._models, None
+        models, condition = self._models, None
         if modalities is not None:
             match = models.MatchAny(any=sorted(str(modality) for modality in modalities))
-            wanted = models.Filter(must=[models.FieldCondition(key=FIELD, match=match)])
+            condition = models.Filter(must=[models.FieldCondition(key=FIELD, match=match)])
         quantisation = None
         if self._options.quantisation != "none":
             quantisation = models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
         params = models.SearchParams(hnsw_ef=max(self._options.ef, k), quantization=quantisation)
-        if self._options.url == ":memory:":
-            params = None  # its engine is exact, and warns that it heeds none
         requests = [
-            models.QueryRequest(query=query.tolist(), filter=wanted, limit=k, params=params)
+            models.QueryRequest(query=query.tolist(), filter=condition, limit=k, params=params)
             for query in queries
         ]
-        with told(self._options.url):
-            found = self._client.query_batch_points(self.collection, requests)
-        return [[int(point.id) for point in answer.points] for answer in found]
+        with translated_errors(self._options.url):
+            answers = self._client.query_batch_points(self.collection, requests)
+        return [[int(point.id) for point in answer.points] for answer in answers]
 
-    def settle(self) -> None:
+    def finish_building(self) -> None:
         """See Engine: a server builds its graph by itself, in the background."""
-
-    def drop(self) -> None:
-        """See Engine."""
-        with told(self._options.url):
-            self._client.delete_collection(self.collection)
 
     def close(self) -> None:
         """See Engine."""

@@ -1,14 +1,14 @@
 """Qdrant as a derived index: filled from the catalog, searched for candidates, scored from our own vectors.
 
-A file beside the catalog remembers which rows Qdrant holds. It is written after Qdrant has acknowledged them, so a run
-that is killed sends some rows twice and loses none. Rows that Qdrant does not hold yet are searched exactly and merged;
-rows that it still holds but the catalog does not are passed over. So an answer is right however far it lags.
+A file beside the catalog lists the rows that Qdrant has. It is written after Qdrant acknowledged them, so a run that is
+killed sends some rows twice and loses none. Rows that Qdrant does not have yet are searched exactly and merged; rows
+that it still has but the catalog does not are passed over. So an answer is right however far it lags behind.
 """
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from anyseek.catalog import derived
 from anyseek.contracts import Filter, Modality
 from anyseek.stores.exact import ExactStore, checked
-from anyseek.stores.qdrant_embedded import Edge
+from anyseek.stores.qdrant_embedded import EmbeddedEngine
 from anyseek.stores.qdrant_engines import Engine, QdrantOptions
-from anyseek.stores.qdrant_server import Server
+from anyseek.stores.qdrant_server import ServerEngine
 
 if TYPE_CHECKING:
     from anyseek.catalog.records import SpaceRecord
@@ -36,94 +37,92 @@ FEW = 2_000
 
 
 @dataclass(slots=True)
-class Held:
-    """What Qdrant holds: the rows of one generation, ascending, in the collection `name`."""
+class SyncedRows:
+    """The rows of one generation that Qdrant has acknowledged, ascending, in the collection of that name."""
 
-    name: str
+    collection: str
     generation: int
     rows: Rows = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def folder_of(index: Path) -> Path:
-    """Where the index keeps what it knows about its Qdrant, and the embedded engine's files."""
+    """Where the lists of synced rows are, and the embedded engine's files."""
     return index / FOLDER
 
 
-def read_held(index: Path, space: SpaceRecord, index_id: str) -> Held:
-    """What was acknowledged so far; nothing when the file is missing, damaged, or of another generation."""
-    name = f"anyseek-{index_id}-{space.space_id}-{space.generation}"
+def read_synced_rows(index: Path, space: SpaceRecord, index_id: str) -> SyncedRows:
+    """What was acknowledged so far; no rows when the file is missing, damaged, or of another generation."""
+    collection = f"anyseek-{index_id}-{space.space_id}-{space.generation}"
     try:
         with np.load(folder_of(index) / f"{space.space_id}.npz") as saved:
-            told = json.loads(str(saved["about"]))
-            if told == {"name": name, "generation": space.generation}:
-                return Held(name, space.generation, saved["rows"].astype(np.int64))
+            about = json.loads(str(saved["about"]))
+            if about == {"name": collection, "generation": space.generation}:
+                return SyncedRows(collection, space.generation, saved["rows"].astype(np.int64))
     except (OSError, ValueError, KeyError, EOFError):
-        pass  # it is only a memory: without it, rows are sent again
-    return Held(name, space.generation)
+        pass  # without the list, all rows are sent again
+    return SyncedRows(collection, space.generation)
 
 
-def write_held(index: Path, space_id: int, held: Held) -> None:
-    """Whole or not at all, and durable."""
-    folder = folder_of(index)
-    folder.mkdir(exist_ok=True)
-    partial = folder / f"{space_id}.part"
-    with partial.open("wb") as file:
-        about = json.dumps({"name": held.name, "generation": held.generation})
-        np.savez(file, rows=held.rows, about=np.array(about))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / f"{space_id}.npz")
+def write_synced_rows(index: Path, space_id: int, synced: SyncedRows) -> None:
+    """Whole or not at all, and durable. Raises DiskFull, ReadOnlyIndex."""
+    about = json.dumps({"name": synced.collection, "generation": synced.generation})
+    data = io.BytesIO()
+    np.savez(data, rows=synced.rows, about=np.array(about))
+    derived.write_file(folder_of(index) / f"{space_id}.npz", data.getvalue())
 
 
-def connect(options: QdrantOptions, index: Path, name: str) -> Engine:
+def connect(options: QdrantOptions, index: Path, collection: str) -> Engine:
     """The engine that `options` name. Raises MissingExtra, StoreUnreachable, StoreRefused."""
-    return Server(options, name) if options.url else Edge(options, folder_of(index) / name)
+    if options.url:
+        return ServerEngine(options, collection)
+    return EmbeddedEngine(options, folder_of(index) / collection)
 
 
 def sync(
     snapshot: Snapshot,
     space: SpaceRecord,
     engine: Engine,
-    held: Held,
+    synced: SyncedRows,
     progress: Callable[[int, int], None] | None = None,
-) -> Held:
-    """Make Qdrant hold what the snapshot holds, batch by batch; the rows that it holds now.
+) -> SyncedRows:
+    """Bring Qdrant up to date with the snapshot, batch by batch; returns the rows that it has now.
 
-    progress: (rows sent, rows to send). Raises StoreUnreachable, StoreRefused; what was acknowledged is remembered.
+    progress: (rows sent, rows to send). Raises StoreUnreachable, StoreRefused, DiskFull, ReadOnlyIndex; what was
+    acknowledged before is on the list then.
     """
     index = snapshot.folder
     engine.ensure(space.card.dim)
-    if len(held.rows) and engine.count() == 0:  # somebody emptied it
-        held = Held(held.name, held.generation)
+    if len(synced.rows) and engine.count() == 0:  # somebody emptied it
+        synced = SyncedRows(synced.collection, synced.generation)
     live = snapshot.allowed_rows(space.space_id)
-    wanted = np.arange(space.rows, dtype=np.int64) if live is None else live
-    gone = np.setdiff1d(held.rows, wanted, assume_unique=True)
+    rows = np.arange(space.rows, dtype=np.int64) if live is None else live
+    gone = np.setdiff1d(synced.rows, rows, assume_unique=True)
     for i in range(0, len(gone), BATCH):
         engine.delete(gone[i : i + BATCH])
-    held.rows = np.setdiff1d(held.rows, gone, assume_unique=True)
-    missing = np.setdiff1d(wanted, held.rows, assume_unique=True)
+    synced.rows = np.setdiff1d(synced.rows, gone, assume_unique=True)
+    missing = np.setdiff1d(rows, synced.rows, assume_unique=True)
     n_sent = 0
     try:
-        for rows in _sent(snapshot, space, engine, missing):
-            held.rows = np.union1d(held.rows, rows)
-            n_sent += len(rows)
+        for sent in _send(snapshot, space, engine, missing):
+            synced.rows = np.union1d(synced.rows, sent)
+            n_sent += len(sent)
             if (n_sent // BATCH) % 16 == 0:
-                write_held(index, space.space_id, held)
+                write_synced_rows(index, space.space_id, synced)
             if progress:
                 progress(n_sent, len(missing))
         if len(missing):
-            engine.settle()
+            engine.finish_building()
     finally:
-        write_held(index, space.space_id, held)
-    return held
+        write_synced_rows(index, space.space_id, synced)
+    return synced
 
 
-def _sent(snapshot: Snapshot, space: SpaceRecord, engine: Engine, missing: Rows) -> Iterator[Rows]:
-    """Sends `missing`, as many batches at once as the engine takes; gives the rows of each that was acknowledged."""
-    kinds = modality_of_rows(snapshot, space)
+def _send(snapshot: Snapshot, space: SpaceRecord, engine: Engine, missing: Rows) -> Iterator[Rows]:
+    """Sends `missing`, as many batches at once as the engine takes; yields the rows of each that was acknowledged."""
+    modality = modality_of_rows(snapshot, space)
     batches = [missing[i : i + BATCH] for i in range(0, len(missing), BATCH)]
-    with ThreadPoolExecutor(engine.lanes) as threads:
-        for i in range(0, len(batches), engine.lanes):
+    with ThreadPoolExecutor(engine.upsert_threads) as threads:
+        for i in range(0, len(batches), engine.upsert_threads):
             sent = [
                 (
                     rows,
@@ -131,10 +130,10 @@ def _sent(snapshot: Snapshot, space: SpaceRecord, engine: Engine, missing: Rows)
                         engine.upsert,
                         rows,
                         snapshot.vectors_at(space.space_id, rows),
-                        [kinds(int(row)) for row in rows],
+                        [modality(int(row)) for row in rows],
                     ),
                 )
-                for rows in batches[i : i + engine.lanes]
+                for rows in batches[i : i + engine.upsert_threads]
             ]
             wait([future for _, future in sent])
             # Those that were acknowledged first, then the failure of another.
@@ -145,74 +144,75 @@ def _sent(snapshot: Snapshot, space: SpaceRecord, engine: Engine, missing: Rows)
 
 def modality_of_rows(snapshot: Snapshot, space: SpaceRecord) -> Callable[[int], Modality]:
     """A function from a live row to its modality."""
-    found = sorted(snapshot.counts_in(space.space_id))
+    modalities = sorted(snapshot.counts_in(space.space_id))
     number = np.zeros(space.rows, np.int8)
-    for i, modality in enumerate(found):
+    for i, modality in enumerate(modalities):
         rows = snapshot.allowed_rows(space.space_id, Filter(frozenset({modality})))
         number[slice(None) if rows is None else rows] = i
-    return lambda row: found[number[row]]
+    return lambda row: modalities[number[row]]
 
 
 class QdrantStore:
     """A VectorStore over an engine. Lives as long as its snapshot; one thread at a time."""
 
-    def __init__(self, snapshot: Snapshot, space_id: int, engine: Engine, held: Held, few: int = FEW) -> None:
+    def __init__(
+        self, snapshot: Snapshot, space: SpaceRecord, engine: Engine, synced: SyncedRows, few: int = FEW
+    ) -> None:
         """few: up to so many allowed rows are searched exactly, without asking Qdrant."""
-        self._snapshot, self._engine, self._few = snapshot, engine, few
-        self._space = next(space for space in snapshot.spaces() if space.space_id == space_id)
-        self._exact = ExactStore(snapshot, space_id)
-        live = snapshot.allowed_rows(space_id)
-        self._live = np.arange(self._space.rows, dtype=np.int64) if live is None else live
-        self._held = np.intersect1d(held.rows, self._live, assume_unique=True)
-        self._stale = len(held.rows) - len(self._held)
-        self._late = np.setdiff1d(self._live, self._held, assume_unique=True)
+        self._snapshot, self._space, self._engine, self._few = snapshot, space, engine, few
+        self._exact = ExactStore(snapshot, space.space_id)
+        live = snapshot.allowed_rows(space.space_id)
+        self._live = np.arange(space.rows, dtype=np.int64) if live is None else live
+        self._synced = np.intersect1d(synced.rows, self._live, assume_unique=True)
+        self._n_stale = len(synced.rows) - len(self._synced)
+        self._late = np.setdiff1d(self._live, self._synced, assume_unique=True)
         self._by_modality: dict[Modality, Rows] = {}
 
     def search(self, queries: Floats, k: int, allow: Rows | None = None) -> tuple[Floats, Rows]:
         """See contracts.VectorStore. Raises UsageError, StoreUnreachable, StoreRefused."""
         queries = checked(queries, k, self._space.card.dim)
-        wanted = self._live if allow is None else np.intersect1d(np.unique(allow), self._live)
-        if k >= len(wanted) or len(wanted) <= self._few or not len(queries):
+        allowed = self._live if allow is None else np.intersect1d(np.unique(allow), self._live)
+        if k >= len(allowed) or len(allowed) <= self._few or not len(queries):
             return self._exact.search(queries, k, allow)
-        modalities = self._modalities(wanted)
+        modalities = self._modalities(allowed)
         scores = np.full((len(queries), k), -np.inf, np.float32)
         rows = np.full((len(queries), k), -1, np.int64)
-        late = np.intersect1d(wanted, self._late, assume_unique=True)
+        late = np.intersect1d(allowed, self._late, assume_unique=True)
         for i in range(len(queries)):
             query = queries[i : i + 1]
-            near = np.union1d(self._near(query, k, wanted, modalities), late)
+            near = np.union1d(self._near(query, k, allowed, modalities), late)
             one_scores, one_rows = self._exact.search(query, k, near)
             scores[i], rows[i] = one_scores[0], one_rows[0]
         return scores, rows
 
-    def _near(self, query: Floats, k: int, wanted: Rows, modalities: frozenset[Modality] | None) -> Rows:
-        """At least k allowed rows that Qdrant holds, as long as there are so many: asks wider until they came."""
-        reachable = np.intersect1d(wanted, self._held, assume_unique=True)
-        asked = k + min(self._stale, k)
+    def _near(self, query: Floats, k: int, allowed: Rows, modalities: frozenset[Modality] | None) -> Rows:
+        """At least k allowed rows that Qdrant has, as long as there are so many: more are requested until they came."""
+        reachable = np.intersect1d(allowed, self._synced, assume_unique=True)
+        n_requested = k + min(self._n_stale, k)
         while True:
-            found = np.array(self._engine.candidates(query, asked, modalities)[0], np.int64)
-            good = np.intersect1d(found, reachable)
-            if len(good) >= k or len(good) == len(reachable):
-                return good
-            if len(found) < asked or asked >= 16 * k:
-                # Few of what is near may answer. The mapped file knows them all.
+            near = np.array(self._engine.candidates(query, n_requested, modalities)[0], np.int64)
+            allowed_near = np.intersect1d(near, reachable)
+            if len(allowed_near) >= k or len(allowed_near) == len(reachable):
+                return allowed_near
+            if len(near) < n_requested or n_requested >= 16 * k:
+                # Few of the rows that are near are allowed. The mapped file has them all.
                 return reachable
-            asked *= 4
+            n_requested *= 4
 
-    def _modalities(self, wanted: Rows) -> frozenset[Modality] | None:
-        """The modalities that `wanted` has rows of, None for all: Qdrant can leave out the others by itself."""
-        if len(wanted) == len(self._live):
+    def _modalities(self, allowed: Rows) -> frozenset[Modality] | None:
+        """The modalities of the allowed rows, None for all: Qdrant can leave out the others by itself."""
+        if len(allowed) == len(self._live):
             return None
         if not self._by_modality:
             for modality in self._snapshot.counts_in(self._space.space_id):
                 rows = self._snapshot.allowed_rows(self._space.space_id, Filter(frozenset({modality})))
                 self._by_modality[modality] = self._live if rows is None else rows
-        found = {
+        present = {
             modality
             for modality, rows in self._by_modality.items()
-            if len(np.intersect1d(rows, wanted, assume_unique=True))
+            if len(np.intersect1d(rows, allowed, assume_unique=True))
         }
-        return None if len(found) == len(self._by_modality) else frozenset(found)
+        return None if len(present) == len(self._by_modality) else frozenset(present)
 
     def close(self) -> None:
         """Safe to call twice."""

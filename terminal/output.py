@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from anyseek.library.overview import Status
     from anyseek.options import SearchOptions
     from anyseek.search.results import Results
-    from anyseek.stores.registry import State
+    from anyseek.stores.backend import State
 
 _SHOWN_PROBLEMS = 10
 

@@ -2,24 +2,73 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperOption
 
 from anyseek.errors import EXIT_OK, UsageError
-from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, IndexDir, Json
+from anyseek.terminal.app import App, Command
+from anyseek.terminal.options import Debug, IndexDir, Json, Many
 
-_QDRANT_ONLY = (
-    "url",
-    "api_key_env",
-    "grpc",
-    "shards",
-    "replicas",
-    "write_consistency",
-    "quantisation",
-    "on_disk",
-)
+if TYPE_CHECKING:
+    from anyseek.stores.backend_options import Option
+
+_FLAGS = "anyseek.store.flags"
+
+
+class _SetCommand(Command):
+    """`store set`, with a flag for every option of the built-in stores, which are imported only when it is used."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The flags of the stores stand between the name and the other options."""
+        name, *others = super().get_params(ctx)
+        return [name, *self._flags, *others]
+
+    def invoke(self, ctx: Any) -> Any:
+        """The function gets the flags that were used in `ctx.meta`, as {option: value}."""
+        values = {flag.name: ctx.params.pop(flag.name) for flag in self._flags}
+        ctx.meta[_FLAGS] = {
+            name: value
+            for name, value in values.items()
+            if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
+        }
+        return super().invoke(ctx)
+
+    @cached_property
+    def _flags(self) -> list[TyperOption]:
+        return [_flag(option, stores) for option, stores in _options_with_flags()]
+
+
+def _options_with_flags() -> Iterator[tuple[Option, list[str]]]:
+    """Each option of a built-in store that has a flag, and the names of the stores that have it."""
+    from anyseek.stores.backend_options import options_of
+    from anyseek.stores.registry import AUTO, BUILT_IN, options_type
+
+    options: dict[str, Option] = {}
+    stores: dict[str, list[str]] = {}
+    for store in (AUTO, *BUILT_IN):
+        for name, option in options_of(options_type(store)).items():
+            if option.is_flag:
+                options.setdefault(name, option)
+                stores.setdefault(name, []).append(store)
+    for name, option in options.items():
+        yield option, stores[name]
+
+
+def _flag(option: Option, stores: list[str]) -> TyperOption:
+    is_flag = isinstance(option.default, bool)
+    return TyperOption(
+        param_decls=[option.name, option.flag],
+        type=None if is_flag else type(option.default),
+        default=option.default,
+        is_flag=is_flag,
+        metavar=option.metavar or None,
+        help=f"{option.help} For {', '.join(stores)}.",
+        show_default=not is_flag and option.default != "",
+    )
 
 
 def register(app: App) -> None:
@@ -29,77 +78,79 @@ def register(app: App) -> None:
         no_args_is_help=True,
     )
     group.command("show", epilog="Example: anyseek store show")(show)
-    group.command("set", epilog="Example: anyseek store set faiss --recall 0.99")(set_)
+    group.command("set", cls=_SetCommand, epilog="Example: anyseek store set faiss --recall 0.99")(set_)
     group.command("refresh", epilog="Example: anyseek store refresh --anew")(refresh)
     app.add_typer(group, name="store", epilog="Example: anyseek store show")
     app.command(epilog="Example: anyseek compact")(compact)
 
 
 def show(index_dir: IndexDir = None, as_json: Json = False, debug: Debug = False) -> int:
-    """Tell which store answers, and with which recall."""
+    """Show which store answers, and with which recall."""
     from anyseek import workspace
     from anyseek.terminal import output
 
     with workspace.open(index=index_dir) as index:
-        found = index.store.state()
-    if found is None:
+        state = index.store.state()
+    if state is None:
         raise UsageError("The index is empty.", "Fill it: anyseek index FOLDER")
-    output.store(found, as_json)
+    output.store(state, as_json)
     return EXIT_OK
 
 
 def set_(
-    name: Annotated[str, typer.Argument(metavar="auto|exact|faiss|qdrant", help="What is to answer.")],
-    kind: Annotated[str, typer.Option("--kind", metavar="ivf|hnsw", help="Of a FAISS index.")] = "ivf",
-    recall: Annotated[
-        float, typer.Option("--recall", metavar="SHARE", help="Of the true best ten, promised for each pair.")
-    ] = 0.95,
-    device: Annotated[
-        str, typer.Option("--device", metavar="cpu|gpu", help="Where exact search and FAISS look.")
-    ] = "cpu",
-    url: Annotated[
-        str, typer.Option("--url", metavar="URL", help="Of a Qdrant server; without it, Qdrant embedded.")
-    ] = "",
-    api_key_env: Annotated[
-        str, typer.Option("--api-key-env", metavar="NAME", help="The environment variable with its key.")
-    ] = "",
-    grpc: Annotated[bool, typer.Option("--grpc", help="Talk to Qdrant by gRPC.")] = False,
-    shards: Annotated[int, typer.Option("--shards", metavar="N", help="Of the Qdrant collection.")] = 0,
-    replicas: Annotated[int, typer.Option("--replicas", metavar="N", help="Of each shard.")] = 0,
-    write_consistency: Annotated[
-        int, typer.Option("--write-consistency", metavar="N", help="Replicas that must acknowledge.")
-    ] = 0,
-    quantisation: Annotated[
-        str, typer.Option("--quantisation", metavar="none|int8|binary", help="Of Qdrant's vectors.")
-    ] = "none",
-    on_disk: Annotated[bool, typer.Option("--on-disk", help="Qdrant maps its vectors.")] = False,
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="auto|exact|faiss|qdrant|NAME", help="What is to answer searches.")
+    ],
+    option: Annotated[
+        Many,
+        typer.Option("--option", metavar="NAME=VALUE", help="Any option of any store; repeatable."),
+    ] = None,
     index_dir: IndexDir = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
     """Choose what answers searches.
 
-    The vectors are copied from the index, the new store is tried, and only then it answers. A copy that was
-    interrupted is gone on with by the same command.
+    The vectors are copied from the index, the new store is tried, and only then does it answer. If that is
+    interrupted, the same command continues it. NAME: a store of an installed package.
     """
     from anyseek import workspace
-    from anyseek.stores.registry import choice_of
+    from anyseek.stores.registry import Choice
     from anyseek.terminal import output
 
-    options = dict(
-        zip(
-            _QDRANT_ONLY,
-            (url, api_key_env, grpc, shards, replicas, write_consistency, quantisation, on_disk),
-            strict=True,
-        )
-    )
-    choice = choice_of(name, kind, recall, options, device)
+    choice = Choice(name, _options(name, ctx.meta[_FLAGS], option or []))
     with workspace.open(index=index_dir) as index:
         index.store.set(choice, None if as_json else output.remark)
-        found = index.store.state()
-    if found is not None:
-        output.store(found, as_json)
+        state = index.store.state()
+    if state is not None:
+        output.store(state, as_json)
     return EXIT_OK
+
+
+def _options(store: str, flags: dict[str, Any], pairs: list[str]) -> dict[str, Any]:
+    """The options of a store by name, from flags and from NAME=VALUE.
+
+    Raises UsageError for what the store does not have and for values that it does not take.
+    """
+    from anyseek.stores.backend_options import make_options, options_of
+    from anyseek.stores.registry import options_type
+
+    record = options_type(store)
+    known = options_of(record)
+    for name in flags:
+        if name not in known:
+            flag = f"--{name.replace('_', '-')}"
+            usable = ", ".join(one.flag for one in known.values() if one.is_flag)
+            raise UsageError(f"The store {store} has no {flag}.", f"It has: {usable}." if usable else "")
+    values = dict(flags)
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--option {pair!r} has no value.", "As in: --option NAME=VALUE")
+        values[name] = known[name].parsed(text) if name in known else text
+    make_options(store, record, values)
+    return values
 
 
 def refresh(
@@ -117,16 +168,16 @@ def refresh(
 
     with workspace.open(index=index_dir) as index:
         index.store.refresh(None if as_json else output.remark, anew=anew)
-        found = index.store.state()
-    if found is not None:
-        output.store(found, as_json)
+        state = index.store.state()
+    if state is not None:
+        output.store(state, as_json)
     return EXIT_OK
 
 
 def compact(index_dir: IndexDir = None, as_json: Json = False, debug: Debug = False) -> int:
     """Drop the vectors of deleted files.
 
-    Searches leave them out already; this gives their room on the disk back.
+    Searches leave them out already; this frees their space on the disk.
     """
     from anyseek import workspace
     from anyseek.terminal import output

@@ -15,7 +15,7 @@ from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import examine
 from anyseek.contracts import Filter, Modality
 from anyseek.stores import registry
-from anyseek.stores.manager import StoreControl
+from anyseek.stores.manager import StoreManager
 from anyseek.stores.registry import Choice
 
 pytest.importorskip("faiss")
@@ -29,14 +29,14 @@ import sys
 from pathlib import Path
 from indexes import put, unit_rows
 from anyseek.contracts import Modality
-from anyseek.stores import registry
+from anyseek.stores import faiss_backend
 from anyseek.catalog.catalog import Catalog
-from anyseek.stores.manager import StoreControl
+from anyseek.stores.manager import StoreManager
 from anyseek.stores.registry import Choice
 import faiss, qdrant_edge
 
 catalog = Catalog.open(Path(sys.argv[1]))
-control = StoreControl(catalog, lambda: unit_rows(20, 5, 16))
+control = StoreManager(catalog, lambda: unit_rows(20, 5, 16))
 first = int(sys.argv[2])
 
 def add(i):
@@ -51,7 +51,7 @@ print("started", flush=True)
 ACTS = {
     "build": "while True: control.refresh(anew=True)",
     "extend": """
-registry._LATE_ROWS, registry._LATE_SHARE = 0, 0.0
+faiss_backend.LATE_ROWS, faiss_backend.LATE_SHARE = 0, 0.0
 for i in range(first, first + 10_000):
     add(i)
     control.refresh()
@@ -67,8 +67,8 @@ for i in range(first, first + 10_000):
 """,
     "switch": """
 while True:
-    for choice in (Choice("exact"), Choice("qdrant", qdrant={}), Choice("faiss"), Choice("faiss", "hnsw")):
-        control.set(choice)
+    for name, options in (("exact", {}), ("qdrant", {}), ("faiss", {}), ("faiss", {"kind": "hnsw"})):
+        control.set(Choice(name, options))
 """,
 }
 
@@ -109,7 +109,7 @@ def survives(tmp_path: Path, act: str, kills: int) -> None:
             space = writer.ensure_space(card(dim=DIM))
             put(writer, space, "pictures", unit_rows(N_PICTURES, 1, DIM), Modality.IMAGE)
             put(writer, space, "texts", unit_rows(N_TEXTS, 2, DIM), Modality.TEXT)
-        StoreControl(catalog, lambda: unit_rows(20, 5, DIM)).set(Choice("faiss"))
+        StoreManager(catalog, lambda: unit_rows(20, 5, DIM)).set(Choice("faiss"))
     rng = np.random.default_rng(len(act))
     added: list[int] = []
     for _ in range(kills):
@@ -123,7 +123,7 @@ def survives(tmp_path: Path, act: str, kills: int) -> None:
     if act in ("extend", "compact"):
         assert added
     with Catalog.open(tmp_path / "index") as catalog:
-        StoreControl(catalog, lambda: unit_rows(20, 5, DIM)).refresh()
+        StoreManager(catalog, lambda: unit_rows(20, 5, DIM)).refresh()
         for i in added:
             assert finds(catalog, unit_rows(1, 1000 + i, DIM)[0], Modality.IMAGE) > 0.999
     assert examine(tmp_path / "index") == []

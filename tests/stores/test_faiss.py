@@ -14,15 +14,14 @@ from indexes import card, put, unit_rows
 from vector_store_suite import Build, VectorStoreSuite
 
 from anyseek.catalog.catalog import Catalog, Snapshot
-from anyseek.catalog.check import examine
 from anyseek.contracts import Filter, Modality, VectorStore
 from anyseek.errors import IndexLocked, UsageError
 from anyseek.library.doctor import examined
-from anyseek.stores import faiss_file, registry
+from anyseek.stores import exact_backend, faiss_backend, faiss_file, registry
 from anyseek.stores.exact import ExactStore
 from anyseek.stores.faiss_file import read_description
 from anyseek.stores.faiss_store import FaissStore
-from anyseek.stores.manager import StoreControl
+from anyseek.stores.manager import StoreManager
 from anyseek.stores.registry import Choice
 
 pytest.importorskip("faiss")
@@ -48,9 +47,9 @@ class FaissSuite(VectorStoreSuite):
         space = next(space for space in snapshot.spaces() if space.space_id == space_id)
         if space.rows < 40:
             return ExactStore(snapshot, space_id)
-        found = faiss_file.build(snapshot.folder, space, snapshot.vectors(space_id), self.kind, 4)
-        faiss_file.write_description(snapshot.folder, space_id, found)
-        return FaissStore(snapshot, space_id, found, faiss_file.open_file(snapshot.folder, found), few=0)
+        built = faiss_file.build(snapshot.folder, space, snapshot.vectors(space_id), self.kind, 4)
+        faiss_file.write_description(snapshot.folder, space_id, built)
+        return FaissStore(snapshot, space, built, faiss_file.open_file(snapshot.folder, built), few=0)
 
     def test_equal_scores_lower_row_first(self, build: Build) -> None:
         # Which of the ties on the last place come is FAISS's affair; their order is ours.
@@ -89,8 +88,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("anyseek.stores.faiss_store.FEW_NUMBERS", 100 * DIM)
 
 
-def control(catalog: Catalog) -> StoreControl:
-    return StoreControl(catalog, lambda: gap_rows(Modality.TEXT, 64, 9))
+def manager(catalog: Catalog) -> StoreManager:
+    return StoreManager(catalog, lambda: gap_rows(Modality.TEXT, 64, 9))
 
 
 def recall_of(catalog: Catalog, queries: np.ndarray, target: Modality) -> float:
@@ -109,8 +108,8 @@ def recall_of(catalog: Catalog, queries: np.ndarray, target: Modality) -> float:
 def test_the_promised_recall_holds_for_every_pair_on_queries_never_seen(
     library: Catalog, kind: faiss_file.Kind
 ) -> None:
-    control(library).set(Choice("faiss", kind, recall=0.97))
-    state = control(library).state()
+    manager(library).set(Choice("faiss", {"kind": kind, "recall": 0.97}))
+    state = manager(library).state()
     assert state is not None
     assert set(state.recall) == {"image", "text"}
     assert set(state.recall["image"]) == {"image", "text", "words"}
@@ -121,10 +120,10 @@ def test_the_promised_recall_holds_for_every_pair_on_queries_never_seen(
 
 
 def test_a_higher_promise_costs_a_wider_search(library: Catalog) -> None:
-    control(library).set(Choice("faiss", "ivf", recall=0.6))
+    manager(library).set(Choice("faiss", {"recall": 0.6}))
     low = described(library)
-    control(library).promise(0.995)
-    control(library).refresh()
+    manager(library).promise(0.995)
+    manager(library).refresh()
     high = described(library)
     assert high.file == low.file  # tuned anew, not built anew
     assert high.tuned["image"].breadth > low.tuned["image"].breadth
@@ -134,12 +133,12 @@ def test_a_higher_promise_costs_a_wider_search(library: Catalog) -> None:
 def test_a_promise_that_makes_no_sense_is_refused(library: Catalog) -> None:
     for recall in (0.2, 1.5, float("nan")):
         with pytest.raises(UsageError):
-            control(library).promise(recall)
+            manager(library).promise(recall)
 
 
 @pytest.mark.parametrize("n_allowed", [3, 60, 160, 700])
 def test_a_filter_never_costs_hits(library: Catalog, n_allowed: int) -> None:
-    control(library).set(Choice("faiss"))
+    manager(library).set(Choice("faiss"))
     rng = np.random.default_rng(3)
     allowed = np.sort(rng.choice(6000, n_allowed, replace=False))
     queries = gap_rows(Modality.TEXT, 20, 5)
@@ -180,14 +179,14 @@ def described(catalog: Catalog) -> faiss_file.Description:
 def test_new_rows_are_found_before_the_file_has_them_and_after(
     library: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    control(library).set(Choice("faiss"))
+    manager(library).set(Choice("faiss"))
     new = gap_rows(Modality.IMAGE, 50, 11)
     add(library, "new", new)
     assert described(library).rows == 7500
     assert best(library, new[7]) == 7507
-    monkeypatch.setattr(registry, "_LATE_ROWS", 10)
-    monkeypatch.setattr(registry, "_LATE_SHARE", 0.0)
-    control(library).refresh()
+    monkeypatch.setattr(faiss_backend, "LATE_ROWS", 10)
+    monkeypatch.setattr(faiss_backend, "LATE_SHARE", 0.0)
+    manager(library).refresh()
     assert described(library).rows == 7550
     assert described(library).trained_on == 7500
     assert best(library, new[7]) == 7507
@@ -195,14 +194,14 @@ def test_new_rows_are_found_before_the_file_has_them_and_after(
 
 
 def test_deleted_rows_are_gone_at_once_and_compacting_builds_anew(library: Catalog) -> None:
-    control(library).set(Choice("faiss"))
+    manager(library).set(Choice("faiss"))
     texts = gap_rows(Modality.TEXT, 1500, 2)
     assert best(library, texts[3]) == 6003
     with library.begin() as writer:
         writer.delete([1])
     assert best(library, texts[3]) == 6003
     assert best(library, gap_rows(Modality.IMAGE, 6000, 1)[3]) >= 6000
-    assert control(library).compact() == 6000 * DIM * 2
+    assert manager(library).compact() == 6000 * DIM * 2
     assert best(library, texts[3]) == 3
     assert described(library).generation == 1
 
@@ -211,7 +210,7 @@ def test_deleted_rows_are_gone_at_once_and_compacting_builds_anew(library: Catal
 def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
     library: Catalog, damage: str
 ) -> None:
-    control(library).set(Choice("faiss"))
+    manager(library).set(Choice("faiss"))
     found = described(library)
     path, told = library.folder / "faiss" / found.file, library.folder / "faiss/1.json"
     data = bytearray(path.read_bytes())
@@ -228,28 +227,26 @@ def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
         told.write_text(told.read_text().replace('"generation": 0', '"generation": 5'))
     with library.read() as snapshot:
         assert isinstance(registry.open_store(snapshot, 1), ExactStore)
-    is_told = damage in (
-        "flipped",
-        "cut",
-        "gone",
-    )  # without a description that fits there is no file to speak of
-    assert [finding.code for finding in examine(library.folder)] == ["store-damaged"] * is_told
+    # Without a description that fits, the file counts for nothing.
+    is_finding = damage in ("flipped", "cut", "gone")
+    findings = examined(library.folder, mend_it=False)
+    assert [finding.code for finding in findings] == ["store-damaged"] * is_finding
     assert examined(library.folder, mend_it=True) == []
-    control(library).refresh()
+    manager(library).refresh()
     with library.read() as snapshot:
         store = registry.open_store(snapshot, 1)
         assert isinstance(store, FaissStore)
         store.close()
-    assert examine(library.folder) == []
+    assert examined(library.folder, mend_it=False) == []
 
 
 def test_a_reader_goes_on_with_the_file_that_it_opened(library: Catalog) -> None:
-    control(library).set(Choice("faiss"))
+    manager(library).set(Choice("faiss"))
     query = gap_rows(Modality.IMAGE, 6000, 1)[5]
     with library.read() as snapshot:
         store = registry.open_store(snapshot, 1)
-        control(library).refresh(anew=True)
-        control(library).set(Choice("exact"))
+        manager(library).refresh(anew=True)
+        manager(library).set(Choice("exact"))
         assert not list((library.folder / "faiss").iterdir())
         assert store.search(query[None], 1)[1][0, 0] == 5
         store.close()
@@ -257,12 +254,12 @@ def test_a_reader_goes_on_with_the_file_that_it_opened(library: Catalog) -> None
 
 def test_a_second_writer_is_told_who_writes(library: Catalog) -> None:
     with library.lock("anyseek index"), pytest.raises(IndexLocked, match="anyseek index"):
-        control(library).refresh()
+        manager(library).refresh()
 
 
 def test_a_small_index_stays_exact_and_imports_no_faiss(library: Catalog) -> None:
-    control(library).refresh()
-    state = control(library).state()
+    manager(library).refresh()
+    state = manager(library).state()
     assert state is not None
     assert state.name == "exact"
     assert not (library.folder / "faiss").exists()
@@ -279,9 +276,9 @@ def test_a_small_index_stays_exact_and_imports_no_faiss(library: Catalog) -> Non
 
 
 def test_a_large_index_gets_its_file_by_itself(library: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "EXACT_NUMBERS", 100_000)
-    control(library).refresh()
-    state = control(library).state()
+    monkeypatch.setattr(exact_backend, "EXACT_NUMBERS", 100_000)
+    manager(library).refresh()
+    state = manager(library).state()
     assert state is not None
     assert (state.name, state.rows, state.of) == ("faiss ivf", 7500, 7500)
     json.dumps(state.recall)
@@ -290,12 +287,12 @@ def test_a_large_index_gets_its_file_by_itself(library: Catalog, monkeypatch: py
 def test_killed_at_any_moment_answers_stay_right(library: Catalog) -> None:
     code = (
         "import sys; from pathlib import Path; from anyseek.catalog.catalog import Catalog\n"
-        "from anyseek.stores.manager import StoreControl; from anyseek.stores.registry import Choice\n"
+        "from anyseek.stores.manager import StoreManager; from anyseek.stores.registry import Choice\n"
         "import faiss\n"
         f"c = Catalog.open(Path({str(library.folder)!r})); print('started', flush=True)\n"
         "while True:\n"
-        "    StoreControl(c, None).set(Choice('faiss')); StoreControl(c, None).refresh(anew=True)\n"
-    ).replace("StoreControl(c, None)", "StoreControl(c, lambda: None)")
+        "    StoreManager(c, None).set(Choice('faiss')); StoreManager(c, None).refresh(anew=True)\n"
+    ).replace("StoreManager(c, None)", "StoreManager(c, lambda: None)")
     query = gap_rows(Modality.TEXT, 1500, 2)[8]
     rng = np.random.default_rng(4)
     for _ in range(6):
@@ -307,6 +304,6 @@ def test_killed_at_any_moment_answers_stay_right(library: Catalog) -> None:
         process.kill()
         process.communicate()
         assert best(library, query) == 6008
-    control(library).refresh()
+    manager(library).refresh()
     assert best(library, query) == 6008
     assert len(list((library.folder / "faiss").iterdir())) == 2

@@ -16,8 +16,8 @@ from anyseek.contracts import Filter, Modality, VectorStore
 from anyseek.errors import UsageError
 from anyseek.stores import faiss_file, faiss_gpu, registry
 from anyseek.stores.exact import ExactStore
-from anyseek.stores.manager import StoreControl
-from anyseek.stores.registry import Choice, choice_of
+from anyseek.stores.manager import StoreManager
+from anyseek.stores.registry import Choice
 
 faiss = pytest.importorskip("faiss")
 
@@ -28,12 +28,16 @@ def flat(device: int, dim: int) -> object:
     return faiss.IndexFlatIP(dim)
 
 
+def over(snapshot: Snapshot, pieces: list[faiss_gpu.Piece]) -> faiss_gpu.GpuStore:
+    """Exact search in these pieces, however few rows may answer."""
+    return faiss_gpu.GpuStore(snapshot, snapshot.spaces()[0], pieces, None, few=0)
+
+
 class TestExactInPieces(VectorStoreSuite):
     """Two devices."""
 
     def open_store(self, snapshot: Snapshot, space_id: int) -> VectorStore:
-        pieces = faiss_gpu.load(snapshot, space_id, 2, flat)
-        return faiss_gpu.GpuStore(snapshot, space_id, pieces, None, few=0)
+        return over(snapshot, faiss_gpu.load(snapshot, space_id, 2, flat))
 
 
 class TestCellsInPieces(VectorStoreSuite):
@@ -43,10 +47,10 @@ class TestCellsInPieces(VectorStoreSuite):
         space = next(space for space in snapshot.spaces() if space.space_id == space_id)
         if space.rows < 40:
             return ExactStore(snapshot, space_id)
-        found = faiss_file.build(snapshot.folder, space, snapshot.vectors(space_id), "ivf", 4)
-        index = faiss_file.open_file(snapshot.folder, found).index
+        built = faiss_file.build(snapshot.folder, space, snapshot.vectors(space_id), "ivf", 4)
+        index = faiss_file.open_file(snapshot.folder, built).index
         pieces = faiss_gpu.load(snapshot, space_id, 2, lambda device, dim: faiss_gpu.empty_cells(index))
-        return faiss_gpu.GpuStore(snapshot, space_id, pieces, found, few=0)
+        return faiss_gpu.GpuStore(snapshot, space, pieces, built, few=0)
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ def test_filters_of_any_width_and_any_k_give_what_exact_search_gives(
         pictures = snapshot.allowed_rows(1, Filter(frozenset({Modality.IMAGE})))
         assert pictures is not None
         allowed = np.sort(np.random.default_rng(4).choice(pictures, int(share * 5000), replace=False))
-        store = faiss_gpu.GpuStore(snapshot, 1, faiss_gpu.load(snapshot, 1, 3, flat), None, few=0)
+        store = over(snapshot, faiss_gpu.load(snapshot, 1, 3, flat))
         for allow in (allowed, None):
             scores, rows = store.search(queries, k, allow)
             true_scores, true_rows = ExactStore(snapshot, 1).search(queries, k, allow)
@@ -82,12 +86,12 @@ def test_rows_that_came_later_or_went_are_told_apart_without_loading_again(libra
     gone = unit_rows(900, dim=DIM, seed=2)[7]
     with library.read() as before:
         pieces = faiss_gpu.load(before, 1, 2, flat)
-        assert faiss_gpu.GpuStore(before, 1, pieces, None, few=0).search(gone[None], 1)[1][0, 0] == 5007
+        assert over(before, pieces).search(gone[None], 1)[1][0, 0] == 5007
     with library.begin() as writer:
         put(writer, 1, "new", new, Modality.IMAGE)
         writer.delete([2])
     with library.read() as after:
-        store = faiss_gpu.GpuStore(after, 1, pieces, None, few=0)
+        store = over(after, pieces)
         assert store.search(new[1:2], 1)[1][0, 0] == 5901
         assert store.search(gone[None], 1)[1][0, 0] != 5007
 
@@ -99,7 +103,7 @@ def test_an_older_snapshot_gets_no_rows_of_pieces_that_a_newer_one_loaded(librar
             put(writer, 1, "new", new, Modality.IMAGE)
         with library.read() as newer:
             pieces = faiss_gpu.load(newer, 1, 1, flat)
-        assert faiss_gpu.GpuStore(older, 1, pieces, None, few=0).search(new, 5)[1].max() < 5900
+        assert over(older, pieces).search(new, 5)[1].max() < 5900
 
 
 @pytest.mark.parametrize("name", ["exact", "faiss"])
@@ -108,31 +112,33 @@ def test_without_a_gpu_the_processor_answers_and_one_line_says_so(
 ) -> None:
     if faiss_gpu.count_devices():
         pytest.skip("a GPU is here")
-    faiss_gpu._tell_once.cache_clear()
+    faiss_gpu._warn_once.cache_clear()
     query = unit_rows(5000, dim=DIM, seed=1)[17]
     with caplog.at_level(logging.WARNING, "anyseek"):
-        StoreControl(library, lambda: unit_rows(20, dim=DIM, seed=5)).set(
-            choice_of(name, "ivf", 0.95, {}, "gpu")
-        )
+        StoreManager(library, lambda: unit_rows(20, dim=DIM, seed=5)).set(Choice(name, {"device": "gpu"}))
         for _ in range(2):
             with library.read() as snapshot:
                 store = registry.open_store(snapshot, 1)
                 assert store.search(query[None], 1)[1][0, 0] == 17
                 store.close()
-    assert [record.message for record in caplog.records] == [
-        "No GPU is there for FAISS: searching on the processor."
-    ]
-    state = StoreControl(library, lambda: unit_rows(1, dim=DIM)).state()
+    assert [record.message for record in caplog.records] == ["FAISS sees no GPU: searching on the processor."]
+    state = StoreManager(library, lambda: unit_rows(1, dim=DIM)).state()
     assert state is not None
     assert state.name.endswith(", on GPUs where there are any")
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "device"), [("qdrant", "ivf", "gpu"), ("faiss", "hnsw", "gpu"), ("exact", "ivf", "tpu")]
+    ("name", "options"),
+    [
+        ("qdrant", {"device": "gpu"}),
+        ("faiss", {"kind": "hnsw", "device": "gpu"}),
+        ("auto", {"kind": "hnsw", "device": "gpu"}),
+        ("exact", {"device": "tpu"}),
+    ],
 )
-def test_what_no_gpu_can_do_is_refused(name: str, kind: str, device: str) -> None:
+def test_what_no_gpu_can_do_is_refused(library: Catalog, name: str, options: dict[str, str]) -> None:
     with pytest.raises(UsageError):
-        choice_of(name, kind, 0.95, {}, device)
+        StoreManager(library, lambda: unit_rows(1, dim=DIM)).set(Choice(name, options))
 
 
 @pytest.mark.gpu
@@ -141,8 +147,8 @@ def test_a_gpu_answers_what_the_processor_answers(library: Catalog, name: str) -
     if not faiss_gpu.count_devices():
         pytest.skip("no GPU, or FAISS without one")
     queries = unit_rows(50, dim=DIM, seed=3)
-    control = StoreControl(library, lambda: unit_rows(20, dim=DIM, seed=5))
-    control.set(Choice(name, recall=0.99, device="gpu"))  # type: ignore[arg-type]
+    options = {"device": "gpu", **({"recall": 0.99} if name == "faiss" else {})}
+    StoreManager(library, lambda: unit_rows(20, dim=DIM, seed=5)).set(Choice(name, options))
     with library.read() as snapshot:
         pictures = snapshot.allowed_rows(1, Filter(frozenset({Modality.IMAGE})))
         store = registry.open_store(snapshot, 1)

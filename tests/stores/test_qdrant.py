@@ -1,4 +1,4 @@
-"""The Qdrant store over the client's in-memory engine and the embedded one: same answers as the exact store."""
+"""The Qdrant store over a server and the embedded engine: the same answers as the exact store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import nullcontext
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
@@ -20,28 +21,30 @@ from anyseek.catalog.catalog import Catalog, Snapshot
 from anyseek.contracts import Modality, VectorStore
 from anyseek.errors import StoreRefused, StoreUnreachable
 from anyseek.stores.exact import ExactStore
-from anyseek.stores.qdrant_embedded import Edge
+from anyseek.stores.qdrant_embedded import EmbeddedEngine
 from anyseek.stores.qdrant_engines import Engine, QdrantOptions
-from anyseek.stores.qdrant_server import Server
-from anyseek.stores.qdrant_store import QdrantStore, connect, folder_of, read_held, sync
+from anyseek.stores.qdrant_server import ServerEngine
+from anyseek.stores.qdrant_store import QdrantStore, connect, folder_of, read_synced_rows, sync
 
 pytest.importorskip("qdrant_client")
 pytest.importorskip("qdrant_edge")
 
-MEMORY = QdrantOptions(url=":memory:")
+from qdrant_stub import QdrantStub, qdrant_stub, serving
+
 SERVER = os.environ.get("ANYSEEK_TEST_QDRANT", "")
 KEY = "ANYSEEK_TEST_QDRANT_KEY" if os.environ.get("ANYSEEK_TEST_QDRANT_KEY") else ""
 
 
 class QdrantSuite(VectorStoreSuite):
-    options = MEMORY
+    options = QdrantOptions()
+    run = ""
     numbers = itertools.count()
 
     def open_store(self, snapshot: Snapshot, space_id: int) -> VectorStore:
         space = next(space for space in snapshot.spaces() if space.space_id == space_id)
-        held = read_held(snapshot.folder, space, str(next(self.numbers)))
-        engine = connect(self.options, snapshot.folder, held.name)
-        return QdrantStore(snapshot, space_id, engine, sync(snapshot, space, engine, held), few=0)
+        synced = read_synced_rows(snapshot.folder, space, f"{self.run}{next(self.numbers)}")
+        engine = connect(self.options, snapshot.folder, synced.collection)
+        return QdrantStore(snapshot, space, engine, sync(snapshot, space, engine, synced), few=0)
 
     def test_equal_scores_lower_row_first(self, build: Build) -> None:
         # Which of the ties on the last place come is the engine's affair; their order is ours.
@@ -53,60 +56,62 @@ class QdrantSuite(VectorStoreSuite):
         assert (np.diff(rows[0, 40:]) > 0).all()
 
 
-class TestMemory(QdrantSuite):
+class TestEmbedded(QdrantSuite):
     pass
 
 
-class TestEdge(QdrantSuite):
-    options = QdrantOptions()
+class TestServer(QdrantSuite):
+    """By HTTP, to a stub that has the client's own engine behind it."""
+
+    @pytest.fixture(autouse=True)
+    def served(self) -> Iterator[None]:
+        with qdrant_stub() as (_, url):
+            self.options = QdrantOptions(url=url)
+            yield
 
 
 if SERVER:
 
-    class TestServer(QdrantSuite):
-        """A real one. Its collections are dropped again."""
+    class TestRealServer(QdrantSuite):
+        """Its collections are deleted afterwards."""
+
+        run = f"test-{os.getpid()}-"
 
         @pytest.fixture(autouse=True, params=[False, True], ids=["http", "grpc"])
         def of_this_run(self, request: pytest.FixtureRequest) -> Iterator[None]:
             self.options = QdrantOptions(url=SERVER, api_key_env=KEY, grpc=request.param)
-            self.opened: list[Engine] = []
             yield
-            for engine in self.opened:
-                engine.drop()
+            from qdrant_client import QdrantClient
 
-        def open_store(self, snapshot: Snapshot, space_id: int) -> VectorStore:
-            space = next(space for space in snapshot.spaces() if space.space_id == space_id)
-            held = read_held(snapshot.folder, space, f"test-{os.getpid()}-{next(self.numbers)}")
-            engine = connect(self.options, snapshot.folder, held.name)
-            self.opened.append(connect(self.options, snapshot.folder, held.name))
-            return QdrantStore(snapshot, space_id, engine, sync(snapshot, space, engine, held), few=0)
+            client = QdrantClient(SERVER, api_key=os.environ.get(KEY) if KEY else None)
+            for collection in client.get_collections().collections:
+                if collection.name.startswith(f"anyseek-{self.run}"):
+                    client.delete_collection(collection.name)
+            client.close()
 
 
 # ---------------------------------------------------------------- following the catalog
 
 
-@pytest.fixture(params=["memory", "edge"])
+@pytest.fixture(params=["server", "embedded"])
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Catalog, int, Engine]]:
     catalog = Catalog.create(tmp_path / "index", [tmp_path])
     with catalog.begin() as writer:
         space = writer.ensure_space(card())
         for i in range(40):
             put(writer, space, f"f{i}", unit_rows(1, i), list(Modality)[i % 3])
-    engine: Engine = (
-        Server(MEMORY, "c")
-        if request.param == "memory"
-        else Edge(QdrantOptions(), folder_of(catalog.folder) / "c")
-    )
-    yield catalog, space, engine
-    engine.close()
+    with qdrant_stub() if request.param == "server" else nullcontext((None, "")) as (_, url):
+        engine = connect(QdrantOptions(url=url), catalog.folder, "c")
+        yield catalog, space, engine
+        engine.close()
     catalog.close()
 
 
 def filled(catalog: Catalog, engine: Engine) -> int:
-    """Bring Qdrant up to date; how many points it holds."""
+    """Bring Qdrant up to date; how many points it has."""
     with catalog.read() as snapshot:
         space = snapshot.spaces()[0]
-        sync(snapshot, space, engine, read_held(catalog.folder, space, "x"))
+        sync(snapshot, space, engine, read_synced_rows(catalog.folder, space, "x"))
     return engine.count()
 
 
@@ -114,7 +119,7 @@ def agrees(catalog: Catalog, space_id: int, engine: Engine) -> None:
     """Qdrant's answers are the exact ones, without a filter and under two."""
     with catalog.read() as snapshot, ExactStore(snapshot, space_id) as exact:
         space = snapshot.spaces()[0]
-        store = QdrantStore(snapshot, space_id, engine, read_held(catalog.folder, space, "x"), few=0)
+        store = QdrantStore(snapshot, space, engine, read_synced_rows(catalog.folder, space, "x"), few=0)
         for allow in (None, np.arange(5, 30), np.arange(0, 40, 3)):
             ours, theirs = store.search(unit_rows(6, 99), 7, allow), exact.search(unit_rows(6, 99), 7, allow)
             assert ours[1].tolist() == theirs[1].tolist()
@@ -140,7 +145,7 @@ def test_a_lagging_qdrant_still_answers_right(index: tuple[Catalog, int, Engine]
     agrees(catalog, space, engine)
 
 
-def test_the_memory_may_be_lost(index: tuple[Catalog, int, Engine]) -> None:
+def test_the_list_of_synced_rows_may_be_lost(index: tuple[Catalog, int, Engine]) -> None:
     catalog, space, engine = index
     filled(catalog, engine)
     next(folder_of(catalog.folder).glob("*.npz")).write_bytes(b"PK not a file of ours")
@@ -161,11 +166,40 @@ def test_a_stop_in_the_middle_loses_nothing(
     monkeypatch.setattr("anyseek.stores.qdrant_store.BATCH", 8)
     with catalog.read() as snapshot:
         record = snapshot.spaces()[0]
-        held = read_held(catalog.folder, record, "x")
+        synced = read_synced_rows(catalog.folder, record, "x")
         with pytest.raises(KeyboardInterrupt):
-            sync(snapshot, record, engine, held, stop)
+            sync(snapshot, record, engine, synced, stop)
     assert filled(catalog, engine) == 40
     agrees(catalog, space, engine)
+
+
+@pytest.fixture
+def stub() -> Iterator[tuple[type[QdrantStub], str]]:
+    with qdrant_stub() as served:
+        yield served
+
+
+def test_the_payload_index_is_made_before_the_first_point(stub: tuple[type[QdrantStub], str]) -> None:
+    """One that is made after the graph ruins filtered recall (qdrant#6937)."""
+    server, url = stub
+    engine = ServerEngine(QdrantOptions(url=url), "c")
+    engine.ensure(16)
+    engine.upsert(np.arange(3), unit_rows(3), [Modality.IMAGE] * 3)
+    engine.ensure(16)
+    assert server.indexed == {"c": 0}
+    engine.close()
+
+
+def test_searches_are_as_wide_as_the_options_say(stub: tuple[type[QdrantStub], str]) -> None:
+    server, url = stub
+    engine = ServerEngine(QdrantOptions(url=url, ef=64, quantisation="int8"), "c")
+    engine.ensure(16)
+    engine.upsert(np.arange(3), unit_rows(3), [Modality.IMAGE] * 3)
+    for k in (2, 100):
+        engine.candidates(unit_rows(1), k, None)
+    assert [params["hnsw_ef"] for params in server.search_params] == [64, 100]
+    assert [params["quantization"]["rescore"] for params in server.search_params] == [True, True]
+    engine.close()
 
 
 # ---------------------------------------------------------------- servers that misbehave
@@ -201,53 +235,42 @@ class Faulty(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def faulty() -> Iterator[tuple[type[Faulty], str]]:
-    handler = type("ThisFaulty", (Faulty,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield handler, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Faulty) as served:
+        yield served
 
 
-class Keeping(Faulty):
-    """Keeps the numbers of the points that it is sent, and refuses batches that hold row `refused`."""
+class Counting(QdrantStub):
+    """Counts batches, notes their rows, and refuses those that hold row `refused`."""
 
-    refused: int | None = None
+    refused: int | None
+    stored: set[int]
+    most_at_once: int
+    at_once: int
+    batches: int
+    counter: threading.Lock
 
-    def _answer(self) -> None:
+    def _handle(self) -> None:
+        if self.command != "PUT" or "/points" not in self.path:
+            super()._handle()
+            return
         kind = type(self)
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        result: object = {"operation_id": 1, "status": "completed"}
-        status = 200
-        if self.path.endswith("/exists"):
-            result = {"exists": False}
-        elif self.path.endswith("/points/count"):
-            result = {"count": len(kind.kept)}
-        elif self.command == "PUT" and "/points" in self.path:
-            with kind.turn:
-                kind.under_way += 1
-                kind.most = max(kind.most, kind.under_way)
-            time.sleep(0.05)
-            sent = set(json.loads(body)["batch"]["ids"])
-            if kind.refused in sent:
-                status, result = 400, None
-            else:
-                kind.kept |= sent
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        with kind.counter:
+            kind.at_once += 1
+            kind.most_at_once = max(kind.most_at_once, kind.at_once)
+        time.sleep(0.05)
+        with kind.counter:
+            kind.at_once -= 1
             kind.batches += 1
-            with kind.turn:
-                kind.under_way -= 1
-        elif self.command == "PUT" and self.path.count("/") == 2:
-            result = True
-        told = json.dumps({"result": result, "status": "ok" if status == 200 else {"error": "no"}}).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(told)))
-        self.end_headers()
-        self.wfile.write(told)
+            rows = set(body["batch"]["ids"])
+            if kind.refused in rows:
+                self._send(400, {"status": {"error": "no"}})
+                return
+            kind.stored |= rows
+            result = self._result(self.path.split("/")[2], "points", body)
+        self._send(200, {"result": result, "status": "ok", "time": 0.0})
 
-    do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815
+    do_GET = do_PUT = do_POST = _handle  # noqa: N815
 
 
 def test_batches_go_side_by_side_and_one_that_is_refused_costs_the_others_nothing(
@@ -255,26 +278,23 @@ def test_batches_go_side_by_side_and_one_that_is_refused_costs_the_others_nothin
 ) -> None:
     monkeypatch.setattr("anyseek.stores.qdrant_store.BATCH", 4)
     catalog, _, _ = index
-    facts = {"kept": set(), "most": 0, "under_way": 0, "batches": 0, "turn": threading.Lock(), "refused": 21}
-    handler = type("ThisKeeping", (Keeping,), facts)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    engine = Server(QdrantOptions(url=f"http://127.0.0.1:{server.server_port}"), "c")
-    with pytest.raises(StoreRefused):
-        filled(catalog, engine)
-    assert handler.most > 1
-    with catalog.read() as snapshot:
-        known = read_held(catalog.folder, snapshot.spaces()[0], "x").rows
-    assert set(known.tolist()) == handler.kept  # told of what was acknowledged, and of nothing else
-    assert len(known) >= 20
-    missing = 40 - len(known)
-    handler.refused, handler.batches = None, 0
-    filled(catalog, engine)
-    assert handler.kept == set(range(40))
-    assert handler.batches == -(-missing // 4)
-    engine.close()
-    server.shutdown()
-    server.server_close()
+    with qdrant_stub() as (stub, _):
+        counters = {"stored": set(), "most_at_once": 0, "at_once": 0, "batches": 0, "refused": 21}
+        of_stub = {name: getattr(stub, name) for name in ("engine", "lock", "indexed", "search_params")}
+        with serving(Counting, counter=threading.Lock(), **counters, **of_stub) as (server, url):
+            engine = ServerEngine(QdrantOptions(url=url), "c")
+            with pytest.raises(StoreRefused):
+                filled(catalog, engine)
+            assert server.most_at_once > 1
+            with catalog.read() as snapshot:
+                synced = read_synced_rows(catalog.folder, snapshot.spaces()[0], "x").rows
+            assert set(synced.tolist()) == server.stored  # what was acknowledged, and nothing else
+            assert len(synced) >= 20
+            server.refused, server.batches = None, 0
+            filled(catalog, engine)
+            assert server.stored == set(range(40))
+            assert server.batches == -(-(40 - len(synced)) // 4)
+            engine.close()
 
 
 @pytest.mark.parametrize(
@@ -292,23 +312,23 @@ def test_an_error_is_one_sentence(
 ) -> None:
     handler, url = faulty
     handler.status = status
-    engine = Server(QdrantOptions(url=url), "c")
+    engine = ServerEngine(QdrantOptions(url=url), "c")
     with pytest.raises(error, match=words):
         engine.count()
     engine.close()
 
 
-def test_a_busy_server_is_asked_again(faulty: tuple[type[Faulty], str]) -> None:
+def test_a_busy_server_gets_the_request_again(faulty: tuple[type[Faulty], str]) -> None:
     handler, url = faulty
     handler.failures = 2
-    engine = Server(QdrantOptions(url=url), "c")
+    engine = ServerEngine(QdrantOptions(url=url), "c")
     engine.upsert(np.arange(2), unit_rows(2), [Modality.IMAGE] * 2)
     assert handler.seen == 3
     engine.close()
 
 
 def test_nobody_there() -> None:
-    engine = Server(QdrantOptions(url="http://127.0.0.1:9", timeout_s=2), "c")
+    engine = ServerEngine(QdrantOptions(url="http://127.0.0.1:9", timeout_s=2), "c")
     with pytest.raises(StoreUnreachable, match=r"127.0.0.1:9 does not answer"):
         engine.count()
     engine.close()
@@ -317,11 +337,11 @@ def test_nobody_there() -> None:
 def test_the_key_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     with pytest.raises(StoreRefused, match="NO_SUCH_KEY is not set"):
-        Server(QdrantOptions(url="http://127.0.0.1:9", api_key_env="NO_SUCH_KEY"), "c")
+        ServerEngine(QdrantOptions(url="http://127.0.0.1:9", api_key_env="NO_SUCH_KEY"), "c")
 
 
-def test_a_collection_of_another_size_is_refused() -> None:
-    engine = Server(MEMORY, "c")
+def test_a_collection_of_another_size_is_refused(stub: tuple[type[QdrantStub], str]) -> None:
+    engine = ServerEngine(QdrantOptions(url=stub[1]), "c")
     engine.ensure(16)
     with pytest.raises(StoreRefused, match="vectors of 16 numbers, not 32"):
         engine.ensure(32)
@@ -329,7 +349,7 @@ def test_a_collection_of_another_size_is_refused() -> None:
 
 
 def test_one_process_holds_the_embedded_engine(tmp_path: Path) -> None:
-    first, second = Edge(QdrantOptions(), tmp_path / "c"), Edge(QdrantOptions(), tmp_path / "c")
+    first, second = (EmbeddedEngine(QdrantOptions(), tmp_path / "c") for _ in range(2))
     first.ensure(16)
     with pytest.raises(StoreUnreachable, match="Another process"):
         second.ensure(16)
@@ -338,7 +358,7 @@ def test_one_process_holds_the_embedded_engine(tmp_path: Path) -> None:
     second.close()
 
 
-def test_what_is_remembered_names_no_key(index: tuple[Catalog, int, Engine]) -> None:
+def test_the_list_of_synced_rows_names_no_key(index: tuple[Catalog, int, Engine]) -> None:
     catalog, _, engine = index
     filled(catalog, engine)
     with np.load(next(folder_of(catalog.folder).glob("*.npz"))) as saved:

@@ -11,9 +11,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qdrant_client import QdrantClient, models
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
 
 
 class QdrantStub(BaseHTTPRequestHandler):
@@ -34,6 +35,8 @@ class QdrantStub(BaseHTTPRequestHandler):
         self._send(200, {"result": result, "status": "ok", "time": 0.0})
 
     def _result(self, name: str, what: str, body: dict[str, Any]) -> Any:
+        from qdrant_client import models
+
         engine = self.engine
         match self.command, what:
             case "GET", "exists":
@@ -94,6 +97,8 @@ def serving(handler: type[BaseHTTPRequestHandler], **attributes: Any) -> Iterato
 @contextmanager
 def qdrant_stub() -> Iterator[tuple[type[QdrantStub], str]]:
     """A running one, and its URL."""
+    from qdrant_client import QdrantClient
+
     engine = QdrantClient(":memory:")
     attributes = {"engine": engine, "lock": threading.Lock(), "indexed": {}, "search_params": []}
     with serving(QdrantStub, **attributes) as served:

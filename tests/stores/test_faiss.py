@@ -295,6 +295,7 @@ def test_killed_at_any_moment_answers_stay_right(library: Catalog) -> None:
     ).replace("StoreManager(c, None)", "StoreManager(c, lambda: None)")
     query = gap_rows(Modality.TEXT, 1500, 2)[8]
     rng = np.random.default_rng(4)
+    manager(library).set(Choice("faiss"))
     for _ in range(6):
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
         assert process.stdout is not None

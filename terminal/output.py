@@ -27,7 +27,7 @@ _SHOWN_PROBLEMS = 10
 
 
 class Finding(Protocol):
-    """What `doctor` shows of a stores.check.Finding."""
+    """What `doctor` shows of a catalog.check.Finding."""
 
     @property
     def code(self) -> str: ...

@@ -102,7 +102,10 @@ def built_in() -> Iterator[StoreBackend[Any]]:
 
 @cache
 def _load(name: str) -> type[StoreBackend[Any]]:
-    """Metadata of packages is read at most once a name. Raises LookupError for an unknown name, ImportError and AttributeError for a broken package."""
+    """Reads the metadata of packages at most once a name.
+
+    Raises LookupError for an unknown name, ImportError and AttributeError for a broken package.
+    """
     module, _, attribute = (BUILT_IN.get(name) or _declared()[name]).partition(":")
     kind: type[StoreBackend[Any]] = getattr(import_module(module), attribute)
     return kind

@@ -15,23 +15,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from anyseek.contracts import Hit, Modality, ModelCard, Report, Span
+    from anyseek.contracts import Embedder, Hit, Modality, ModelCard, Report, Span
     from anyseek.errors import AnyseekError
     from anyseek.index import Index
     from anyseek.library.overview import Status
+    from anyseek.options import SearchOptions
     from anyseek.search.results import Results
-    from anyseek.workspace import check, create, models, open
+    from anyseek.workspace import check, create, models, open, reindex
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AnyseekError",
+    "Embedder",
     "Hit",
     "Index",
     "Modality",
     "ModelCard",
     "Report",
     "Results",
+    "SearchOptions",
     "Span",
     "Status",
     "__version__",
@@ -39,22 +42,26 @@ __all__ = [
     "create",
     "models",
     "open",
+    "reindex",
 ]
 
 _HOMES = {
     "AnyseekError": "errors",
+    "Embedder": "contracts",
     "Hit": "contracts",
     "Index": "index",
     "Modality": "contracts",
     "ModelCard": "contracts",
     "Report": "contracts",
     "Results": "search.results",
+    "SearchOptions": "options",
     "Span": "contracts",
     "Status": "library.overview",
     "check": "workspace",
     "create": "workspace",
     "models": "workspace",
     "open": "workspace",
+    "reindex": "workspace",
 }
 
 

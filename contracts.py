@@ -158,7 +158,7 @@ class HasChoices(Protocol):
 class HasTargets(Protocol):
     """An embedder with several heads for some queries: `embed` gives another vector for each `target`."""
 
-    targeted: frozenset[Modality]
+    query_heads: frozenset[Modality]
     """The modalities of such queries."""
 
 

@@ -1,7 +1,7 @@
-"""Where weights lie on this disk, and how they get there: fetched piece by piece, or a file that the user names.
+"""Where weights lie on this disk, and how they get there: downloaded piece by piece, or a file that the user names.
 
-What the user said (paths, licences accepted) is kept in `models.json` in the configuration folder; what was fetched,
-in the data folder, both after the XDG base directory specification. ANYSEEK_MODELS names another data folder.
+The user's own settings (paths, licences accepted) are in `models.json` in the configuration folder, downloads in the
+data folder; ANYSEEK_MODELS names another data folder.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_config_path, user_data_path
+
+from anyseek import atomic
 from anyseek.errors import DiskFull, DownloadFailed, LicenceNotAccepted, ModelNotFound, UsageError
 
 CHUNK = 1 << 20
@@ -32,7 +35,7 @@ Progress = Callable[[int, int], None]  # bytes here, bytes in all (0: unknown)
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One file of weights that can be fetched. size_bytes, sha256: what it must be; 0 and "" where nobody says."""
+    """One file of weights that can be downloaded. size_bytes, sha256: what it must be; 0 and "" where nobody says."""
 
     url: str
     file: str
@@ -41,29 +44,30 @@ class Weights:
 
 
 def folder(name: str) -> Path:
-    """Where the weights of a model are kept once fetched."""
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(os.environ.get("ANYSEEK_MODELS") or Path(data, "anyseek", "models")) / name
+    """Where the weights of a model are kept once downloaded."""
+    return (
+        Path(os.environ.get("ANYSEEK_MODELS") or user_data_path("anyseek", appauthor=False) / "models") / name
+    )
 
 
 def on_disk(name: str, weights: Weights) -> Path | None:
-    """The file that the user named, else the fetched one; None when neither is there."""
-    named = _settings()["paths"].get(name)
-    path = Path(named) if named else folder(name) / weights.file
+    """The file that the user named, else the downloaded one; None when neither is there."""
+    own = _settings()["paths"].get(name)
+    path = Path(own) if own else folder(name) / weights.file
     return path if path.is_file() else None
 
 
 def find(name: str, weights: Weights) -> Path:
-    """The file. Raises ModelNotFound with what fetches it."""
+    """The file. Raises ModelNotFound with the command that downloads it."""
     path = on_disk(name, weights)
     if path is not None:
         return path
-    named = _settings()["paths"].get(name)
+    own = _settings()["paths"].get(name)
     raise ModelNotFound(
-        f"The weights of {name} are not at {named} any more."
-        if named
+        f"The weights of {name} are not at {own} any more."
+        if own
         else f"The weights of {name} are not on this disk.",
-        f"Fetch them: anyseek models pull {name}. Or name a file: anyseek models path {name} FILE",
+        f"Download them: anyseek models pull {name}. Or name a file: anyseek models path {name} FILE",
     )
 
 
@@ -71,18 +75,18 @@ def name_file(name: str, path: Path) -> None:
     """Remember that the weights of `name` are this file. Raises UsageError if there is none."""
     if not path.is_file():
         raise UsageError(
-            f"There is no file {path}.", f"anyseek models path {name} FILE wants the checkpoint itself."
+            f"There is no file {path}.", f"anyseek models path {name} FILE takes the checkpoint itself."
         )
     settings = _settings()
     settings["paths"][name] = str(path.absolute())
-    _keep(settings)
+    _save(settings)
 
 
 def accept(name: str) -> None:
     """Remember that the user accepted the licence of `name`."""
     settings = _settings()
     settings["accepted"] = sorted({*settings["accepted"], name})
-    _keep(settings)
+    _save(settings)
 
 
 def demand_licence(name: str, licence: str, commercial_use: str) -> None:
@@ -96,8 +100,8 @@ def demand_licence(name: str, licence: str, commercial_use: str) -> None:
     )
 
 
-def pull(name: str, weights: Weights, tell: Progress = lambda done, total: None) -> Path:
-    """Fetch the weights unless they are here; a half file is gone on with. Proxies are taken from the environment.
+def pull(name: str, weights: Weights, progress: Progress = lambda done, total: None) -> Path:
+    """Download the weights unless they are here; a partial file is completed. Proxies are taken from the environment.
 
     Raises DownloadFailed (no network, HF_HUB_OFFLINE set, refused, dropped too often, not the expected bytes) and
     DiskFull.
@@ -106,34 +110,37 @@ def pull(name: str, weights: Weights, tell: Progress = lambda done, total: None)
     if done.is_file():
         return done
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
-        raise DownloadFailed(f"{name} cannot be fetched: HF_HUB_OFFLINE is set.", "Unset it, or name a file.")
+        raise DownloadFailed(
+            f"{name} cannot be downloaded: HF_HUB_OFFLINE is set.", "Unset it, or name a file."
+        )
     half = done.with_name(done.name + ".part")
     try:
         done.parent.mkdir(parents=True, exist_ok=True)
-        _fetch(name, weights, half, tell)
+        _fetch(name, weights, half, progress)
         _verify(name, weights, half)
         half.replace(done)
+        atomic.sync_folder(done.parent)
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
         raise DiskFull(
-            f"No space is left for {name} in {done.parent}.", "Make room, then pull again."
+            f"No space is left for {name} in {done.parent}.", "Free some space, then pull again."
         ) from error
     return done
 
 
-def _fetch(name: str, weights: Weights, half: Path, tell: Progress) -> None:
-    """All bytes into `half`, over as many connections as it takes."""
+def _fetch(name: str, weights: Weights, half: Path, progress: Progress) -> None:
+    """All bytes into `half`, over as many connections as needed."""
     fruitless, reason = 0, ""
     while fruitless < TRIES:
         before = half.stat().st_size if half.exists() else 0
         try:
-            if _continued(name, weights, half, tell):
+            if _continued(name, weights, half, progress):
                 return
             reason = "the connection dropped"
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code not in {408, 429}:
-                hint = "Look at the address, or give another: anyseek models pull NAME --from URL"
+                hint = "Check the address, or give another: anyseek models pull NAME --from URL"
                 raise DownloadFailed(f"{weights.url} answered {error.code} {error.reason}.", hint) from error
             reason = f"the server answered {error.code}"
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
@@ -143,12 +150,12 @@ def _fetch(name: str, weights: Weights, half: Path, tell: Progress) -> None:
         if fruitless:
             time.sleep(min(8.0, 0.1 * 2**fruitless))
     raise DownloadFailed(
-        f"{weights.url} could not be fetched: {reason}.",
-        f"Run it again: it goes on from the {half.stat().st_size if half.exists() else 0} bytes that are here.",
+        f"{weights.url} could not be downloaded: {reason}.",
+        f"Run it again: it continues from the {half.stat().st_size if half.exists() else 0} bytes that are here.",
     )
 
 
-def _continued(name: str, weights: Weights, half: Path, tell: Progress) -> bool:
+def _continued(name: str, weights: Weights, half: Path, progress: Progress) -> bool:
     """One connection: what is missing of `half` is appended. True when the file is whole."""
     tag = half.with_name(half.name + ".tag")
     have = half.stat().st_size if half.exists() and tag.exists() else 0
@@ -170,7 +177,7 @@ def _continued(name: str, weights: Weights, half: Path, tell: Progress) -> bool:
         start = have if response.status == 206 else 0
         length = response.headers.get("Content-Length")
         total = start + int(length) if length else 0
-        _want_room(name, half, total - start)
+        _check_free_space(name, half, total - start)
         validator = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
         with half.open("r+b" if start else "wb") as file:
             file.seek(start)
@@ -184,7 +191,7 @@ def _continued(name: str, weights: Weights, half: Path, tell: Progress) -> bool:
                 while chunk := response.read(CHUNK):
                     file.write(chunk)
                     got += len(chunk)
-                    tell(got, total)
+                    progress(got, total)
             except http.client.IncompleteRead as error:
                 file.write(error.partial)
                 got, is_cut = got + len(error.partial), True
@@ -193,12 +200,12 @@ def _continued(name: str, weights: Weights, half: Path, tell: Progress) -> bool:
     return got == total if total else not is_cut
 
 
-def _want_room(name: str, half: Path, size: int) -> None:
+def _check_free_space(name: str, half: Path, size: int) -> None:
     free = shutil.disk_usage(half.parent).free
     if size > free:
         raise DiskFull(
-            f"{name} needs {size:,} bytes more in {half.parent}, where {free:,} are free.",
-            "Make room, or set ANYSEEK_MODELS to a folder on another disk.",
+            f"{name} needs {size:,} more bytes in {half.parent}, where {free:,} are free.",
+            "Free some space, or set ANYSEEK_MODELS to a folder on another disk.",
         )
 
 
@@ -206,40 +213,37 @@ def _verify(name: str, weights: Weights, half: Path) -> None:
     """A file that is not what it should be is removed: going on from it could never end well."""
     wrong, size = "", half.stat().st_size
     if weights.size_bytes and size != weights.size_bytes:
-        wrong = f"{size:,} bytes came instead of {weights.size_bytes:,}"
+        wrong = f"{size:,} bytes were received instead of {weights.size_bytes:,}"
     elif weights.sha256:
         with half.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        wrong = f"its SHA-256 is {found}, not {weights.sha256}" if found != weights.sha256 else ""
+            computed = hashlib.file_digest(file, "sha256").hexdigest()
+        wrong = f"its SHA-256 is {computed}, not {weights.sha256}" if computed != weights.sha256 else ""
     half.with_name(half.name + ".tag").unlink(missing_ok=True)
     if wrong:
         half.unlink()
         raise DownloadFailed(
-            f"{weights.url} is not the file of {name}: {wrong}.", "Try again, or another address."
+            f"{weights.url} is not the file of {name}: {wrong}.", "Try again, or use another address."
         )
 
 
 def _settings_file() -> Path:
-    config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(config, "anyseek", "models.json")
+    return user_config_path("anyseek", appauthor=False) / "models.json"
 
 
 def _settings() -> dict[str, Any]:
     """{"paths": {name: file}, "accepted": [name]}. Raises UsageError for a file that is not that."""
-    found: dict[str, Any] = {"paths": {}, "accepted": []}
+    settings: dict[str, Any] = {"paths": {}, "accepted": []}
     path = _settings_file()
     with suppress(FileNotFoundError):
         try:
             row = json.loads(path.read_text(encoding="utf-8"))
-            found |= {"paths": dict(row["paths"]), "accepted": list(row["accepted"])}
+            settings |= {"paths": dict(row["paths"]), "accepted": list(row["accepted"])}
         except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{path} cannot be understood.", "Mend it, or delete it.") from error
-    return found
+            raise UsageError(f"{path} cannot be read as settings.", "Correct it, or delete it.") from error
+    return settings
 
 
-def _keep(settings: dict[str, Any]) -> None:
+def _save(settings: dict[str, Any]) -> None:
     path = _settings_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-    new.replace(path)
+    atomic.write(path, json.dumps(settings, indent=1) + "\n")

@@ -1,7 +1,7 @@
 """Models that are a repository of a model hub: what of them is on this disk, and how it gets there.
 
 By huggingface_hub, whose settings hold: HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, proxies. It takes an
-interrupted download up again and checks what it fetched.
+interrupted download up again and checks what it received.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ONNX = ("*.json", "onnx/model.onnx*", "*_Dense/*")
 
 
 def here(repository: str) -> Path | None:
-    """The folder of the repository's files on this disk, None when it was not fetched."""
+    """The folder of the repository's files on this disk, None when it was not downloaded."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
@@ -38,17 +38,17 @@ def commit(repository: str) -> str:
 
 
 def find(name: str, repository: str) -> Path:
-    """The folder. Raises ModelNotFound with what fetches it."""
+    """The folder. Raises ModelNotFound with the command that downloads it."""
     folder = here(repository)
     if folder is None:
         raise ModelNotFound(
-            f"The weights of {name} are not on this disk.", f"Fetch them: anyseek models pull {name}"
+            f"The weights of {name} are not on this disk.", f"Download them: anyseek models pull {name}"
         )
     return folder
 
 
 def with_onnx(repository: str) -> Path:
-    """The folder of a repository with its ONNX file, fetched the first time. Raises what `pull` raises."""
+    """The folder of a repository with its ONNX file, downloaded the first time. Raises what `pull` raises."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError as error:
@@ -57,15 +57,15 @@ def with_onnx(repository: str) -> Path:
         found = try_to_load_from_cache(repository, "onnx/model.onnx")
     except ValueError as error:  # not a name that a repository can have
         raise ModelNotFound(
-            f"{repository} is neither a folder nor a model of the hub.", "Look at the name."
+            f"{repository} is neither a folder nor a model of the hub.", "Check the name."
         ) from error
     if isinstance(found, str):
         return Path(found).parents[1]
     return pull(repository, ONNX)
 
 
-def pull(repository: str, wanted: Sequence[str] = TENSORS) -> Path:
-    """Fetch what is missing of a repository: the files of these patterns.
+def pull(repository: str, patterns: Sequence[str] = TENSORS) -> Path:
+    """Download what is missing of a repository: the files of these patterns.
 
     Raises MissingExtra, DownloadFailed, DiskFull.
     """
@@ -75,23 +75,24 @@ def pull(repository: str, wanted: Sequence[str] = TENSORS) -> Path:
     except ImportError as error:
         raise MissingExtra("huggingface_hub is not installed.", "pip install 'anyseek[models]'") from error
     try:
-        return Path(snapshot_download(repository, allow_patterns=list(wanted)))
+        return Path(snapshot_download(repository, allow_patterns=list(patterns)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(
-                "There is no room for the model.", "Make room, or name another disk by HF_HOME."
+                "There is no space for the model.",
+                "Free some space, or set HF_HOME to a folder on another disk.",
             ) from error
         reason = str(error).strip().split("\n")[0][:200]
         raise DownloadFailed(
-            f"{repository} could not be fetched: {reason}",
-            "Look at the network, HF_ENDPOINT and HF_HUB_OFFLINE; asked again, it goes on where it stopped.",
+            f"{repository} could not be downloaded: {reason}",
+            "Check the network, HF_ENDPOINT and HF_HUB_OFFLINE; run it again to continue where it stopped.",
         ) from error
 
 
 def config(folder: Path) -> Mapping[str, Any]:
-    """What config.json says. Raises ModelNotFound for one that is damaged."""
+    """The object in config.json. Raises ModelNotFound for one that is damaged."""
     try:
-        found = json.loads((folder / "config.json").read_text("utf-8"))
+        settings = json.loads((folder / "config.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelNotFound(f"{folder}/config.json cannot be read.", "Fetch the model again.") from error
-    return found if isinstance(found, dict) else {}
+        raise ModelNotFound(f"{folder}/config.json cannot be read.", "Download the model again.") from error
+    return settings if isinstance(settings, dict) else {}

@@ -28,7 +28,7 @@ def embedded(embedder: Embedder) -> Floats:
     card = embedder.card
     if Modality.TEXT not in card.modalities:
         return np.zeros((1, 0, card.dim), np.float32)
-    has_heads = isinstance(embedder, HasTargets) and Modality.TEXT in embedder.targeted
+    has_heads = isinstance(embedder, HasTargets) and Modality.TEXT in embedder.query_heads
     prepare = embedder.preparer(Modality.TEXT)
     items = [prepare(text) for text in texts()]
     heads: tuple[Modality | None, ...] = card.modalities if has_heads else (None,)

@@ -27,7 +27,7 @@ def query_vectors(
 
     They are one and the same, unless the model has a head for each target.
     """
-    if isinstance(embedder, HasTargets) and any(part.modality in embedder.targeted for part in parts):
+    if isinstance(embedder, HasTargets) and any(part.modality in embedder.query_heads for part in parts):
         return {target: query_vector(parts, embedder, target) for target in targets}
     return dict.fromkeys(targets, query_vector(parts, embedder))
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from anyseek import atomic
 from anyseek.contracts import Embedder, Modality, ModelCard
 from anyseek.embedders import hub
+from anyseek.embedders.entry import Entry
 from anyseek.embedders.fingerprint import digest, fingerprint
 from anyseek.embedders.hub import Weights
-
-if TYPE_CHECKING:
-    from anyseek.embedders.registry import Entry
 
 NAME = "imagebind"
 REVISION = 1  # of our preparation and forward pass: a change that moves vectors raises it
@@ -52,20 +50,18 @@ def card(digest: str = "", dim: int = DIM, size_bytes: int = SIZE_BYTES) -> Mode
 
 
 def entry() -> Entry:
-    """For the registry. Its `load` raises ModelNotFound, naming the command that fetches the weights."""
-    from anyseek.embedders.registry import Entry
-
-    here = hub.on_disk(NAME, WEIGHTS)
-    known = card(_digest(here), size_bytes=here.stat().st_size) if here else card()
+    """For the registry. Its `load` raises ModelNotFound, naming the command that downloads the weights."""
+    checkpoint = hub.on_disk(NAME, WEIGHTS)
+    own = card(_digest(checkpoint), size_bytes=checkpoint.stat().st_size) if checkpoint else card()
 
     def load() -> Embedder:
         path = hub.find(NAME, WEIGHTS)
         from anyseek.embedders.imagebind.checkpoint import Checkpoint
         from anyseek.embedders.imagebind.model import ImageBindEmbedder
 
-        return ImageBindEmbedder(Checkpoint(path), known)
+        return ImageBindEmbedder(Checkpoint(path), own)
 
-    return Entry(known, load, WEIGHTS)
+    return Entry(own, load, WEIGHTS)
 
 
 def _digest(path: Path) -> str:
@@ -73,10 +69,10 @@ def _digest(path: Path) -> str:
     beside, stat = path.with_name(path.name + ".digest"), path.stat()
     facts = f"{stat.st_size} {stat.st_mtime_ns}"
     with suppress(OSError, ValueError):
-        known, found = beside.read_text(encoding="utf-8").split(" = ")
-        if known == facts:
-            return found
-    found = digest(path)
+        facts_then, digest_then = beside.read_text(encoding="utf-8").split(" = ")
+        if facts_then == facts:
+            return digest_then
+    computed = digest(path)
     with suppress(OSError):  # a read-only place: it is computed again next time
-        beside.write_text(f"{facts} = {found}", encoding="utf-8")
-    return found
+        atomic.write(beside, f"{facts} = {computed}")
+    return computed

@@ -22,7 +22,7 @@ from anyseek.embedders.imagebind.prepare_sound import PrepareSound
 from anyseek.embedders.imagebind.prepare_video import PrepareVideo
 from anyseek.embedders.imagebind.tokenizer import PrepareText
 from anyseek.embedders.imagebind.towers import Tower
-from anyseek.errors import ModalityNotSupported
+from anyseek.embedders.support import not_supported
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -71,9 +71,7 @@ class ImageBindEmbedder:
     def preparer(self, modality: Modality) -> Preparer:
         """Raises ModalityNotSupported."""
         if modality not in PREPARERS:
-            raise ModalityNotSupported(
-                f"ImageBind has no tower for {modality}.", f"It knows {', '.join(PREPARERS)}."
-            )
+            raise not_supported(self._card, modality)
         return PREPARERS[modality]
 
     def embed(

@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from anyseek.contracts import Embedder, Modality, ModelCard
+from anyseek.embedders.entry import Entry
 from anyseek.errors import ModelNotFound
-
-if TYPE_CHECKING:
-    from anyseek.embedders.registry import Entry
 
 WEIGHTS = Path(__file__).with_name("weights")
 
 
 def read_card(weights: Path = WEIGHTS) -> ModelCard:
-    """The card that was written when the weights were shipped, or trained. Raises ModelNotFound if it is not there."""
+    """What `card_writer.write_card` wrote beside the weights. Raises ModelNotFound if it is not there."""
     path = weights / "card.json"
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
@@ -38,10 +35,12 @@ def read_card(weights: Path = WEIGHTS) -> ModelCard:
             ) from None
         raise ModelNotFound(
             f"There are no weights of `mini` in {weights}: card.json cannot be read.",
-            "Train them; its help says how.",
+            "Train them: `python -m training --help`.",
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise ModelNotFound(f"{path} is not a card of `mini`.", "Write it again: the `card` stage.") from None
+        raise ModelNotFound(
+            f"{path} is not a card of `mini`.", "Write it again: the `card` stage of the training."
+        ) from None
 
 
 def entry() -> Entry:
@@ -59,20 +58,18 @@ def entry_in(name: str) -> Entry:
     weights = Path(name.partition(":")[2]).expanduser().resolve()
     card = read_card(weights)
     try:
-        is_theirs = card.fingerprint == current_fingerprint(weights)
+        is_current = card.fingerprint == current_fingerprint(weights)
     except OSError:
-        is_theirs = False
-    if not is_theirs:  # trained anew, or a file is missing: vectors of both kinds would be mixed
+        is_current = False
+    if not is_current:  # trained anew, or a file is missing: vectors of both kinds would be mixed
         raise ModelNotFound(
             f"{weights}/card.json is not the card of the towers beside it.",
-            "Write it again: the `card` stage.",
+            "Write it again: the `card` stage of the training.",
         )
     return _entry(replace(card, name=f"mini:{weights}", source=str(weights)), weights)
 
 
 def _entry(card: ModelCard, weights: Path) -> Entry:
-    from anyseek.embedders.registry import Entry
-
     def load() -> Embedder:
         from anyseek.embedders.mini.model import MiniEmbedder
 

@@ -12,7 +12,7 @@ import onnxruntime
 
 from anyseek.contracts import Modality, ModelCard, Preparer, Role
 from anyseek.embedders.mini import preparers
-from anyseek.errors import ModalityNotSupported
+from anyseek.embedders.support import not_supported
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -36,8 +36,7 @@ class MiniEmbedder:
     def preparer(self, modality: Modality) -> Preparer:
         """Raises ModalityNotSupported."""
         if modality not in self._card.modalities:
-            known = ", ".join(self._card.modalities)
-            raise ModalityNotSupported(f"The model mini has no tower for {modality}.", f"It knows {known}.")
+            raise not_supported(self._card, modality)
         return preparers.of(modality)
 
     def embed(

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from anyseek.contracts import Embedder, Modality, ModelCard
 from anyseek.embedders import repositories
+from anyseek.embedders.entry import Entry
 from anyseek.embedders.fingerprint import digest, fingerprint
 from anyseek.errors import MissingExtra, ModelNotFound
-
-if TYPE_CHECKING:
-    from anyseek.embedders.registry import Entry
 
 PREFIX = "pe-av:"
 REVISION = 1  # of our preparation: a change that moves vectors raises it
@@ -39,31 +36,27 @@ def large() -> Entry:
 
 def entry(name: str) -> Entry:
     """`pe-av:FOLDER`, a model in PE-AV's format that is on this disk. Raises ModelNotFound."""
-    from anyseek.embedders.registry import Entry
-
     folder = Path(name.removeprefix(PREFIX)).expanduser().resolve()
     weights = sorted(folder.glob("*.safetensors"))
     if not weights or not (folder / "config.json").is_file():
         raise ModelNotFound(
-            f"{folder} holds no PE-AV model.", "It has config.json and *.safetensors, as on the hub."
+            f"{folder} is not a PE-AV model.",
+            "Such a folder has config.json and *.safetensors, as on the hub.",
         )
     size = sum(one.stat().st_size for one in weights)
-    said = repositories.config(folder)
-    dim = int(said.get("text_config", {}).get("hidden_size", DIM))
-    known = _card(f"{PREFIX}{folder}", " ".join(digest(one) for one in weights), str(folder), dim, size)
-    return Entry(known, partial(_load, folder, known))
+    dim = int(repositories.config(folder).get("text_config", {}).get("hidden_size", DIM))
+    card = _card(f"{PREFIX}{folder}", " ".join(digest(one) for one in weights), str(folder), dim, size)
+    return Entry(card, partial(_load, folder, card))
 
 
 def _published(name: str) -> Entry:
-    from anyseek.embedders.registry import Entry
-
     repository = f"facebook/{name}"
-    known = _card(name, repositories.commit(repository), f"https://huggingface.co/{repository}")
+    card = _card(name, repositories.commit(repository), f"https://huggingface.co/{repository}")
 
     def load() -> Embedder:
-        return _load(repositories.find(name, repository), known)
+        return _load(repositories.find(name, repository), card)
 
-    return Entry(known, load, repository=repository)
+    return Entry(card, load, repository=repository)
 
 
 def _card(name: str, identity: str, source: str, dim: int = DIM, size_bytes: int = 0) -> ModelCard:
@@ -92,5 +85,5 @@ def _load(folder: Path, card: ModelCard) -> Embedder:
     except (OSError, ValueError, KeyError, AttributeError) as error:
         reason = str(error).split("\n")[0][:200]
         raise ModelNotFound(
-            f"{folder} holds no PE-AV model that can be read: {reason}", "Fetch it again."
+            f"{folder} is not a PE-AV model that can be read: {reason}", "Download it again."
         ) from error

@@ -17,7 +17,7 @@ from transformers import AutoTokenizer, PeAudioVideoModel
 from anyseek.contracts import DecodeHint, Modality, ModelCard, Preparer, Role
 from anyseek.embedders.pe_av.prepare import RATE_HZ, WINDOW_S, PrepareFrames
 from anyseek.embedders.plain import PrepareSound, PrepareText
-from anyseek.errors import ModalityNotSupported
+from anyseek.embedders.support import not_supported
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -31,7 +31,7 @@ BATCH = {Modality.TEXT: 32, Modality.AUDIO: 8, Modality.IMAGE: 8, Modality.VIDEO
 class PeAvEmbedder:
     """The Embedder of a PE-AV model in `folder`. Raises what transformers raises for a folder without one."""
 
-    targeted = frozenset({Modality.TEXT})
+    query_heads = frozenset({Modality.TEXT})
     """See contracts.HasTargets."""
 
     def __init__(self, folder: Path, card: ModelCard) -> None:
@@ -57,10 +57,7 @@ class PeAvEmbedder:
     def preparer(self, modality: Modality) -> Preparer:
         """Raises ModalityNotSupported."""
         if modality not in self._preparers:
-            raise ModalityNotSupported(
-                f"The model {self._card.name} has no tower for {modality}.",
-                f"It knows {', '.join(self._preparers)}.",
-            )
+            raise not_supported(self._card, modality)
         return self._preparers[modality]
 
     def logit_scale(self, modality: Modality) -> float:
@@ -150,8 +147,8 @@ def _side(folder: Path) -> int:
         ("video_preprocessor_config.json", None),
     ):
         if (folder / name).is_file():
-            said = json.loads((folder / name).read_text("utf-8"))
-            size = (said.get(inside, {}) if inside else said).get("size", {})
+            settings = json.loads((folder / name).read_text("utf-8"))
+            size = (settings.get(inside, {}) if inside else settings).get("size", {})
             if "height" in size:
                 return int(size["height"])
     return SIDE

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anyseek.embedders.entry import Entry
 from anyseek.errors import DownloadFailed, MissingExtra, ModelNotFound
 
 if TYPE_CHECKING:
-    from anyseek.embedders.registry import Entry
     from anyseek.embedders.sentence_tf.reranker import CrossReranker
 
 PREFIX, ONNX_PREFIX = "st:", "onnx:"
@@ -34,13 +34,11 @@ def entry(name: str) -> Entry:
     Raises MissingExtra without the library, ModelNotFound for no such model or one that cannot be used,
     DownloadFailed when it is not on this disk and cannot be fetched, LicenceNotAccepted.
     """
-    from anyseek.embedders.registry import Entry
-
     place, dim = _split(name.removeprefix(PREFIX))
     place, licence, commercial = _allowed(place)
     if Path(place).is_dir():  # an index remembers the name, and is asked from anywhere
         name = PREFIX + place + (f"@{dim}" if dim else "")
-    with _told(place):
+    with _translated(place):
         from anyseek.embedders.sentence_tf.model import SentenceEmbedder
 
         model = SentenceEmbedder(name, place, licence, commercial, dim)
@@ -53,7 +51,6 @@ def onnx_entry(name: str) -> Entry:
     Raises what `entry` raises.
     """
     from anyseek.embedders import repositories
-    from anyseek.embedders.registry import Entry
 
     place, dim = _split(name.removeprefix(ONNX_PREFIX))
     place, licence, commercial = _allowed(place)
@@ -73,7 +70,7 @@ def onnx_entry(name: str) -> Entry:
 def reranker(name: str) -> CrossReranker:
     """The cross-encoder `st:NAME`. Raises what `entry` raises."""
     place, _, _ = _allowed(name.removeprefix(PREFIX))
-    with _told(place):
+    with _translated(place):
         from anyseek.embedders.sentence_tf.reranker import CrossReranker
 
         return CrossReranker(place)
@@ -85,7 +82,7 @@ def _allowed(place: str) -> tuple[str, str, str]:
 
     if not place:
         raise ModelNotFound(
-            "A prefix alone names no model.", "As in: st:google/embeddinggemma-2, or st:./folder"
+            "A prefix alone does not name a model.", "As in: st:google/embeddinggemma-2, or st:./folder"
         )
     licence, commercial = LICENCES.get(place, ("see its page", "check"))
     if Path(place).expanduser().is_dir():
@@ -96,8 +93,8 @@ def _allowed(place: str) -> tuple[str, str, str]:
 
 
 @contextmanager
-def _told(place: str) -> Iterator[None]:
-    """What goes wrong inside, in our own words."""
+def _translated(place: str) -> Iterator[None]:
+    """Errors of the library as our own."""
     try:
         yield
     except ImportError as error:
@@ -105,7 +102,7 @@ def _told(place: str) -> Iterator[None]:
             message, hint = "sentence-transformers is not installed.", "pip install 'anyseek[models]'"
         else:  # some models need torchvision, timm or the like
             message, hint = (
-                f"{place} needs what is not installed: {_first_line(error)}",
+                f"{place} needs a package that is not installed: {_first_line(error)}",
                 "Install it with pip.",
             )
         raise MissingExtra(message, hint) from error
@@ -113,11 +110,11 @@ def _told(place: str) -> Iterator[None]:
         reason = _first_line(error)
         if Path(place).is_dir():
             raise ModelNotFound(
-                f"{place} holds no sentence-transformers model: {reason}", "Look at the folder."
+                f"{place} is not a sentence-transformers model: {reason}", "Check the folder."
             ) from error
         raise DownloadFailed(
-            f"{place} is not on this disk and could not be fetched: {reason}",
-            "Look at the name, the network, HF_ENDPOINT and HF_HUB_OFFLINE.",
+            f"{place} is not on this disk and could not be downloaded: {reason}",
+            "Check the name, the network, HF_ENDPOINT and HF_HUB_OFFLINE.",
         ) from error
 
 

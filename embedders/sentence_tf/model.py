@@ -18,7 +18,8 @@ from anyseek.contracts import DecodeHint, Modality, ModelCard, Preparer, Role
 from anyseek.embedders.fingerprint import digest, fingerprint
 from anyseek.embedders.plain import PrepareSound, PrepareText
 from anyseek.embedders.sentence_tf.prepare import FRAMES, WINDOW_S, PrepareFilm, PrepareImage
-from anyseek.errors import ModalityNotSupported, ModelNotFound
+from anyseek.embedders.support import not_supported
+from anyseek.errors import ModelNotFound
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -49,7 +50,7 @@ class SentenceEmbedder:
         modalities = tuple(one for one in KNOWN if str(one) in self._model.modalities)
         if not modalities:
             raise ModelNotFound(
-                f"{name} knows neither text, images, audio nor video.", "Choose another: anyseek models"
+                f"{name} supports neither text, images, audio nor video.", "Choose another: anyseek models"
             )
         config = getattr(getattr(self._model[0], "auto_model", None), "config", None)
         self._kind = str(getattr(config, "model_type", ""))
@@ -80,10 +81,7 @@ class SentenceEmbedder:
     def preparer(self, modality: Modality) -> Preparer:
         """Raises ModalityNotSupported."""
         if modality not in self._preparers:
-            raise ModalityNotSupported(
-                f"The model {self._card.name} has no tower for {modality}.",
-                f"It knows {', '.join(self._preparers)}.",
-            )
+            raise not_supported(self._card, modality)
         return self._preparers[modality]
 
     def embed(
@@ -159,7 +157,7 @@ class SentenceEmbedder:
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         if not np.isfinite(length).all() or (length == 0).any():
             raise ModelNotFound(
-                "The model gives numbers that are none (NaN, or nothing but zeros).",
+                "The model returns vectors that are not numbers (NaN), or nothing but zeros.",
                 "Some models cannot be run in half precision; try another.",
             )
         unit: Floats = rows / length

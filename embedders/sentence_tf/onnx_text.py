@@ -21,7 +21,8 @@ from tokenizers import Tokenizer
 from anyseek.contracts import DecodeHint, Modality, ModelCard, Preparer, Role
 from anyseek.embedders.fingerprint import digest, fingerprint
 from anyseek.embedders.plain import PrepareText
-from anyseek.errors import ModalityNotSupported, ModelNotFound
+from anyseek.embedders.support import not_supported
+from anyseek.errors import ModelNotFound
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -96,7 +97,7 @@ class OnnxTextEmbedder:
     def preparer(self, modality: Modality) -> Preparer:
         """Raises ModalityNotSupported."""
         if modality is not Modality.TEXT:
-            raise ModalityNotSupported(f"The model {self._card.name} knows texts alone.", "It knows text.")
+            raise not_supported(self._card, modality)
         return PrepareText(DecodeHint(passage_chars=min(MOST_CHARS, 4 * self._words.longest)))
 
     def embed(

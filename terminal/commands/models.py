@@ -15,8 +15,8 @@ from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, Json
 
 if TYPE_CHECKING:
+    from anyseek.embedders.entry import Entry
     from anyseek.embedders.hub import Progress
-    from anyseek.embedders.registry import Entry
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A model; see `anyseek models`.")]
 

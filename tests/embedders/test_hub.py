@@ -172,7 +172,7 @@ def test_a_refusal_is_told_at_once_and_a_busy_server_asked_again(
 
 def test_no_network_and_the_offline_switch_are_one_sentence_each(monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = Weights("http://127.0.0.1:9/w.bin", "w.bin")
-    with pytest.raises(DownloadFailed, match="could not be fetched"):
+    with pytest.raises(DownloadFailed, match="could not be downloaded"):
         hub.pull("m", nobody)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(DownloadFailed, match="HF_HUB_OFFLINE"):

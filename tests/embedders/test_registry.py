@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
+import os
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import sample_files
+from ran import ANYSEEK
 
 from anyseek.embedders import registry
 from anyseek.embedders.fingerprint import fingerprint
@@ -17,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_built_in_models_are_those_that_the_package_declares() -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][registry.GROUP]
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
     assert declared == registry.BUILT_IN
 
 
@@ -50,7 +55,7 @@ def test_a_third_partys_package_brings_a_model(tmp_path: Path) -> None:
         info = tmp_path / f"{name}-1.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
-        (info / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{name} = {target}\n")
+        (info / "entry_points.txt").write_text(f"[{registry.MODELS}]\n{name} = {target}\n")
     code = (
         "from anyseek.embedders import registry; from anyseek.contracts import Modality\n"
         "print([c.name for c in registry.cards()], registry.load('words').embed(Modality.TEXT, ['red']).argmax())"
@@ -63,6 +68,63 @@ def test_a_third_partys_package_brings_a_model(tmp_path: Path) -> None:
         run.stdout.strip() == "['imagebind', 'mini', 'pe-av-base', 'pe-av-large', 'pe-av-small', 'words'] 0"
     )
     assert "broken" in run.stderr
+
+
+FAMILY = """
+from dataclasses import dataclass
+from fakes import WordEmbedder
+from anyseek.embedders.registry import Entry
+
+@dataclass
+class Judge:
+    name: str
+
+def entry(name):
+    model = WordEmbedder(name=name, version=name.partition(":")[2])
+    return Entry(model.card, lambda: model)
+"""
+
+
+def test_a_packages_family_indexes_and_searches_by_the_real_command(tmp_path: Path) -> None:
+    """`--model toy:thing`: the prefix is the package's, the rest is for its function; the index remembers the name."""
+    package, media = tmp_path / "package", tmp_path / "media"
+    info = package / "toy_family-1.0.dist-info"
+    info.mkdir(parents=True)
+    (package / "toy_family.py").write_text(FAMILY)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-family\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        f"[{registry.FAMILIES}]\ntoy = toy_family:entry\n[{registry.RERANKERS}]\ntoy = toy_family:Judge\n"
+    )
+    media.mkdir()
+    for colour in ("red", "green", "blue"):
+        sample_files.picture(media / f"{colour}.png", colour)
+    path = os.pathsep.join([str(package), str(ROOT / "tests" / "support")])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "error"}
+
+    def run(*command: str) -> str:
+        ran = subprocess.run(command, cwd=media, env=environment, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    run(str(ANYSEEK), "index", ".", "--model", "toy:thing", "--workers", "1", "--quiet")
+    for colour in ("red", "green", "blue"):
+        lines = map(json.loads, run(str(ANYSEEK), "search", "--words", colour, "--json").splitlines())
+        first = next(line for line in lines if line["type"] == "hit")
+        assert (first["path"], first["model"]) == (str(media / f"{colour}.png"), "toy:thing")
+    code = "from anyseek.embedders import registry; print(registry.reranker('toy:judge').name)"
+    assert run(sys.executable, "-c", code) == "toy:judge\n"
+
+
+def test_only_an_unknown_prefix_costs_the_metadata_of_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: asked.append(group) or [])
+    assert registry.entry("mini").card.name == "mini"
+    with pytest.raises(ModelNotFound, match="nowhere"):
+        registry.entry("mini:nowhere")
+    assert asked == []
+    with pytest.raises(ModelNotFound, match="toy:thing"):
+        registry.entry("toy:thing")
+    assert registry.FAMILIES in asked
 
 
 def test_a_fingerprint_changes_with_every_part(tmp_path: Path) -> None:

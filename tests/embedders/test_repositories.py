@@ -71,7 +71,7 @@ def test_a_repository_is_fetched_through_a_dropped_connection_and_known_afterwar
 def test_what_cannot_be_fetched_is_told_in_a_sentence(tmp_path: Path, endpoint: str, offline: str) -> None:
     refused = anyseek(tmp_path, endpoint, "models", "pull", "pe-av-small", HF_HUB_OFFLINE=offline)
     assert refused.returncode == 22
-    assert "facebook/pe-av-small could not be fetched" in refused.stderr
+    assert "facebook/pe-av-small could not be downloaded" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
@@ -84,5 +84,5 @@ def test_a_repository_without_an_onnx_file_is_told_so(hub: str, tmp_path: Path) 
     ]  # too much to fetch
     missing = anyseek(tmp_path, hub, "models", "show", "onnx:no/such-model")
     assert missing.returncode == 22
-    assert "no/such-model could not be fetched" in missing.stderr
+    assert "no/such-model could not be downloaded" in missing.stderr
     assert "Traceback" not in told.stderr + missing.stderr

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Headed(WordEmbedder):
     """Queries of words for sounds are the mirror of those for everything else."""
 
-    targeted = frozenset({Modality.TEXT})
+    query_heads = frozenset({Modality.TEXT})
 
     def embed(
         self,

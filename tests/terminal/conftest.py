@@ -18,7 +18,7 @@ SUPPORT = Path(__file__).parents[1] / "support"
 PLUGIN = '''
 import os
 import time
-from anyseek.embedders.registry import Entry
+from anyseek.embedders.entry import Entry
 from fakes import WordEmbedder
 
 

@@ -213,7 +213,7 @@ def test_a_folder_is_indexed_and_searched_with_it(folder: Path, tmp_path: Path) 
 
 
 def test_a_folder_without_a_model_is_told(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFound, match="holds no PE-AV model"):
+    with pytest.raises(ModelNotFound, match="is not a PE-AV model"):
         registry.entry(f"pe-av:{tmp_path}")
     (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
     (tmp_path / "model.safetensors").write_bytes(b"damaged")

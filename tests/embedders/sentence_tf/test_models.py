@@ -234,7 +234,7 @@ def test_what_is_no_model_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelNotFound, match="empty"):
         registry.entry(f"st:{tmp_path / 'empty'}")
-    with pytest.raises(ModelNotFound, match="names no model"):
+    with pytest.raises(ModelNotFound, match="does not name a model"):
         registry.entry("st:")
     code = (
         "from anyseek.embedders import registry\n"

@@ -111,4 +111,4 @@ def _declared(group: str) -> dict[str, str]:
     """Name -> `module:function` of everything in a group that installed packages declare."""
     from importlib.metadata import entry_points
 
-    return {point.name: point.value for point in entry_points(group=group)} | BUILT_IN[group]
+    return {**{point.name: point.value for point in entry_points(group=group)}, **BUILT_IN[group]}

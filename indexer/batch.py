@@ -4,76 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 
-from anyseek.contracts import Modality, Problem, SeenFile, Span
-from anyseek.indexer.diff import Kind, name_role, reads_alike
-from anyseek.indexer.spool import Item
+from anyseek.contracts import Modality
+from anyseek.indexer.diff import reads_alike
+from anyseek.indexer.file_task import FileTask, Key
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog, Snapshot, Writer
-    from anyseek.contracts import FileRecord, Floats
-    from anyseek.indexer.survey import Plan, Tally
-    from anyseek.media.worker import FileFacts
+    from anyseek.contracts import FileRecord
+    from anyseek.indexer.plan import Plan
 
-_REMEMBERED = 4096
-
-Key: TypeAlias = tuple[bytes, Modality | None, str]
-
-
-class Ready(NamedTuple):
-    """A segment with its vector, (dim,) float32. words: of a text, all of it."""
-
-    modality: Modality
-    span: Span
-    excerpt: str
-    words: str
-    vector: Floats
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    """One file on its way from the disk to the catalog.
-
-    seen: the facts when it was read. n_waiting: segments that the model has not seen yet. ready: segments
-    with their vectors, (dim,) float32, not yet in the catalog. next_part: the segment that the next task
-    starts with, None once the last part is here. file_id: set once a part of it is in the catalog.
-    copies: files of the same content met meanwhile, which wait for this one.
-    """
-
-    item: Item
-    path: str
-    seen: SeenFile
-    content_hash: bytes = b""
-    modality: Modality | None = None
-    caption: str = ""
-    next_part: int | None = None
-    n_waiting: int = 0
-    ready: list[Ready] = field(default_factory=list)
-    n_segments: int = 0
-    file_id: int | None = None
-    problem: Problem | None = None
-    is_old: bool = False  # the model is not needed: what the catalog kept is right again
-    copies: list[Work] = field(default_factory=list)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all its segments have vectors."""
-        return self.next_part is None and self.n_waiting == 0
-
-    def is_as_read(self, facts: FileFacts) -> bool:
-        """Whether these are the facts that the file had when its first part was read."""
-        return (facts.size, facts.mtime_ns, facts.inode) == (
-            self.seen.size,
-            self.seen.mtime_ns,
-            self.seen.inode,
-        )
-
-    @property
-    def key(self) -> Key:
-        """Files of one key have the same segments: the content, and what its name says about reading it."""
-        suffix = name_role(self.path)[0] if self.modality is Modality.TEXT else ""
-        return self.content_hash, self.modality, suffix
+_MOST_RECENT = 4096
 
 
 @dataclass(slots=True)
@@ -83,9 +25,9 @@ class Batch:
     catalog: Catalog
     space_id: int
     plan: Plan
-    done: list[Work] = field(default_factory=list)
-    copies: list[tuple[int, Work]] = field(default_factory=list)
-    # Files put in this run, by key: spares the catalog the question when thousands of files are equal.
+    done: list[FileTask] = field(default_factory=list)
+    copies: list[tuple[int, FileTask]] = field(default_factory=list)
+    # Files put in this run, by key: spares a query of the catalog each when thousands of files are equal.
     _recent: OrderedDict[Key, int] = field(default_factory=OrderedDict)
     _snapshot: Snapshot | None = None
 
@@ -104,108 +46,101 @@ class Batch:
             self._snapshot.close()
             self._snapshot = None
 
-    def own_record(self, work: Work) -> FileRecord | None:
-        """What the catalog has at the file's place."""
-        return self.snapshot().file_at(work.seen.root, work.seen.path)
+    def own_record(self, task: FileTask) -> FileRecord | None:
+        """The record that the catalog has at the file's place."""
+        return self.snapshot().file_at(task.seen.root, task.seen.path)
 
-    def is_restorable(self, work: Work, own: FileRecord | None) -> bool:
+    def is_restorable(self, task: FileTask, own: FileRecord | None) -> bool:
         """Whether the place's own record, failed meanwhile, has kept the vectors of just this content."""
         return (
             own is not None
-            and own.content_hash == work.content_hash
-            and own.modality is work.modality
+            and own.content_hash == task.content_hash
+            and own.modality is task.modality
             and bool(self.snapshot().segments_of_file(own.file_id))
         )
 
-    def source_of(self, work: Work) -> int | None:
+    def source_of(self, task: FileTask) -> int | None:
         """A file whose vectors may be copied: of the same key, and sure to hold them until the commit."""
-        if work.key in self._recent:
-            self._recent.move_to_end(work.key)
-            return self._recent[work.key]
-        for record in self.snapshot().files_with_hash(work.content_hash):
+        if task.key in self._recent:
+            self._recent.move_to_end(task.key)
+            return self._recent[task.key]
+        for record in self.snapshot().files_with_hash(task.content_hash):
             if (
                 record.problem is None
-                and record.modality is work.modality
+                and record.modality is task.modality
                 and record.file_id not in self.plan.free
-                and (work.modality is not Modality.TEXT or reads_alike(record.path, work.seen.path))
+                and (task.modality is not Modality.TEXT or reads_alike(record.path, task.seen.path))
             ):
                 return record.file_id
         return None
 
-    def commit(self, unfinished: list[Work]) -> None:
+    def commit(self, unfinished: list[FileTask]) -> None:
         """One transaction for everything that is done, and for the segments of unfinished files."""
-        unfinished = [work for work in unfinished if work.ready]
+        unfinished = [task for task in unfinished if task.embedded]
         if not (self.done or self.copies or unfinished):
             return
         self.close()
         with self.catalog.begin() as writer:
-            for source, work in self.copies:  # first: nothing they copy from is written over here
-                writer.copy(source, work.seen)
-            for work in self.done:
-                self._put(writer, work)
-            for work in unfinished:
-                self._put_segments(writer, work, complete=False)
-        for work in self.done:
-            if work.content_hash and work.file_id is not None and work.problem is None:
-                self._recent[work.key] = work.file_id
-        while len(self._recent) > _REMEMBERED:
+            for source, task in self.copies:  # first: nothing they copy from is written over here
+                writer.copy(source, task.seen)
+            for task in self.done:
+                self._put(writer, task)
+            for task in unfinished:
+                self._put_segments(writer, task, complete=False)
+        for task in self.done:
+            if task.content_hash and task.file_id is not None and task.problem is None:
+                self._recent[task.key] = task.file_id
+        while len(self._recent) > _MOST_RECENT:
             self._recent.popitem(last=False)
         self._count()
         self.done.clear()
         self.copies.clear()
 
-    def _put(self, writer: Writer, work: Work) -> None:
-        if work.problem is not None:
-            writer.put_failed(work.seen, b"", work.modality, work.problem)
-        elif work.modality is None:
-            writer.put_file(work.seen, b"", None)
-        elif work.is_old:
-            assert work.file_id is not None, "it has a record"
-            writer.restore(work.file_id, work.seen)
+    def _put(self, writer: Writer, task: FileTask) -> None:
+        if task.problem is not None:
+            writer.put_failed(task.seen, b"", task.modality, task.problem)
+        elif task.modality is None:
+            writer.put_file(task.seen, b"", None)
+        elif task.is_restored:
+            assert task.file_id is not None, "it has a record"
+            writer.restore(task.file_id, task.seen)
         else:
-            self._put_segments(writer, work, complete=True)
-            assert work.file_id is not None, "it was put just now"
-            for copy in work.copies:
-                writer.copy(work.file_id, copy.seen)
+            self._put_segments(writer, task, complete=True)
+            assert task.file_id is not None, "it was put just now"
+            for copy in task.copies:
+                writer.copy(task.file_id, copy.seen)
 
-    def _put_segments(self, writer: Writer, work: Work, *, complete: bool) -> None:
+    def _put_segments(self, writer: Writer, task: FileTask, *, complete: bool) -> None:
         import numpy as np
 
-        assert work.modality is not None, "only files that were read have segments"
-        has_parts = work.file_id is not None
-        if work.file_id is None:
-            work.file_id = writer.put_file(work.seen, work.content_hash, work.modality, complete=complete)
-            writer.set_caption(work.file_id, work.caption)
-        for modality in dict.fromkeys(part.modality for part in work.ready):
-            own = [part for part in work.ready if part.modality is modality]
-            parts = [(part.span, part.excerpt) for part in own]
-            vectors = np.stack([part.vector for part in own])
-            words = [part.words for part in own] if modality is Modality.TEXT else ()
-            writer.add_segments(work.file_id, self.space_id, modality, parts, vectors, words)
-        if complete and has_parts:
-            writer.complete_file(work.file_id)
-        work.n_segments += len(work.ready)
-        work.ready.clear()
+        assert task.modality is not None, "only files that were read have segments"
+        is_continued = task.file_id is not None
+        if task.file_id is None:
+            task.file_id = writer.put_file(task.seen, task.content_hash, task.modality, complete=complete)
+            writer.set_caption(task.file_id, task.caption)
+        for modality in dict.fromkeys(segment.modality for segment in task.embedded):
+            segments = [segment for segment in task.embedded if segment.modality is modality]
+            parts = [(segment.span, segment.excerpt) for segment in segments]
+            vectors = np.stack([segment.vector for segment in segments])
+            words = [segment.words for segment in segments] if modality is Modality.TEXT else ()
+            writer.add_segments(task.file_id, self.space_id, modality, parts, vectors, words)
+        if complete and is_continued:
+            writer.complete_file(task.file_id)
+        task.n_segments += len(task.embedded)
+        task.embedded.clear()
 
     def _count(self) -> None:
         """After the commit: what it added."""
         tally = self.plan.tally
-        for work in self.done:
-            if work.problem is not None or work.modality is None:
+        for task in self.done:
+            if task.problem is not None or task.modality is None:
                 continue
-            if work.is_old:
+            if task.is_restored:
                 tally.unchanged += 1
                 continue
-            for one in (work, *work.copies):
-                _count_file(tally, one)
+            for one in (task, *task.copies):
+                tally.add(one)
             tally.embedded += 1
-            tally.segments += work.n_segments
-        for _, work in self.copies:
-            _count_file(tally, work)
-
-
-def _count_file(tally: Tally, work: Work) -> None:
-    if work.item.kind is Kind.NEW:
-        tally.new += 1
-    else:
-        tally.changed += 1
+            tally.segments += task.n_segments
+        for _, task in self.copies:
+            tally.add(task)

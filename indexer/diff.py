@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from anyseek.contracts import FileRecord, FileState, Modality, SeenFile
 from anyseek.indexer.scan import Unread
@@ -23,14 +24,35 @@ class Kind(StrEnum):
     UNSURE = "unsure"  # other facts but the same size, or too young to be trusted: a hash will tell
     RETRY = "retry"  # a known problem, to be tried again
     UNCHANGED = "unchanged"
-    BACK = "back"  # unchanged, and was missing
+    RETURNED = "returned"  # unchanged, and was missing
     GONE = "gone"
     MISSING = "missing"  # its folder could not be read: nothing is known
 
 
+class Facts(Protocol):
+    """What tells one state of a file from another, as a scan, the catalog and a reader have it."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    @property
+    def mtime_ns(self) -> int:
+        """Time of the last change, nanoseconds since 1970."""
+
+    @property
+    def inode(self) -> int:
+        """Its number in the file system."""
+
+
+def same_facts(one: Facts, other: Facts) -> bool:
+    """Whether both are of the same state of a file, as far as can be told without reading it."""
+    return (one.size, one.mtime_ns, one.inode) == (other.size, other.mtime_ns, other.inode)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One path. seen: what lies there (None: nothing, or unknown). record: what the catalog has."""
+    """One path. seen: the file that lies there (None: nothing, or unknown). record: what the catalog has."""
 
     kind: Kind
     seen: SeenFile | None
@@ -38,7 +60,7 @@ class Change:
 
 
 # Problems of the moment, not of the content: chmod and a remount change none of the facts.
-PASSING = frozenset({"unreadable", "changed-while-read"})
+TRANSIENT = frozenset({"unreadable", "changed-while-read"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,42 +69,42 @@ class Trust:
 
     before_ns, by root: a file whose recorded time of change is not older than this may have been written to
     after it was read, within one tick of the file system's clock: its hash is looked at once more. (The rule
-    of borg and git.) retry_failed: try every known problem again. again: modalities to be read anew whatever
-    the facts say. passing: problems of the moment, or that this run may not have.
+    of borg and git.) retry_failed: try every known problem again. reread: modalities to be read anew whatever
+    the facts say. transient: codes of problems of the moment, or that this run may not have.
     """
 
     before_ns: Mapping[int, int]
     retry_failed: bool = False
-    again: Set[Modality] = frozenset()
-    passing: Set[str] = PASSING
+    reread: Set[Modality] = frozenset()
+    transient: Set[str] = TRANSIENT
 
 
 def compare(
-    records: Iterable[FileRecord], found: Iterable[SeenFile | Unread], trust: Trust
+    records: Iterable[FileRecord], scanned: Iterable[SeenFile | Unread], trust: Trust
 ) -> Iterator[Change]:
     """One Change for every path that either side knows. Both come sorted by (root, bytes of the path).
 
     What is unread covers what lies below it: records there are missing, not gone.
     """
-    known = iter(records)
-    record = next(known, None)
-    for item in found:
+    rest = iter(records)
+    record = next(rest, None)
+    for item in scanned:
         place = _place(item)
         while record is not None and _place(record) < place:
             yield Change(Kind.GONE, None, record)
-            record = next(known, None)
+            record = next(rest, None)
         if isinstance(item, Unread):
             while record is not None and record.root == item.root and item.covers(record.path):
                 yield Change(Kind.MISSING, None, record)
-                record = next(known, None)
+                record = next(rest, None)
         elif record is not None and _place(record) == place:
             yield Change(_kind(record, item, trust), item, record)
-            record = next(known, None)
+            record = next(rest, None)
         else:
             yield Change(Kind.NEW, item, None)
     while record is not None:
         yield Change(Kind.GONE, None, record)
-        record = next(known, None)
+        record = next(rest, None)
 
 
 def _place(item: SeenFile | Unread | FileRecord) -> tuple[int, bytes]:
@@ -90,34 +112,34 @@ def _place(item: SeenFile | Unread | FileRecord) -> tuple[int, bytes]:
 
 
 def _kind(record: FileRecord, seen: SeenFile, trust: Trust) -> Kind:
-    if record.modality in trust.again:
+    if record.modality in trust.reread:
         return Kind.RETRY
-    if (record.size, record.mtime_ns, record.inode) != (seen.size, seen.mtime_ns, seen.inode):
+    if not same_facts(record, seen):
         return Kind.UNSURE if record.size == seen.size and record.content_hash else Kind.CHANGED
-    if record.problem is not None and (trust.retry_failed or record.problem.code in trust.passing):
+    if record.problem is not None and (trust.retry_failed or record.problem.code in trust.transient):
         return Kind.RETRY
     if record.mtime_ns >= trust.before_ns.get(record.root, 0) and record.content_hash:
         return Kind.UNSURE
-    return Kind.BACK if record.state is FileState.MISSING else Kind.UNCHANGED
+    return Kind.RETURNED if record.state is FileState.MISSING else Kind.UNCHANGED
 
 
 # ---------------------------------------------------------------- by hash
 
 
-class Deed(StrEnum):
-    """What a file's hash says is to be done."""
+class Resolution(StrEnum):
+    """Where the content of a file comes from, as its hash tells."""
 
     MOVE = "move"
     COPY = "copy"
     READ = "read"
 
 
-def settle(
+def resolve(
     seen: SeenFile,
     twins: Sequence[FileRecord],
     is_free: Callable[[int], bool],
-) -> tuple[Deed, FileRecord | None]:
-    """Where a file's content comes from, when it is not what its own place held before.
+) -> tuple[Resolution, FileRecord | None]:
+    """How a file is indexed whose content is not what its own place held before, and the record that it takes over.
 
     twins: the records of that content. is_free: whether a record's own place no longer holds its content, so
     that its vectors may move; each can move once, which the caller keeps account of.
@@ -125,10 +147,10 @@ def settle(
     usable = [record for record in twins if reads_alike(record.path, seen.path)]
     for record in usable:
         if is_free(record.file_id):
-            return Deed.MOVE, record
+            return Resolution.MOVE, record
     for record in usable:
-        return Deed.COPY, record
-    return Deed.READ, None
+        return Resolution.COPY, record
+    return Resolution.READ, None
 
 
 def reads_alike(one: str, other: str) -> bool:

@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import islice
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from anyseek.contracts import SeenFile
 from anyseek.errors import MediaError
-from anyseek.indexer.options import StopCall
-from anyseek.indexer.spool import Item
-from anyseek.media.source import Source
+from anyseek.media.source import FileFacts, Source
+
+if TYPE_CHECKING:
+    from anyseek.indexer.file_task import FileTask
+    from anyseek.indexer.run_context import RunContext
 
 _AT_ONCE = 64
 
 
-def hashed(
-    items: Iterable[Item], roots: Mapping[int, Path], n_threads: int, stop: StopCall
-) -> Iterator[tuple[Item, SeenFile, bytes]]:
-    """Each item with its facts when it was read and its hash, in order, until `stop`.
+def hashed(run: RunContext, tasks: Iterable[FileTask]) -> Iterator[FileTask]:
+    """Each task with its file's hash and the facts it had when it was read, in order, until the run is stopped.
 
     A file that cannot be read, or changes meanwhile, is left out: whoever decodes it will say why.
     """
-    left = iter(items)
-    with ThreadPoolExecutor(n_threads, "anyseek-hash") as threads:
-        while (some := list(islice(left, _AT_ONCE))) and not stop():
-            for item, found in zip(some, threads.map(lambda item: _hash(item, roots), some), strict=True):
-                if found is not None:
-                    yield item, *found
+    rest = iter(tasks)
+    with ThreadPoolExecutor(run.options.n_workers(), "anyseek-hash") as threads:
+        while (some := list(islice(rest, _AT_ONCE))) and not run.stop():
+            paths = [run.path_of(task.seen) for task in some]
+            for task, read in zip(some, threads.map(_hash, paths), strict=True):
+                if read is not None:
+                    facts, task.content_hash = read
+                    task.set_facts(facts)
+                    yield task
 
 
-def _hash(item: Item, roots: Mapping[int, Path]) -> tuple[SeenFile, bytes] | None:
+def _hash(path: str) -> tuple[FileFacts, bytes] | None:
     try:
-        with Source.open(os.path.join(roots[item.seen.root], item.seen.path)) as source:
+        with Source.open(path) as source:
             content_hash = source.digest()
             source.check_unchanged()
+            return source.facts, content_hash
     except MediaError:
         return None
-    facts = source.facts
-    return replace(item.seen, size=facts.size, mtime_ns=facts.mtime_ns, inode=facts.inode), content_hash

@@ -1,7 +1,7 @@
 """The second half of a run: decode ahead in worker processes, embed here, commit batch by batch.
 
-This only raises on what is no file's fault (the model, the catalog, the disk). Whatever one file does is
-handled within: it becomes a Problem in the catalog.
+This only raises on what is not a file's fault (the model, the catalog, the disk). Whatever goes wrong with one file
+becomes a Problem in the catalog.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anyseek.contracts import Embedder, Modality, Problem, SeenFile
+from anyseek.contracts import Problem
 from anyseek.errors import MediaError
-from anyseek.indexer.batch import Batch, Key, Ready, Work
-from anyseek.indexer.diff import Kind
+from anyseek.indexer.batch import Batch
+from anyseek.indexer.diff import Kind, same_facts
+from anyseek.indexer.embed_queue import EmbedQueue
 from anyseek.indexer.feed import Feed
-from anyseek.indexer.options import IndexOptions, StopCall
-from anyseek.indexer.reporter import Reporter
-from anyseek.indexer.survey import Plan, unavailable
+from anyseek.indexer.file_task import FileTask, Key
+from anyseek.indexer.plan import Plan
+from anyseek.indexer.run_context import RunContext
+from anyseek.indexer.survey import unavailable
 from anyseek.media.limits import stage_of
 from anyseek.printable import printable
 
 if TYPE_CHECKING:
-    from anyseek.media.worker import PreparedFile, PreparedSegment
+    from anyseek.media.worker import PreparedFile
 
 # A commit waits for the disk twice; with so many segments or files in one, that no longer shows.
 _COMMIT_SEGMENTS = 512
@@ -35,32 +36,27 @@ _COMMIT_FILES = 2000
 
 @dataclass(slots=True, eq=False)
 class Pipeline:
-    """One pass over the spool. settled: 1 for its items with nothing left to do. again: modalities whose
-    vectors are to be made anew, however well the content is known."""
+    """One pass over the files that no hash has settled."""
 
+    run: RunContext
     plan: Plan
-    settled: bytearray
-    roots: dict[int, Path]
-    embedder: Embedder
-    feed: Feed[Work]
+    feed: Feed[FileTask]
     batch: Batch
-    options: IndexOptions
-    again: Set[Modality]
-    reporter: Reporter
-    stop: StopCall
-    _waiting: dict[Modality, deque[tuple[Work, PreparedSegment]]] = field(default_factory=dict)
-    _to_continue: deque[Work] = field(default_factory=deque)
-    _open: dict[int, Work] = field(default_factory=dict)  # files of several parts, by item number
-    _leaders: dict[Key, Work] = field(default_factory=dict)  # files that the catalog does not have yet
-    _n_ready: int = 0
-    _last_commit: float = 0.0
+    _queue: EmbedQueue = field(init=False)
+    _to_continue: deque[FileTask] = field(default_factory=deque)
+    _open: dict[int, FileTask] = field(default_factory=dict)  # files of several parts, by number
+    _leaders: dict[Key, FileTask] = field(default_factory=dict)  # files that the catalog does not have yet
+    _n_committed: int = 0  # segments
+    _committed_s: float = field(default_factory=time.monotonic)
 
-    def run(self) -> None:
-        """Until everything is done or `stop` says so; what was embedded is committed either way."""
-        self._last_commit = time.monotonic()
-        new_files = self._new_files()
+    def __post_init__(self) -> None:
+        self._queue = EmbedQueue(self.run.embedder, self.run.options.batch)
+
+    def process(self) -> None:
+        """Until everything is done or the run is stopped; what was embedded is committed either way."""
+        new_files = self.plan.unsettled()
         try:
-            while not self.stop():
+            while not self.run.stop():
                 while self.feed.has_room and self._submit_next(new_files):
                     pass
                 if not self.feed.n_out:
@@ -72,153 +68,139 @@ class Pipeline:
 
     # ------------------------------------------------------------ to the workers
 
-    def _new_files(self) -> Iterator[Work]:
-        for item in self.plan.spool:
-            if not self.settled[item.number] and item.seen.root not in self.plan.lost:
-                yield Work(item, os.path.join(self.roots[item.seen.root], item.seen.path), item.seen)
-
-    def _submit_next(self, new_files: Iterator[Work]) -> bool:
-        """One more task; parts of open files first, so that they get done. False when nothing is left."""
-        work = self._to_continue.popleft() if self._to_continue else next(new_files, None)
-        if work is None:
+    def _submit_next(self, new_files: Iterator[FileTask]) -> bool:
+        """One more decoding task; parts of open files first, so that they get done. False when nothing is left."""
+        task = self._to_continue.popleft() if self._to_continue else next(new_files, None)
+        if task is None:
             return False
-        self.feed.submit(work, work.path, first=work.next_part or 0, modality=work.modality)
+        path = self.run.path_of(task.seen)
+        self.feed.submit(task, path, first=task.next_segment or 0, modality=task.modality)
         return True
 
     # ------------------------------------------------------------ from the workers
 
     def _collect(self) -> None:
-        for work, outcome in self.feed.arrived():
+        for task, outcome in self.feed.arrived():
             if isinstance(outcome, MediaError):
-                self._fail(work, outcome)
-            elif work.next_part is None:
-                self._take_first(work, outcome)
-            elif work.is_as_read(outcome.seen):
-                self._take_segments(work, outcome)
+                self._fail(task, outcome)
+            elif task.next_segment is None:
+                self._take_first(task, outcome)
+            elif same_facts(task.seen, outcome.seen):
+                self._take_segments(task, outcome)
             else:
-                name = printable(os.path.basename(work.path))
-                self._fail(work, MediaError(f"{name} changed while it was read.", "changed-while-read"))
-            self._embed(at_least=self.options.batch)
+                name = _name(task)
+                self._fail(task, MediaError(f"{name} changed while it was read.", "changed-while-read"))
+            self._embed(at_least=self.run.options.batch)
             if self._is_time():
                 self._commit()
-            if self.stop():
+            if self.run.stop():
                 return
 
-    def _take_first(self, work: Work, outcome: PreparedFile) -> None:
-        facts = outcome.seen
-        work.seen = SeenFile(work.seen.root, work.seen.path, facts.size, facts.mtime_ns, facts.inode)
-        work.modality = outcome.modality
-        work.content_hash = outcome.content_hash
-        work.caption = outcome.caption
-        if work.modality is None:
-            self._finish(work)
+    def _take_first(self, task: FileTask, outcome: PreparedFile) -> None:
+        task.set_facts(outcome.seen)
+        task.modality = outcome.modality
+        task.content_hash = outcome.content_hash
+        task.caption = outcome.caption
+        if task.modality is None:
+            self._finish(task)
         elif not outcome.is_supported:
-            model = self.embedder.card.name
-            self._skip(work, Problem("no-tower", "embed", f"The model {model} knows no {work.modality}."))
-        elif not self._is_known(work):
-            self._leaders[work.key] = work
-            self._take_segments(work, outcome)
+            reason = f"The model {self.run.embedder.card.name} does not support {task.modality}."
+            self._skip(task, Problem("no-tower", "embed", reason))
+        elif not self._is_known(task):
+            self._leaders[task.key] = task
+            self._take_segments(task, outcome)
 
-    def _is_known(self, work: Work) -> bool:
+    def _is_known(self, task: FileTask) -> bool:
         """Whether vectors of this content exist or are on their way; then the file is dealt with here."""
-        if leader := self._leaders.get(work.key):
-            leader.copies.append(work)
-            self.reporter.done(work.modality)
+        if leader := self._leaders.get(task.key):
+            leader.copies.append(task)
+            self.run.reporter.done(task.modality)
             return True
-        is_forced = work.modality in self.again
-        own = None if work.item.kind is Kind.NEW else self.batch.own_record(work)
-        if own is not None and not is_forced and self.batch.is_restorable(work, own):
-            work.file_id, work.is_old = own.file_id, True
-            self._finish(work)
+        own = None if task.kind is Kind.NEW else self.batch.own_record(task)
+        is_reread = task.modality in self.plan.reread
+        if own is not None and not is_reread and self.batch.is_restorable(task, own):
+            task.file_id, task.is_restored = own.file_id, True
+            self._finish(task)
             return True
-        source = self.batch.source_of(work)
+        source = self.batch.source_of(task)
         if source is not None:
-            self.batch.copies.append((source, work))
-            self.reporter.done(work.modality)
+            self.batch.copies.append((source, task))
+            self.run.reporter.done(task.modality)
         return source is not None
 
-    def _take_segments(self, work: Work, outcome: PreparedFile) -> None:
-        assert work.modality is not None, "the first part said what it is"
-        for part in outcome.segments:
-            bucket = self._waiting.setdefault(part.modality, deque())
-            bucket.append((work, part))
-        n_parts = len(outcome.segments)
-        work.n_waiting += n_parts
-        if outcome.has_more and n_parts:
-            work.next_part = outcome.first + n_parts
-            self._open[work.item.number] = work
-            self._to_continue.append(work)
+    def _take_segments(self, task: FileTask, outcome: PreparedFile) -> None:
+        n_read = outcome.first + len(outcome.segments)
+        self._queue.add(task, outcome.segments)
+        if outcome.has_more and outcome.segments:
+            task.next_segment = n_read
+            self._open[task.number] = task
+            self._to_continue.append(task)
             return
-        work.next_part = None
-        if outcome.first + n_parts == 0:
-            name = printable(os.path.basename(work.path))
-            self._fail(work, MediaError(f"{name} holds nothing to search for.", "empty"))
-        elif work.is_complete:
-            self._finish(work)
+        task.next_segment = None
+        if not n_read:
+            self._fail(task, MediaError(f"{_name(task)} has no content to search for.", "empty"))
+        elif task.is_complete:
+            self._finish(task)
 
     # ------------------------------------------------------------ problems
 
-    def _fail(self, work: Work, error: MediaError) -> None:
-        if error.reason == "vanished" and (why := unavailable(self.roots[work.seen.root])):
-            self.plan.lost[work.seen.root] = why  # the drive went, not the file: the rest is left as it is
-        if work.seen.root in self.plan.lost:
+    def _fail(self, task: FileTask, error: MediaError) -> None:
+        root = task.seen.root
+        if error.reason == "vanished" and (reason := unavailable(self.run.state.roots[root])):
+            self.plan.lost[root] = reason  # the drive went, not the file: the rest is left as it is
+        if root in self.plan.lost:
             return
-        self._skip(work, Problem(error.reason, stage_of(error), error.message))
+        self._skip(task, Problem(error.reason, stage_of(error), error.message))
 
-    def _skip(self, work: Work, problem: Problem) -> None:
-        self._open.pop(work.item.number, None)
-        if self._leaders.get(work.key) is work:
-            del self._leaders[work.key]
-        for copy in work.copies:  # each for itself, then: it may still be whole
-            self._to_continue.append(Work(copy.item, copy.path, copy.item.seen))
-        work.copies.clear()
-        work.ready.clear()
-        work.problem = problem
-        own = None if work.item.kind is Kind.NEW else self.batch.own_record(work)
+    def _skip(self, task: FileTask, problem: Problem) -> None:
+        self._open.pop(task.number, None)
+        self._end_leading(task)
+        self._to_continue.extend(copy.started_over() for copy in task.copies)  # each may still be whole
+        task.copies.clear()
+        task.embedded.clear()
+        task.problem = problem
+        own = None if task.kind is Kind.NEW else self.batch.own_record(task)
         is_new = own is None or own.problem is None or own.problem.code != problem.code
-        is_new = is_new or self.options.retry_failed  # who asks to try again wants to know
+        is_new = is_new or self.run.options.retry_failed  # who asks to try again wants to know
         self.plan.tally.skipped[problem.code] += is_new
-        self.reporter.problem(work.path, problem, is_new=is_new)
+        self.run.reporter.problem(self.run.path_of(task.seen), problem, is_new=is_new)
         if problem.code == "vanished":  # nothing to remember: the next run will find it gone, or back
-            self.reporter.done(work.modality)
+            self.run.reporter.done(task.modality)
         else:
-            self._finish(work)
+            self._finish(task)
 
     # ------------------------------------------------------------ to the model and the catalog
 
     def _embed(self, *, at_least: int) -> None:
-        """Give the model every batch that is full, or has at least so many segments."""
-        for modality, bucket in self._waiting.items():
-            while len(bucket) >= at_least and bucket:
-                batch = [bucket.popleft() for _ in range(min(self.options.batch, len(bucket)))]
-                vectors = self.embedder.embed(modality, [part.item for _, part in batch])
-                for (work, part), vector in zip(batch, vectors, strict=True):
-                    work.n_waiting -= 1
-                    if work.problem is None:
-                        work.ready.append(Ready(modality, part.span, part.excerpt, part.words, vector))
-                        self._n_ready += 1
-                        if work.is_complete:
-                            self._finish(work)
-                self.reporter.segments += len(batch)
+        for task in self._queue.embed(at_least=at_least):
+            self._finish(task)
+        self.run.reporter.segments = self._queue.n_embedded
 
-    def _finish(self, work: Work) -> None:
-        self._open.pop(work.item.number, None)
-        self.batch.done.append(work)
-        self.reporter.done(work.modality)
+    def _finish(self, task: FileTask) -> None:
+        self._open.pop(task.number, None)
+        self.batch.done.append(task)
+        self.run.reporter.done(task.modality)
+
+    def _end_leading(self, task: FileTask) -> None:
+        """Files of the same content no longer wait for this one."""
+        if self._leaders.get(task.key) is task:
+            del self._leaders[task.key]
 
     def _is_time(self) -> bool:
-        waited_s = time.monotonic() - self._last_commit
         return (
-            self._n_ready >= _COMMIT_SEGMENTS
+            self._queue.n_embedded - self._n_committed >= _COMMIT_SEGMENTS
             or len(self.batch) >= _COMMIT_FILES
-            or waited_s >= self.options.commit_s
+            or time.monotonic() - self._committed_s >= self.run.options.commit_s
         )
 
     def _commit(self) -> None:
         self._embed(at_least=1)
-        for work in self.batch.done:
-            if self._leaders.get(work.key) is work:
-                del self._leaders[work.key]
+        for task in self.batch.done:
+            self._end_leading(task)
         self.batch.commit(list(self._open.values()))
-        self._n_ready = 0
-        self._last_commit = time.monotonic()
+        self._n_committed = self._queue.n_embedded
+        self._committed_s = time.monotonic()
+
+
+def _name(task: FileTask) -> str:
+    return printable(os.path.basename(task.seen.path))

@@ -1,4 +1,4 @@
-"""Tells the caller where the run stands, one `Progress` at a time."""
+"""Reports to the caller where the run stands, one `Progress` at a time."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ class Reporter:
         self._skipped = 0
         self.segments = 0
 
-    def index(self, total: int, done: int = 0) -> None:
+    def start_indexing(self, total: int, done: int = 0) -> None:
         """The second stage begins, with so many files to look into."""
         self._stage, self._total, self._done = "index", total, done
         self._started = time.monotonic()
-        self._tell()
+        self._report()
 
     def scanned(self) -> None:
         """One more path was compared."""
         self._done += 1
         if self._done % _SCAN_STEP == 0:
-            self._tell()
+            self._report()
 
     def done(self, modality: Modality | None) -> None:
         """One more file is dealt with."""
         self._done += 1
-        self._tell(modality=modality)
+        self._report(modality=modality)
 
     def problem(self, path: str, problem: Problem, *, is_new: bool = True) -> None:
-        """A file or folder was skipped. A known problem is not told again."""
+        """A file or folder was skipped. A known problem is not reported again."""
         if is_new:
             self._skipped += 1
-            self._tell(problems=((path, problem),))
+            self._report(problems=((path, problem),))
 
     def planned(self, what: str, path: str) -> None:
         """On a dry run: what would be done."""
-        self._tell(planned=((what, path),))
+        self._report(planned=((what, path),))
 
-    def _tell(
+    def _report(
         self,
         modality: Modality | None = None,
         problems: tuple[tuple[str, Problem], ...] = (),

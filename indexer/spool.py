@@ -1,34 +1,25 @@
-"""The files a run has to look into, kept on disk: memory stays flat however many there are."""
+"""The files that a run has to look into, kept on disk: memory stays flat however many there are."""
 
 from __future__ import annotations
 
 import marshal
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from anyseek.contracts import SeenFile
 from anyseek.errors import DiskFull
 from anyseek.indexer.diff import Kind
+from anyseek.indexer.file_task import FileTask
 
 _IN_MEMORY_BYTES = 4 << 20
-_PAGE_ITEMS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One file to look into. number: its place in the spool. file_id: its record's, None when it has none."""
-
-    number: int
-    kind: Kind
-    file_id: int | None
-    seen: SeenFile
+_PAGE_TASKS = 256
 
 
 class Spool:
-    """Filled first, then read any number of times, from the start. A context manager. Raises DiskFull."""
+    """Filled first, then read any number of times, from the start: new tasks each time. A context manager. Raises
+    DiskFull."""
 
     def __init__(self) -> None:
         # A file without a name, which nobody else can read and the system deletes with us.
@@ -39,13 +30,13 @@ class Spool:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, kind: Kind, file_id: int | None, seen: SeenFile) -> None:
+    def add(self, kind: Kind, seen: SeenFile) -> None:
         """Append one."""
         self._page.append(
-            (self._count, kind.value, file_id, seen.root, seen.path, seen.size, seen.mtime_ns, seen.inode)
+            (self._count, kind.value, seen.root, seen.path, seen.size, seen.mtime_ns, seen.inode)
         )
         self._count += 1
-        if len(self._page) == _PAGE_ITEMS:
+        if len(self._page) == _PAGE_TASKS:
             self._write_page()
 
     def _write_page(self) -> None:
@@ -59,7 +50,7 @@ class Spool:
             ) from error
         self._page.clear()
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[FileTask]:
         if self._page:
             self._file.seek(0, 2)
             self._write_page()
@@ -71,8 +62,8 @@ class Spool:
                 return
             page = marshal.loads(self._file.read(length))
             at = self._file.tell()
-            for number, kind, file_id, *facts in page:
-                yield Item(number, Kind(kind), file_id, SeenFile(*facts))
+            for number, kind, *seen in page:
+                yield FileTask(number, Kind(kind), SeenFile(*seen))
 
     def __enter__(self) -> Spool:
         return self

@@ -114,7 +114,7 @@ def test_limits(made: Indexed) -> None:
 def test_a_file_that_vanishes_between_scan_and_read(made: Indexed, monkeypatch: pytest.MonkeyPatch) -> None:
     sample_files.fill(made.folder)
     doomed = sample_files.text(made.folder / "doomed.txt", "red")
-    monkeypatch.setattr("anyseek.indexer.run.recognise", _after(lambda: doomed.unlink()))
+    monkeypatch.setattr("anyseek.indexer.run.match_content", _after(lambda: doomed.unlink()))
     report = made.run()
     assert report.skipped == {"vanished": 1}
     assert made.problems == {str(doomed): "vanished"}
@@ -125,7 +125,9 @@ def test_a_file_that_vanishes_between_scan_and_read(made: Indexed, monkeypatch: 
 def test_a_file_that_grows_between_scan_and_read(made: Indexed, monkeypatch: pytest.MonkeyPatch) -> None:
     growing = sample_files.text(made.folder / "growing.txt", "red")
     with monkeypatch.context() as patch:
-        patch.setattr("anyseek.indexer.run.recognise", _after(lambda: growing.write_text("red green blue")))
+        patch.setattr(
+            "anyseek.indexer.run.match_content", _after(lambda: growing.write_text("red green blue"))
+        )
         made.run()
     assert made.records["growing.txt"].size == len("red green blue"), "the facts are those of what was read"
     before = made.n_embedded
@@ -134,12 +136,11 @@ def test_a_file_that_grows_between_scan_and_read(made: Indexed, monkeypatch: pyt
 
 
 def _after(act: object) -> object:
-    from anyseek.indexer.known_content import recognise
+    from anyseek.indexer.content_match import match_content
 
-    def instead(*arguments: object) -> object:
-        settled = recognise(*arguments)  # type: ignore[arg-type]
+    def instead(*arguments: object) -> None:
+        match_content(*arguments)  # type: ignore[arg-type]
         act()  # type: ignore[operator]
-        return settled
 
     return instead
 

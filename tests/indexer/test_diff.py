@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anyseek.contracts import FileRecord, FileState, Modality, Problem, SeenFile
-from anyseek.indexer.diff import Deed, Kind, Trust, compare, reads_alike, settle
+from anyseek.indexer.diff import Resolution, Kind, Trust, compare, reads_alike, resolve
 from anyseek.indexer.scan import Unread
 
 NOW = 1000
@@ -30,7 +30,7 @@ def test_what_the_facts_say() -> None:
     assert kind(RECORD, replace(SEEN, size=6)) is Kind.CHANGED
     assert kind(RECORD, replace(SEEN, mtime_ns=11)) is Kind.UNSURE
     assert kind(RECORD, replace(SEEN, inode=8)) is Kind.UNSURE
-    assert kind(replace(RECORD, state=FileState.MISSING), SEEN) is Kind.BACK
+    assert kind(replace(RECORD, state=FileState.MISSING), SEEN) is Kind.RETURNED
 
 
 def test_a_file_as_young_as_the_last_run_is_not_trusted() -> None:
@@ -46,19 +46,19 @@ def test_problems_are_tried_again_when_the_file_changes_or_on_request() -> None:
     assert kind(failed, replace(SEEN, mtime_ns=11)) is Kind.CHANGED
     assert kind(failed, SEEN, replace(TRUST, retry_failed=True)) is Kind.RETRY
     assert kind(replace(failed, problem=replace(BROKEN, code="unreadable")), SEEN) is Kind.RETRY
-    assert kind(RECORD, SEEN, replace(TRUST, again={Modality.TEXT})) is Kind.RETRY
+    assert kind(RECORD, SEEN, replace(TRUST, reread={Modality.TEXT})) is Kind.RETRY
 
 
 def test_settling_by_hash() -> None:
     one, two = replace(RECORD, path="old/a.txt"), replace(RECORD, file_id=2, path="b.txt")
-    assert settle(SEEN, [], lambda _: True) == (Deed.READ, None)
-    assert settle(SEEN, [one, two], lambda _: False) == (Deed.COPY, one)
-    assert settle(SEEN, [one, two], lambda number: number == 2) == (Deed.MOVE, two)
+    assert resolve(SEEN, [], lambda _: True) == (Resolution.READ, None)
+    assert resolve(SEEN, [one, two], lambda _: False) == (Resolution.COPY, one)
+    assert resolve(SEEN, [one, two], lambda number: number == 2) == (Resolution.MOVE, two)
 
 
 def test_a_name_that_changes_the_reading_is_read_again() -> None:
     as_cues = replace(RECORD, path="a.srt")
-    assert settle(SEEN, [as_cues], lambda _: True) == (Deed.READ, None)
+    assert resolve(SEEN, [as_cues], lambda _: True) == (Resolution.READ, None)
     assert reads_alike("x/one.PNG", "two.png")
     assert not reads_alike("one.png", "one_depth.png")
     assert not reads_alike("one", "one.txt")
@@ -142,7 +142,7 @@ def test_against_the_model(
             expected[place] = Kind.UNSURE
         else:
             was_missing = known[place][1] is FileState.MISSING
-            expected[place] = Kind.BACK if was_missing else Kind.UNCHANGED
+            expected[place] = Kind.RETURNED if was_missing else Kind.UNCHANGED
 
     changes = list(compare(records, [walk[place] for place in in_order(list(walk))], TRUST))
     told = [(change.record or change.seen, change.kind) for change in changes]

@@ -60,7 +60,10 @@ class Batch:
         )
 
     def source_of(self, task: FileTask) -> int | None:
-        """A file whose vectors may be copied: of the same key, and sure to hold them until the commit."""
+        """A file whose vectors may be copied: of the same key, and sure to hold them until the commit.
+
+        Not one whose place has other content by now: an earlier copy of the same commit may be written over it.
+        """
         if task.key in self._recent:
             self._recent.move_to_end(task.key)
             return self._recent[task.key]
@@ -68,6 +71,7 @@ class Batch:
             if (
                 record.problem is None
                 and record.modality is task.modality
+                and record.modality not in self.plan.reread
                 and record.file_id not in self.plan.free
                 and (task.modality is not Modality.TEXT or reads_alike(record.path, task.seen.path))
             ):

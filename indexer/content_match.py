@@ -56,7 +56,7 @@ def _place(snapshot: Snapshot, plan: Plan, twins: dict[bytes, list[FileTask]], a
     moves: list[tuple[FileRecord, FileTask]] = []
     copies: list[tuple[FileRecord, FileTask]] = []
     for content_hash, tasks in twins.items():
-        records = snapshot.files_with_hash(content_hash)
+        records = [one for one in snapshot.files_with_hash(content_hash) if one.modality not in plan.reread]
         for task in tasks:
             resolution, record = resolve(task.seen, records, plan.free.__contains__)
             if record is None:

@@ -80,9 +80,9 @@ class RunState:
         return {int(root): int(ns) for root, ns in self.settings.get(_TRUSTED, {}).items()}
 
     def distrust(self, writer: Writer, roots: Iterable[int], started_ns: int) -> None:
-        """At the start: of roots that no run has finished, nothing from now on is trusted.
+        """At the start: of roots that no run has finished, what is younger than this run is not trusted.
 
-        A run that is killed leaves this standing, so that what it read is looked at by the next one.
+        A run that is killed leaves this standing: of what it committed, the next one opens only the young files.
         """
         trusted = dict.fromkeys(roots, started_ns - _TICK_NS) | self._trusted()
         self._set_trusted(writer, trusted)

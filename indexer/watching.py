@@ -26,32 +26,33 @@ def follow(
     *,
     stop: StopCall,
     every_s: float = 0.0,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> Iterator[Report]:
     """A report for each run: one at once, one for each burst of changes. add: `Index.add`.
 
-    every_s: look so often instead; 0 to be told by the system, and where it cannot tell, every minute. A run that
-    finds another writer, or a root gone, is told of and tried again with the next change. Raises MissingExtra.
+    every_s: scan so often instead; 0 to learn of changes from the system, or where it cannot watch, by a scan every
+    minute. notify: called with a sentence when a run finds another writer or a root gone (it is tried again with the
+    next change), and when the system cannot watch. Raises MissingExtra.
     """
-    waiting = _told(list(roots), stop, tell) if not every_s else _ticks(every_s, stop)
+    bursts = _scheduled(every_s, stop) if every_s else _bursts(list(roots), stop, notify)
+    next(bursts, None)  # watched before it is scanned: what changes meanwhile is in the first burst
     while True:
         try:
             yield add(stop=stop)
         except (IndexLocked, RootUnavailable) as error:
-            tell(f"{error.message} Tried again with the next change.")
-        if stop() or next(waiting, None) is None:
+            notify(f"{error.message} Tried again with the next change.")
+        if stop() or next(bursts, None) is None:
             return
 
 
-def _told(roots: list[Path], stop: StopCall, tell: Callable[[str], None]) -> Iterator[bool]:
-    """True for each burst of changes below the roots."""
+def _bursts(roots: list[Path], stop: StopCall, notify: Callable[[str], None]) -> Iterator[bool]:
+    """True when the system watches the roots, and then for each burst of changes below them."""
     try:
         import watchfiles
     except ImportError as error:
         raise MissingExtra("watchfiles is not installed.", 'pip install "anyseek[watch]"') from error
-    there = [root for root in roots if root.is_dir()]
     changes: Iterator[Any] = watchfiles.watch(
-        *there,
+        *(root for root in roots if root.is_dir()),
         watch_filter=_is_content,
         debounce=LONGEST_MS,
         step=QUIET_MS,
@@ -59,17 +60,24 @@ def _told(roots: list[Path], stop: StopCall, tell: Callable[[str], None]) -> Ite
         rust_timeout=int(1000 * _POLL_S),
         raise_interrupt=False,
     )
+    is_watching = False
     try:
         for burst in changes:
             if stop():
                 return
+            if not is_watching:
+                is_watching = True
+                yield True
             if burst:
                 yield True
     except OSError as error:
-        tell(
-            f"The system cannot watch these folders ({error.strerror or error}): they are looked through every minute."
+        notify(
+            f"The system cannot watch these folders ({error.strerror or error}): they are scanned every minute."
         )
-        yield from _ticks(SCAN_EVERY_S, stop)
+        ticks = _scheduled(SCAN_EVERY_S, stop)
+        if is_watching:
+            next(ticks)
+        yield from ticks
 
 
 def _is_content(change: Any, path: str) -> bool:
@@ -77,7 +85,9 @@ def _is_content(change: Any, path: str) -> bool:
     return not any(part.startswith(".") and part not in (".", "..") for part in Path(path).parts)
 
 
-def _ticks(every_s: float, stop: StopCall) -> Iterator[bool]:
+def _scheduled(every_s: float, stop: StopCall) -> Iterator[bool]:
+    """True at once, and then every `every_s` seconds."""
+    yield True
     while True:
         until = time.monotonic() + every_s
         while time.monotonic() < until:

@@ -40,7 +40,7 @@ def watch(
 
     with Stop().listening() as stop, workspace.open(index=index_dir) as index:
         say(f"Watching {', '.join(map(str, index.roots()))}. Ctrl-C ends it.")
-        for report in follow(index.add, index.roots(), stop=stop.is_requested, every_s=every, tell=say):
+        for report in follow(index.add, index.roots(), stop=stop.is_requested, every_s=every, notify=say):
             if as_json:
                 from dataclasses import asdict
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import sample_files
 from indexes import contents
+from moments import kill_when_it_is_there
 
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import examine
@@ -40,15 +41,21 @@ def fill(folder: Path) -> None:
         (folder / f"program{i}.py").write_text("print()")
 
 
-def start(index: Path, folder: Path) -> subprocess.Popen[str]:
+def start(index: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
     # -W error: a warning in the process is a failure here as everywhere.
-    command = [sys.executable, "-W", "error", str(SCRIPT), str(index), str(folder)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-W", "error", str(SCRIPT), str(index), str(folder), *more]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def killed(index: Path, folder: Path, at: int) -> None:
+    """A run that is killed about the call of this number."""
+    kill_when_it_is_there(start(index, folder, "--say-at", str(at)))
 
 
 def finish(index: Path, folder: Path) -> dict[str, object]:
     process = start(index, folder)
-    out, err = process.communicate(timeout=200)
+    out, err = process.communicate()
     assert process.returncode == 0, err
     report: dict[str, object] = json.loads(out.splitlines()[-1])
     return report
@@ -73,28 +80,20 @@ def state(index: Path) -> tuple[dict[str, list[bytes]], dict[str, tuple[object, 
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, float]:
-    """A folder, its whole index, and how long the run took, in seconds."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, int]:
+    """A folder, its whole index, and how many calls the run made."""
     base = tmp_path_factory.mktemp("crash")
     fill(base / "media")
-    started = time.monotonic()
     report = finish(base / "index", base / "media")
     assert report["skipped"] == {"mislabelled": 10}
-    return base / "media", base / "index", time.monotonic() - started
+    assert isinstance(report["calls"], int)
+    return base / "media", base / "index", report["calls"]
 
 
-def kill_and_resume(
-    undisturbed: tuple[Path, Path, float], index: Path, rng: random.Random, kills: int
-) -> None:
-    folder, whole, seconds = undisturbed
+def kill_and_resume(undisturbed: tuple[Path, Path, int], index: Path, rng: random.Random, kills: int) -> None:
+    folder, whole, n_calls = undisturbed
     for _ in range(kills):
-        process = start(index, folder)
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.readline()  # the index is there: what comes now is the run
-        time.sleep(rng.uniform(0, seconds))
-        process.kill()
-        process.communicate(timeout=60)
+        killed(index, folder, rng.randint(1, n_calls))
         assert {finding.code for finding in examine(index)} <= LEFT_BY_A_KILL
     n_before = len(state(index)[0])
     report = finish(index, folder)
@@ -105,18 +104,18 @@ def kill_and_resume(
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_killed_and_resumed(undisturbed: tuple[Path, Path, float], tmp_path: Path, seed: int) -> None:
+def test_killed_and_resumed(undisturbed: tuple[Path, Path, int], tmp_path: Path, seed: int) -> None:
     kill_and_resume(undisturbed, tmp_path / "index", random.Random(seed), kills=1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 130))
-def test_killed_at_thirty_moments(undisturbed: tuple[Path, Path, float], tmp_path: Path, seed: int) -> None:
+def test_killed_at_thirty_moments(undisturbed: tuple[Path, Path, int], tmp_path: Path, seed: int) -> None:
     kill_and_resume(undisturbed, tmp_path / "index", random.Random(seed), kills=1 + seed % 3)
 
 
-def test_killed_in_the_middle_of_an_update(undisturbed: tuple[Path, Path, float], tmp_path: Path) -> None:
-    folder, _, seconds = undisturbed
+def test_killed_in_the_middle_of_an_update(undisturbed: tuple[Path, Path, int], tmp_path: Path) -> None:
+    folder, _, _ = undisturbed
     mine, index = tmp_path / "media", tmp_path / "index"
     shutil.copytree(folder, mine)
     finish(index, mine)
@@ -126,28 +125,23 @@ def test_killed_in_the_middle_of_an_update(undisturbed: tuple[Path, Path, float]
         sample_files.text(mine / f"{i:02}.txt", "blue " * (i + 2))
     (mine / "01.txt").unlink()
     shutil.copytree(index, tmp_path / "other")
-    finish(tmp_path / "other", mine)
+    n_calls = finish(tmp_path / "other", mine)["calls"]
+    assert isinstance(n_calls, int)
     rng = random.Random(5)
     for _ in range(3):
-        process = start(index, mine)
-        time.sleep(0.3 + rng.uniform(0, seconds / 2))
-        process.kill()
-        process.communicate(timeout=60)
+        killed(index, mine, rng.randint(1, n_calls))
     finish(index, mine)
     assert examine(index) == []
     assert state(index) == state(tmp_path / "other")
 
 
-def test_ctrl_c_ends_after_the_batch(undisturbed: tuple[Path, Path, float], tmp_path: Path) -> None:
+def test_ctrl_c_ends_after_the_batch(undisturbed: tuple[Path, Path, int], tmp_path: Path) -> None:
     folder, whole, _ = undisturbed
     index = tmp_path / "index"
-    process = start(index, folder)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("done") and int(line.split()[1]) >= 5:
-            break
+    process = start(index, folder, "--wait-at", "5")
+    wait_for(process, "done 5\n")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate("go on\n")
     assert process.returncode == 0, err
     assert err == ""
     report = json.loads(out.splitlines()[-1])
@@ -157,20 +151,23 @@ def test_ctrl_c_ends_after_the_batch(undisturbed: tuple[Path, Path, float], tmp_
     assert state(index) == state(whole)
 
 
-def test_the_workers_of_a_killed_run_end_too(undisturbed: tuple[Path, Path, float], tmp_path: Path) -> None:
-    process = start(tmp_path / "index", undisturbed[0])
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("done 3"):
-            break
-    workers = children(process.pid)
+def test_the_workers_of_a_killed_run_end_too(undisturbed: tuple[Path, Path, int], tmp_path: Path) -> None:
+    process = start(tmp_path / "index", undisturbed[0], "--wait-at", "3")
+    wait_for(process, "done 3\n")
+    workers = [os.pidfd_open(pid) for pid in children(process.pid)]
     assert workers
     process.kill()
-    process.communicate(timeout=60)
-    deadline = time.monotonic() + 30
-    while any(os.path.exists(f"/proc/{pid}/exe") for pid in workers):
-        assert time.monotonic() < deadline, "a worker outlives its parent"
-        time.sleep(0.05)
+    process.communicate()
+    for worker in workers:
+        select.select(
+            [worker], [], []
+        )  # readable when the process has ended; pytest's own limit ends the wait
+        os.close(worker)
+
+
+def wait_for(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdout is not None
+    assert line in process.stdout, "it ended before"
 
 
 def children(pid: int) -> list[int]:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from anyseek.catalog.check import examine
 from anyseek.contracts import FileState, Limits
+from anyseek.errors import RootUnavailable
 
 
 def fill_with_bad_files(folder: Path) -> dict[str, str]:
@@ -187,6 +188,21 @@ def test_an_unreadable_folder_loses_nothing(owned: Indexed) -> None:
         (owned.folder / "notes").chmod(0o700)
         assert owned.run(plain=True).embedded == 0
         assert owned.records["notes/red.txt"].state is FileState.OK
+
+
+def test_an_unreadable_root_loses_nothing(owned: Indexed) -> None:
+    with without_rights():
+        sample_files.fill(owned.folder)
+        owned.run(plain=True)
+        owned.folder.chmod(0)
+        try:
+            with pytest.raises(RootUnavailable, match="cannot be read"):
+                owned.run(plain=True)
+        finally:
+            owned.folder.chmod(0o700)
+        assert len(owned.searchable) == 13
+        assert {record.state for record in owned.records.values()} == {FileState.MISSING}
+        assert owned.run(plain=True).unchanged == 13
 
 
 def test_an_unreadable_file_comes_back_when_it_may_be_read(owned: Indexed) -> None:

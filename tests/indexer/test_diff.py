@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anyseek.contracts import FileRecord, FileState, Modality, Problem, SeenFile
-from anyseek.indexer.diff import Resolution, Kind, Trust, compare, reads_alike, resolve
+from anyseek.indexer.diff import Kind, Resolution, Trust, compare, reads_alike, resolve
 from anyseek.indexer.scan import Unread
 
 NOW = 1000

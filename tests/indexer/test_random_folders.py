@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 from fakes import WordEmbedder
@@ -112,7 +113,15 @@ class Folder(RuleBasedStateMachine):
         n_before = self.made.n_embedded
         if not any(root.iterdir()) and self.made.records:
             return  # that is an unplugged drive, see test_roots
+        rehearsal = self.made.run(plain=True, dry_run=True)
+        planned = Counter(what for what, _ in self.made.planned)
+        assert self.made.read == []
+        assert self.made.searchable == {path: [vector(text)] for path, text in before.items()}
         report = self.made.run(plain=True)
+        for name in ("seen", "new", "changed", "moved", "gone", "unchanged", "skipped"):
+            assert getattr(rehearsal, name) == getattr(report, name), f"{name} of the dry run"
+        for name in ("new", "changed", "moved", "gone"):
+            assert planned[name] == getattr(report, name), f"{name} as reported by path"
         closed = {
             path for path in (*disk, *before) if self._is_closed(path) and (root / path).parent.exists()
         }

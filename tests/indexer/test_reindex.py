@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import sample_files
 from fakes import WordEmbedder
 from folders import Indexed
 from indexes import contents
+from moments import kill_when_it_is_there
 
 import anyseek
 from anyseek.catalog.catalog import Catalog
@@ -142,21 +142,16 @@ def test_killed_at_any_moment_one_of_the_two_indexes_answers_whole(made: Indexed
     made.run()
     index = made.catalog.folder
     expected = state(index)[1]
+
+    def start(version: str, say_at: int) -> subprocess.Popen[str]:
+        command = [sys.executable, "-W", "error", str(SCRIPT), str(index), version, str(say_at)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    n_calls = int(start("2", 0).communicate()[0])
     rng = random.Random(5)
-    seen = set()
     for _ in range(8):
         version = "2" if state(index)[0] == "words-1" else "1"
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(SCRIPT), str(index), version],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "started\n"
-        time.sleep(rng.uniform(0.05, 1.5))
-        process.kill()
-        process.communicate()
-        seen.add(state(index)[0])
+        kill_when_it_is_there(start(version, rng.randint(1, n_calls)))
         assert state(index)[1] == expected
     last = reindexing(index, WordEmbedder(version="end"), options=PLAIN)
     assert last.is_done

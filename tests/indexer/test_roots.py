@@ -9,8 +9,10 @@ import pytest
 import sample_files
 from folders import Indexed, indexed
 
+from anyseek import indexer
 from anyseek.contracts import FileState
 from anyseek.errors import RootUnavailable
+from anyseek.indexer import Progress
 
 
 def states(both: Indexed) -> dict[int, set[FileState]]:
@@ -36,6 +38,8 @@ def test_an_unplugged_drive_is_no_mass_deletion(tmp_path: Path, how: str) -> Non
         elif how == "a file":
             drive.write_text("")
         sample_files.text(other / "b.txt", "blue")
+        assert both.run(plain=True, dry_run=True).gone == 0
+        assert {path for what, path in both.planned if what != "new"} == {str(drive)}
         with pytest.raises(RootUnavailable, match="drive"):
             both.run(plain=True)
         assert both.searchable.keys() == before.keys() | {"b.txt"}, "the other root went on"
@@ -75,6 +79,25 @@ def test_a_drive_that_goes_while_it_is_read(made: Indexed, monkeypatch: pytest.M
         made.run(plain=True, batch=1)
     assert len(made.searchable) == 30
     assert made.problems == {}
+
+
+def test_a_drive_that_goes_after_all_was_compared(made: Indexed) -> None:
+    """Nothing is left to read, so no file vanishes: only a last look tells that the root is not there."""
+    for name in ("young.txt", "deleted.txt"):
+        sample_files.text(made.folder / name, name)
+    made.run(plain=True)
+    (made.folder / "deleted.txt").unlink()
+
+    def unplug(progress: Progress) -> None:
+        if progress.stage == "index":
+            assert progress.done == progress.total == 1
+            made.folder.rename(made.folder.with_name("unplugged"))
+
+    with pytest.raises(RootUnavailable, match="is not there"):
+        indexer.update(made.catalog, made.embedder, progress=unplug)
+    assert set(made.searchable) == {"young.txt", "deleted.txt"}
+    made.folder.with_name("unplugged").rename(made.folder)
+    assert made.run(plain=True).gone == 1
 
 
 def test_an_emptied_root_that_holds_its_own_index_was_emptied(tmp_path: Path) -> None:

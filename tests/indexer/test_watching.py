@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ import anyseek
 from anyseek.indexer import watching
 watching.QUIET_MS, watching.LONGEST_MS = 200, 1000
 with anyseek.open(sys.argv[1], model=WordEmbedder()) as index:
-    for report in watching.follow(index.add, index.roots(), stop=lambda: False, tell=print):
+    for report in watching.follow(index.add, index.roots(), stop=lambda: False, notify=print):
         print("run", report.new, report.changed, report.gone, flush=True)
 """
 
@@ -47,14 +46,16 @@ def test_changes_are_followed_and_bursts_are_one_run(tmp_path: Path) -> None:
         text=True,
         env={**os.environ, "PYTHONPATH": str(support)},
     )
-    guard = threading.Timer(60, process.kill)
-    guard.start()
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "run 1 0 0\n"
         new, runs = 0, 0
+        process.send_signal(
+            signal.SIGSTOP
+        )  # so that it meets all changes at once, however slowly they are made
         for i in range(300):
             sample_files.text(tmp_path / f"{i}.txt", f"green {i}")
+        process.send_signal(signal.SIGCONT)
         while new < 300:
             new += int(process.stdout.readline().split()[1])
             runs += 1
@@ -62,7 +63,6 @@ def test_changes_are_followed_and_bursts_are_one_run(tmp_path: Path) -> None:
         (tmp_path / "first.txt").unlink()
         assert process.stdout.readline() == "run 0 0 1\n"
     finally:
-        guard.cancel()
         process.send_signal(signal.SIGKILL)
         process.communicate()
 
@@ -80,7 +80,7 @@ def test_where_the_system_cannot_tell_folders_are_looked_through(
     monkeypatch.setattr(watchfiles, "watch", refuse)
     monkeypatch.setattr(watching, "SCAN_EVERY_S", 0.01)
     told: list[str] = []
-    runs = watching.follow(lambda stop: REPORT, [tmp_path], stop=lambda: False, tell=told.append)
+    runs = watching.follow(lambda stop: REPORT, [tmp_path], stop=lambda: False, notify=told.append)
     assert [next(runs) for _ in range(3)] == [REPORT] * 3
     assert "cannot watch" in told[0]
 
@@ -95,7 +95,7 @@ def test_another_writer_is_waited_for(tmp_path: Path) -> None:
         return REPORT
 
     told: list[str] = []
-    runs = watching.follow(add, [tmp_path], stop=lambda: False, every_s=0.01, tell=told.append)
+    runs = watching.follow(add, [tmp_path], stop=lambda: False, every_s=0.01, notify=told.append)
     assert next(runs) == REPORT
     assert told == ["The index is being written by somebody. Tried again with the next change."]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from anyseek.media.worker import DecodePool, PreparedFile
 
 # What may be decoded and not yet embedded, in bytes. More only costs memory.
-_BUDGET_BYTES = 256 << 20
+_AHEAD_BYTES = 256 << 20
 _POLL_S = 0.1
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class Feed(Generic[T]):
         self._pool = pool
         self._results: queue.SimpleQueue[tuple[T, Future[PreparedFile]]] = queue.SimpleQueue()
         self._n_workers = n_workers
-        self._most = n_ahead + 2 * n_workers
+        self._max_out = n_ahead + 2 * n_workers
         self._task_bytes = 0.0
         self.n_out = 0
 
@@ -37,7 +37,7 @@ class Feed(Generic[T]):
         """Whether one more task may be submitted."""
         if self.n_out < 2 * self._n_workers:
             return True
-        return self.n_out < self._most and self.n_out * self._task_bytes < _BUDGET_BYTES
+        return self.n_out < self._max_out and self.n_out * self._task_bytes < _AHEAD_BYTES
 
     def submit(
         self,
@@ -47,7 +47,7 @@ class Feed(Generic[T]):
         first: int = 0,
         modality: Modality | None = None,
     ) -> None:
-        """Returns at once; ask `has_room` first."""
+        """Returns at once; check `has_room` first."""
         future = self._pool.submit(path, first=first, modality=modality)
         self.n_out += 1
         future.add_done_callback(lambda done: self._results.put((token, done)))
@@ -55,7 +55,7 @@ class Feed(Generic[T]):
     def arrived(self) -> Iterator[tuple[T, PreparedFile | MediaError]]:
         """What has come back: waits a moment for the first one, then takes what is there.
 
-        Raises what is no fault of a file: AnyseekError when no worker starts, UsageError for a preparer that
+        Raises what is not the fault of a file: AnyseekError when no worker starts, UsageError for a preparer that
         cannot be sent.
         """
         timeout: float | None = _POLL_S

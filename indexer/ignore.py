@@ -1,4 +1,4 @@
-"""Which paths are not wanted: `--exclude` and the `.anyseekignore` files, both in gitignore's syntax."""
+"""Which paths are left out: `--exclude` and the `.anyseekignore` files, both in gitignore's syntax."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Rules:
     def with_file(self, folder: str, path: bytes) -> Rules:
         """These rules and those of the ignore file at `path`, which lies in `folder` ("a/b/"; "": the root).
 
-        Raises OSError when it cannot be read, UsageError for a pattern that has no meaning.
+        Raises OSError when it cannot be read, UsageError for a pattern that is not valid.
         """
         if not stat.S_ISREG(os.lstat(path).st_mode):  # opening a pipe would wait
             return self
@@ -55,7 +55,7 @@ class Rules:
 
 
 def exclusions(patterns: Sequence[str]) -> Rules:
-    """The rules of `--exclude`. Raises UsageError for a pattern that has no meaning."""
+    """The rules of `--exclude`. Raises UsageError for a pattern that is not valid."""
     return Rules(_parsed(patterns, "--exclude")) if patterns else Rules()
 
 
@@ -66,5 +66,5 @@ def _parsed(lines: Sequence[str], where: str) -> GitIgnoreSpec:
         return GitIgnoreSpec.from_lines(lines)
     except ValueError as error:
         raise UsageError(
-            f"A pattern in {where} has no meaning: {error}.", "The syntax is that of .gitignore files."
+            f"A pattern in {where} is not valid: {error}.", "The syntax is that of .gitignore files."
         ) from error

@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish: the first one asks the run to end after its batch, the second one ends it at once."""
+"""Ctrl-C as a request: after the first one a run ends with its batch, the second one ends it at once."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from anyseek.indexer.options import StopCall
 
 
 @contextmanager
-def stop_on_interrupt(asked: StopCall | None) -> Iterator[StopCall]:
-    """Whether to stop: because `asked` says so, or because of Ctrl-C.
+def stop_on_interrupt(requested: StopCall | None) -> Iterator[StopCall]:
+    """Whether to stop: because `requested` returned true, or because of Ctrl-C.
 
-    Signals are only ours to handle in the main thread, and only where nobody else has said what they mean.
+    Signals are handled here only in the main thread, and only where the program has no handler of its own.
     """
-    was_asked = threading.Event()
+    is_stopped = threading.Event()
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
-        was_asked.set()
+        is_stopped.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def stop() -> bool:
-        if asked is not None and asked():
-            was_asked.set()  # for good, whatever is answered later
-        return was_asked.is_set()
+        if requested is not None and requested():
+            is_stopped.set()  # for good, whatever it returns later
+        return is_stopped.is_set()
 
     is_ours = (
         threading.current_thread() is threading.main_thread()

@@ -1,4 +1,4 @@
-"""What a run is asked to do, and what it tells while it works."""
+"""The options of a run, and what it reports while it works."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anyseek.contracts import Limits, Modality, Problem
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
     """exclude: gitignore patterns, for this run. retry_failed: try files with a known problem again.
-    depth_unit: metres that a raw depth unit stands for; kept in the index, None for what was kept. dry_run:
+    depth_unit: metres that a raw depth unit stands for; stored in the index, None for the stored one. dry_run:
     count, and write nothing. limits: of each decoding task. workers: decoding processes, None to fit the
     machine. memory_bytes: of each worker. batch: the most segments that the model is given at once.
     commit_s: the longest time between two commits, in seconds of work.
@@ -30,7 +30,7 @@ class IndexOptions:
     commit_s: float = 5.0
 
     def n_workers(self) -> int:
-        """As asked, else one for each processor that this process may use."""
+        """`workers`, else one for each processor that this process may use."""
         return self.workers or len(os.sched_getaffinity(0))
 
 
@@ -41,7 +41,7 @@ class Progress:
     stage: "scan" while folders are compared with the catalog (done: files seen, total: None), then "index".
     done, total: files to look into. skipped: files with a problem so far. segments: embedded so far. seconds:
     since the stage began. modality: of the file just done, None when it was not media. problems: (absolute
-    path, problem) new since the last call; not all are kept in the catalog (a file that vanished, a folder
+    path, problem) new since the last call; not all are stored in the catalog (a file that vanished, a folder
     that cannot be read). planned: on a dry run, (what would be done, absolute path).
     """
 

@@ -1,7 +1,7 @@
 """Another model for an index: its vectors are made beside the old ones, which answer until all are there.
 
 The new index grows in a folder beside the old one (`.anyseek.next`), by ordinary runs: what is committed stays,
-whatever happens, and the next run goes on from there. Models cut recordings and films differently, so files are
+whatever happens, and the next run continues from there. Models cut recordings and videos differently, so files are
 read again rather than segments copied. At the end the two folders change names in one step.
 """
 
@@ -89,7 +89,7 @@ def _model_of(snapshot: Snapshot, embedder: Embedder, folder: Path) -> str:
     cards = [space.card for space in snapshot.spaces()]
     if cards and cards[0].fingerprint == embedder.card.fingerprint:
         raise UsageError(
-            f"The index in {folder} is one of {embedder.card.name} already.",
+            f"The index in {folder} was already made by {embedder.card.name}.",
             "To bring it up to date: anyseek index",
         )
     return cards[0].name if cards else "empty"
@@ -102,9 +102,9 @@ def _next(folder: Path, embedder: Embedder, roots: list[Path]) -> Catalog:
             catalog = Catalog.open(folder)
             with catalog.read() as snapshot:
                 prints = [space.card.fingerprint for space in snapshot.spaces()]
-                is_ours = prints in ([], [embedder.card.fingerprint])
-                is_ours = is_ours and sorted(snapshot.roots().values()) == sorted(roots)
-            if is_ours:
+                is_usable = prints in ([], [embedder.card.fingerprint])
+                is_usable = is_usable and sorted(snapshot.roots().values()) == sorted(roots)
+            if is_usable:
                 return catalog
             catalog.close()
         with translated(folder):
@@ -115,7 +115,7 @@ def _next(folder: Path, embedder: Embedder, roots: list[Path]) -> Catalog:
 def _vanished(old: Catalog, new: Catalog) -> list[str]:
     """Files with vectors there and none here."""
     with old.read() as before, new.read() as after:
-        found = {(record.root, record.path) for record in after.files() if record.problem is None}
+        searchable = {(record.root, record.path) for record in after.files() if record.problem is None}
         roots = {str(path): number for number, path in after.roots().items()}
         numbers = {number: roots[str(path)] for number, path in before.roots().items()}
         return [
@@ -123,7 +123,7 @@ def _vanished(old: Catalog, new: Catalog) -> list[str]:
             for record in before.files()
             if record.problem is None
             and record.modality is not None
-            and (numbers[record.root], record.path) not in found
+            and (numbers[record.root], record.path) not in searchable
         ]
 
 

@@ -1,6 +1,6 @@
 """What lies in a folder: a walk that opens no file and follows no link.
 
-Left out: hidden names, indexes, what the ignore rules name, and all but regular files. Symbolic links are
+Left out: hidden names, indexes, what the ignore rules exclude, and all but regular files. Symbolic links are
 not followed, neither to folders nor to files: what they point at is indexed where it lies, if it lies in a
 root. Everything comes in the order of the path's bytes, which is the catalog's order: the two can be
 compared side by side, however many files there are.
@@ -44,7 +44,7 @@ def scan(
     """Every regular file below `folder`, and every place that could not be looked into, by bytes of the path.
 
     other_roots: folders below that are roots of their own ("a/b/", relative), and left out here.
-    Raises UsageError for an ignore file that has no meaning.
+    Raises UsageError for an ignore file that is not valid.
     """
     others = {os.fsencode(other) for other in other_roots}
     base = os.path.join(os.fsencode(folder), b"")
@@ -62,8 +62,8 @@ def scan(
         if level.rules.names(os.fsdecode(path)):
             continue
         if not path.endswith(b"/"):
-            if found := _seen(root, base, path):
-                yield found
+            if item := _seen(root, base, path):
+                yield item
         elif path not in others:
             below = _open(root, base, path, level.rules)
             if isinstance(below, Unread):
@@ -104,7 +104,7 @@ def _open(root: int, base: bytes, path: bytes, rules: Rules) -> _Folder | Unread
 def _listing(folder: bytes) -> tuple[list[bytes], bool, bool]:
     """Visible names of files and folders; whether the folder is an index; whether it has an ignore file.
 
-    Only bytes are kept: a folder of a million files then costs some 60 MB, and directory entries 400.
+    Only names are stored, as bytes: a folder of a million files then costs some 60 MB, and directory entries 400.
     """
     names = []
     marks = set()

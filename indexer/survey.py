@@ -25,7 +25,7 @@ def survey(run: RunContext, snapshot: Snapshot, roots: Iterable[int], spool: Spo
     """Walk these roots and compare them with the catalog.
 
     When the run is stopped meanwhile, what was not seen looks gone, and must not be taken for it.
-    Raises UsageError for an exclusion or an ignore file that cannot be understood.
+    Raises UsageError for an exclusion or an ignore file that is not valid.
     """
     numbers = sorted(roots)
     trust = run.state.trust_in(run.options)

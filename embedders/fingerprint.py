@@ -27,9 +27,9 @@ def digest(path: Path) -> str:
     Reading all of 4.8 GB to name a model would take longer than a search.
     """
     size = path.stat().st_size
-    found = hashlib.sha256(str(size).encode())
+    hasher = hashlib.sha256(str(size).encode())
     with path.open("rb") as file:
         for piece in range(256):
             file.seek(max(0, (size - 4096) * piece // 255))
-            found.update(file.read(4096))
-    return found.hexdigest()[:16]
+            hasher.update(file.read(4096))
+    return hasher.hexdigest()[:16]

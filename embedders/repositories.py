@@ -24,10 +24,10 @@ def here(repository: str) -> Path | None:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
         return None
-    found = try_to_load_from_cache(repository, "config.json")
-    if not isinstance(found, str):
+    cached = try_to_load_from_cache(repository, "config.json")
+    if not isinstance(cached, str):
         return None
-    folder = Path(found).parent
+    folder = Path(cached).parent
     return folder if any(folder.glob("*.safetensors")) else None
 
 
@@ -54,13 +54,13 @@ def with_onnx(repository: str) -> Path:
     except ImportError as error:
         raise MissingExtra("huggingface_hub is not installed.", "pip install 'anyseek[onnx]'") from error
     try:
-        found = try_to_load_from_cache(repository, "onnx/model.onnx")
+        cached = try_to_load_from_cache(repository, "onnx/model.onnx")
     except ValueError as error:  # not a name that a repository can have
         raise ModelNotFound(
             f"{repository} is neither a folder nor a model of the hub.", "Check the name."
         ) from error
-    if isinstance(found, str):
-        return Path(found).parents[1]
+    if isinstance(cached, str):
+        return Path(cached).parents[1]
     return pull(repository, ONNX)
 
 

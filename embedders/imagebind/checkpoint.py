@@ -34,11 +34,11 @@ class Checkpoint:
 
     def tower(self, name: str, precision: Precision = "float32", device: str = "cpu") -> Tower:
         """One of vision, text, audio, depth, thermal, imu; its tensors alone are read."""
-        wanted = tensors(self.config, name)
-        missing = [key for key in wanted if key not in self._tensors]
+        keys = tensors(self.config, name)
+        missing = [key for key in keys if key not in self._tensors]
         if missing:
             raise ModelNotFound(f"{self.path} has no tensor {missing[0]}.", HINT)
-        weights = {key: self._tensors[key].to(device) for key in wanted}
+        weights = {key: self._tensors[key].to(device) for key in keys}
         return Tower(name, self.config, weights, precision)
 
 
@@ -59,9 +59,9 @@ def _mapped(path: Path) -> Mapping[str, Tensor]:
                 raise MissingExtra(
                     "safetensors is not installed.", "pip install 'anyseek[models]'"
                 ) from error
-            found: Any = load_file(path)
+            state: Any = load_file(path)
         else:
-            found = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+            state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except (RuntimeError, ValueError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())[:120]
         raise ModelNotFound(f"{path} is damaged or no checkpoint: {reason}", HINT) from error
@@ -69,29 +69,29 @@ def _mapped(path: Path) -> Mapping[str, Tensor]:
         if type(error).__name__ != "SafetensorError":
             raise
         raise ModelNotFound(f"{path} is damaged or no checkpoint: {error}", HINT) from error
-    if not isinstance(found, Mapping) or not all(isinstance(one, Tensor) for one in found.values()):
+    if not isinstance(state, Mapping) or not all(isinstance(one, Tensor) for one in state.values()):
         raise ModelNotFound(f"{path} holds no named tensors.", HINT)
-    return found
+    return state
 
 
-def _check(found: Mapping[str, Tensor], path: Path, config: Config) -> None:
+def _check(state: Mapping[str, Tensor], path: Path, config: Config) -> None:
     """A tower may be left out as a whole; whatever is there has to be right."""
     expected: dict[str, tuple[int, ...]] = {}
     for name in config.towers:
         own = tensors(config, name)
-        if any(key in found for key in own):
+        if any(key in state for key in own):
             expected |= own
     for key, shape in expected.items():
-        if key not in found:
+        if key not in state:
             raise ModelNotFound(f"{path} is not an ImageBind checkpoint: it has no tensor {key}.", HINT)
-        if tuple(found[key].shape) != shape:
+        if tuple(state[key].shape) != shape:
             raise ModelNotFound(
-                f"{path} is not this ImageBind: {key} has the shape {tuple(found[key].shape)}, not {shape}.",
+                f"{path} is not this ImageBind: {key} has the shape {tuple(state[key].shape)}, not {shape}.",
                 HINT,
             )
-        if not found[key].is_floating_point():
-            raise ModelNotFound(f"{path} is not an ImageBind checkpoint: {key} is {found[key].dtype}.", HINT)
-    for key in found:
+        if not state[key].is_floating_point():
+            raise ModelNotFound(f"{path} is not an ImageBind checkpoint: {key} is {state[key].dtype}.", HINT)
+    for key in state:
         if key not in expected:
             raise ModelNotFound(
                 f"{path} is not an ImageBind checkpoint: nobody knows its tensor {key}.", HINT

@@ -27,9 +27,9 @@ def fastest(width: int, rows: int = ROWS) -> Precision:
 
     `ANYSEEK_PRECISION` (float32, bfloat16, int8) overrides the measurement. On a GPU: bfloat16 where it has it.
     """
-    wanted = os.environ.get("ANYSEEK_PRECISION")
-    if wanted in ("float32", "bfloat16", "float16", "int8"):
-        return wanted  # type: ignore[return-value]
+    chosen = os.environ.get("ANYSEEK_PRECISION")
+    if chosen in ("float32", "bfloat16", "float16", "int8"):
+        return chosen  # type: ignore[return-value]
     if device() == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
     choices: tuple[Precision, ...] = ("float32", "bfloat16", "int8")

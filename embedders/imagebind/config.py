@@ -76,21 +76,21 @@ TOWERS: Mapping[Modality, str] = MappingProxyType(
 def tensors(config: Config, name: str) -> dict[str, Shape]:
     """Name and shape of every tensor of one tower, in the checkpoint's order of parts."""
     tower, width = config.towers[name], config.towers[name].width
-    found: dict[str, Shape] = {}
-    found |= {f"modality_preprocessors.{name}.{key}": shape for key, shape in _stem(tower, name)}
+    shapes: dict[str, Shape] = {}
+    shapes |= {f"modality_preprocessors.{name}.{key}": shape for key, shape in _stem(tower, name)}
     for number in range(tower.blocks):
         prefix = f"modality_trunks.{name}.blocks.{number}."
-        found |= {prefix + key: shape for key, shape in _block(tower)}
+        shapes |= {prefix + key: shape for key, shape in _block(tower)}
     if name == "vision":
         prefix = f"modality_trunks.{name}.pre_transformer_layer.0."
-        found |= {prefix + "weight": (width,), prefix + "bias": (width,)}
+        shapes |= {prefix + "weight": (width,), prefix + "bias": (width,)}
     prefix = f"modality_heads.{name}."
     norm, last = ("proj.0", "proj.1") if name == "text" else ("0", tower.head)
-    found |= {prefix + f"{norm}.weight": (width,), prefix + f"{norm}.bias": (width,)}
-    found[prefix + f"{last}.weight"] = (config.dim, width)
+    shapes |= {prefix + f"{norm}.weight": (width,), prefix + f"{norm}.bias": (width,)}
+    shapes[prefix + f"{last}.weight"] = (config.dim, width)
     if name != "vision":
-        found[f"modality_postprocessors.{name}.1.log_logit_scale"] = ()
-    return found
+        shapes[f"modality_postprocessors.{name}.1.log_logit_scale"] = ()
+    return shapes
 
 
 def _stem(tower: TowerShape, name: str) -> Iterator[tuple[str, Shape]]:

@@ -70,8 +70,8 @@ def clips(sound: Sound) -> Sound:
 def _framed(mel: Sound) -> Sound:
     """(frames, 128) -> (128, 204), filled up with zeros or cut, then normalised."""
     padded = np.zeros((BANDS, FRAMES), np.float32)
-    kept = mel[:FRAMES].T
-    padded[:, : kept.shape[1]] = kept
+    frames = mel[:FRAMES].T
+    padded[:, : frames.shape[1]] = frames
     return (padded - np.float32(MEAN)) / np.float32(STD)
 
 

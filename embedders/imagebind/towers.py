@@ -187,11 +187,11 @@ class Tower:
         places = self.stem[key]
         if tokens == places.shape[1] or self.name != "vision":
             return places
-        known, wanted = places.shape[1] - 1, tokens - 1
-        side = math.isqrt(known)
+        n_trained, n_needed = places.shape[1] - 1, tokens - 1
+        side = math.isqrt(n_trained)
         grid = places[:, 1:].transpose(1, 2).reshape(1, -1, side, side)
         grid = functional.interpolate(
-            grid, scale_factor=math.sqrt(wanted / known), mode="bicubic", align_corners=False
+            grid, scale_factor=math.sqrt(n_needed / n_trained), mode="bicubic", align_corners=False
         )
         return torch.cat([places[:, :1], grid.flatten(2).transpose(1, 2)], 1)
 

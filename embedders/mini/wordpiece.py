@@ -22,12 +22,12 @@ class WordPiece:
 
     def rows(self, text: str, most: int) -> list[int]:
         """At most `most` rows, the start and end marks included; an empty text is just the two marks."""
-        found = [FIRST]
+        rows = [FIRST]
         for word in _words(text[: 16 * most]):  # no token is longer than 16 characters on average
-            found += self._pieces(word)
-            if len(found) >= most:
+            rows += self._pieces(word)
+            if len(rows) >= most:
                 break
-        return [*found[: most - 1], LAST]
+        return [*rows[: most - 1], LAST]
 
     def _pieces(self, word: str) -> list[int]:
         whole = self.row.get(word)

@@ -1,1 +1,1 @@
-"""PE-AV (Perception Encoder Audiovisual, Apache-2.0): sound, pictures and films beside text, through transformers."""
+"""PE-AV (Perception Encoder Audiovisual, Apache-2.0): sound, pictures and videos beside text, through transformers."""

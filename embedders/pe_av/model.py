@@ -78,7 +78,7 @@ class PeAvEmbedder:
     ) -> Floats:
         """Unit rows (len(prepared), dim) float32, in order.
 
-        A query of text passes through the head of its target: sound, pictures and films, or (of texts, and of no
+        A query of text passes through the head of its target: sound, pictures and videos, or (of texts, and of no
         target) both together, which is also the head of texts that are documents.
         """
         self.preparer(modality)
@@ -90,12 +90,12 @@ class PeAvEmbedder:
             for i in range(0, len(prepared), n):
                 batch = prepared[i : i + n]
                 if modality is Modality.TEXT:
-                    found = self._texts(batch, target if role == "query" else None)
+                    vectors = self._texts(batch, target if role == "query" else None)
                 elif modality is Modality.AUDIO:
-                    found = self._sounds(batch)
+                    vectors = self._sounds(batch)
                 else:
-                    found = self._frames(batch)
-                parts.append(torch.nn.functional.normalize(found.float(), dim=-1).cpu().numpy())
+                    vectors = self._frames(batch)
+                parts.append(torch.nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy())
         rows: Floats = np.concatenate(parts)
         return rows
 
@@ -103,41 +103,41 @@ class PeAvEmbedder:
         tokens = self._tokenizer(
             list(texts), padding=True, truncation=True, max_length=MOST_TOKENS, return_tensors="pt"
         ).to(self._device)
-        found = self._model.text_model(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
+        states = self._model.text_model(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
         if target is Modality.AUDIO:
             head = self._model.audio_model.text_audio_head
         elif target in (Modality.IMAGE, Modality.VIDEO):
             head = self._model.video_model.text_video_head
         else:
             head = self._model.text_audio_video_head
-        heard: torch.Tensor = head(found.last_hidden_state[:, 0])
-        return heard
+        vectors: torch.Tensor = head(states.last_hidden_state[:, 0])
+        return vectors
 
     def _sounds(self, sounds: Sequence[Floats]) -> torch.Tensor:
         # To whole steps by reflection, as the model's own extractor does. Only sounds of one length go together: what
         # a shorter one is filled up with reaches it through the convolutions, whatever the mask says.
         whole = [np.pad(one, (0, -len(one) % HOP), "reflect") for one in sounds]
-        found = torch.empty(len(whole), self._card.dim)
+        vectors = torch.empty(len(whole), self._card.dim)
         for length in {len(one) for one in whole}:
             at = [i for i, one in enumerate(whole) if len(one) == length]
             values = torch.from_numpy(np.stack([whole[i] for i in at])[:, None])
-            found[at] = self._model.get_audio_embeds(values.to(self._device)).float().cpu()
-        return found
+            vectors[at] = self._model.get_audio_embeds(values.to(self._device)).float().cpu()
+        return vectors
 
-    def _frames(self, films: Sequence[Any]) -> torch.Tensor:
-        longest = max(map(len, films))
-        frames = np.zeros((len(films), longest, *films[0].shape[1:]), np.float32)
-        mask = np.zeros((len(films), longest), np.int64)
-        for i, film in enumerate(films):
-            frames[i, : len(film)] = film.astype(np.float32) / 127.5 - 1  # mean and deviation 0.5
-            mask[i, : len(film)] = 1
+    def _frames(self, videos: Sequence[Any]) -> torch.Tensor:
+        longest = max(map(len, videos))
+        frames = np.zeros((len(videos), longest, *videos[0].shape[1:]), np.float32)
+        mask = np.zeros((len(videos), longest), np.int64)
+        for i, video in enumerate(videos):
+            frames[i, : len(video)] = video.astype(np.float32) / 127.5 - 1  # mean and deviation 0.5
+            mask[i, : len(video)] = 1
         hidden = None if mask.all() else torch.from_numpy(mask).to(self._device)
         tower = self._model.video_model
         seen = tower.video_encoder(
             pixel_values_videos=torch.from_numpy(frames).to(self._device), padding_mask_videos=hidden
         )
-        found: torch.Tensor = tower.video_head(seen.pooler_output)
-        return found
+        vectors: torch.Tensor = tower.video_head(seen.pooler_output)
+        return vectors
 
 
 def _side(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""Pictures and films as PE-AV's video tower takes them: frames brought to a square. Picklable, without torch."""
+"""Pictures and videos as PE-AV's video tower takes them: frames brought to a square. Picklable, without torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anyseek.contracts import DecodeHint
 
 WINDOW_S = 10.0
 FRAMES = 16
-"""Of a film's window, the first, the last, and evenly between: what the model's 16-frame variants were trained with."""
+"""Of a video window the first, the last, and evenly between: what the model's 16-frame variants were trained with."""
 
 RATE_HZ = 48_000
 
@@ -22,7 +22,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class PrepareFrames:
-    """uint8 (H, W, 3), or (n, H, W, 3) of a film -> uint8 (n, 3, side, side): a picture is a film of one frame."""
+    """uint8 (H, W, 3), or (n, H, W, 3) of a video -> uint8 (n, 3, side, side): a picture is a video of one frame."""
 
     side: int
 

@@ -1,4 +1,4 @@
-"""A sentence-transformers model at work. Every input is handed over with its modality said: the library guesses at
+"""A sentence-transformers model at work. Every input is passed with its modality: the library guesses at
 bare strings, opens those that are paths and fetches those that are addresses."""
 
 # ruff: noqa: TID253 - loaded with the model only
@@ -17,7 +17,7 @@ from transformers.utils import logging
 from anyseek.contracts import DecodeHint, Modality, ModelCard, Preparer, Role
 from anyseek.embedders.fingerprint import digest, fingerprint
 from anyseek.embedders.plain import PrepareSound, PrepareText
-from anyseek.embedders.sentence_tf.prepare import FRAMES, WINDOW_S, PrepareFilm, PrepareImage
+from anyseek.embedders.sentence_tf.prepare import FRAMES, WINDOW_S, PrepareImage, PrepareVideo
 from anyseek.embedders.support import not_supported
 from anyseek.errors import ModelNotFound
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from anyseek.contracts import Floats
 
 REVISION = 1  # of our preparation: a change that moves vectors raises it
-KNOWN = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.VIDEO)
+SUPPORTED = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.VIDEO)
 BATCH: Mapping[Modality, int] = {Modality.TEXT: 64, Modality.IMAGE: 16, Modality.AUDIO: 8, Modality.VIDEO: 1}
 # SigLIP was trained with texts filled up to 64 tokens and reads its last position: any other length is another vector.
 FILLED_UP = {"text": {"padding": "max_length", "max_length": 64, "truncation": True}}
@@ -47,14 +47,14 @@ class SentenceEmbedder:
         path = Path(place)
         with _no_bars():
             self._model = SentenceTransformer(str(path) if path.is_dir() else place, truncate_dim=dim)
-        modalities = tuple(one for one in KNOWN if str(one) in self._model.modalities)
+        modalities = tuple(one for one in SUPPORTED if str(one) in self._model.modalities)
         if not modalities:
             raise ModelNotFound(
                 f"{name} supports neither text, images, audio nor video.", "Choose another: anyseek models"
             )
         config = getattr(getattr(self._model[0], "auto_model", None), "config", None)
         self._kind = str(getattr(config, "model_type", ""))
-        self._preparers = self._made_preparers(modalities)
+        self._preparers = self._new_preparers(modalities)
         probe = self._encoded(modalities[0], [self._probe(modalities[0])], "document")
         if dim and probe.shape[1] != dim:
             raise ModelNotFound(
@@ -101,7 +101,7 @@ class SentenceEmbedder:
             return np.empty((0, self._card.dim), np.float32)
         return self._encoded(modality, prepared, role)
 
-    def _made_preparers(self, modalities: tuple[Modality, ...]) -> dict[Modality, Preparer]:
+    def _new_preparers(self, modalities: tuple[Modality, ...]) -> dict[Modality, Preparer]:
         made: dict[Modality, Preparer] = {}
         if Modality.TEXT in modalities:
             tokens = self._model.max_seq_length or 512
@@ -114,19 +114,19 @@ class SentenceEmbedder:
                 DecodeHint(rate_hz=self._rate_hz(), window_s=window, hop_s=window)
             )
         if Modality.VIDEO in modalities:
-            made[Modality.VIDEO] = PrepareFilm()
+            made[Modality.VIDEO] = PrepareVideo()
         return made
 
     def _rate_hz(self) -> int:
         """What the model's own processor says it wants."""
-        return int(getattr(self._hears(), "sampling_rate", None) or 16_000)
+        return int(getattr(self._feature_extractor(), "sampling_rate", None) or 16_000)
 
     def _window_s(self) -> float:
         """How much it takes at once: of more, CLAP's processor would take a piece at random."""
-        samples = getattr(self._hears(), "nb_max_samples", None)
+        samples = getattr(self._feature_extractor(), "nb_max_samples", None)
         return min(LONGEST_S, samples / self._rate_hz()) if samples else LONGEST_S
 
-    def _hears(self) -> Any:
+    def _feature_extractor(self) -> Any:
         processor = getattr(self._model[0], "processor", None)
         return getattr(processor, "feature_extractor", processor)
 
@@ -146,14 +146,14 @@ class SentenceEmbedder:
             more["processing_kwargs"] = FILLED_UP
         if modality is Modality.VIDEO:
             more["processing_kwargs"] = ALL_FRAMES
-        found = encode(
-            [self._said(modality, item) for item in items],
+        encoded = encode(
+            [self._as_input(modality, item) for item in items],
             batch_size=BATCH[modality],
             show_progress_bar=False,
             convert_to_numpy=True,
             **more,
         )
-        rows = np.asarray(found, np.float32).reshape(len(items), -1)
+        rows = np.asarray(encoded, np.float32).reshape(len(items), -1)
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         if not np.isfinite(length).all() or (length == 0).any():
             raise ModelNotFound(
@@ -163,7 +163,7 @@ class SentenceEmbedder:
         unit: Floats = rows / length
         return unit
 
-    def _said(self, modality: Modality, item: Any) -> dict[str, Any]:
+    def _as_input(self, modality: Modality, item: Any) -> dict[str, Any]:
         if modality is Modality.TEXT:
             return {"text": item}
         if modality is Modality.IMAGE:

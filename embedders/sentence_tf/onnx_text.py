@@ -1,7 +1,7 @@
 """A sentence-transformers model of texts that has an ONNX file, without torch: tokenizers, ONNX Runtime, NumPy.
 
 The library's own backend wants packages that do not go together with it. What it would do is little: a transformer, and
-modules after it that the folder names (`modules.json`). Of these Pooling, Dense and Normalize are known here.
+modules after it that the folder names (`modules.json`). Of these Pooling, Dense and Normalize are supported.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Words:
     prompts: dict[str, str]
     default: str
 
-    def said(self, text: str, role: Role) -> str:
+    def prompted(self, text: str, role: Role) -> str:
         """The text with its prompt."""
-        known = [self.prompts[name] for name in PROMPTS[role] if name in self.prompts]
-        full = (known[0] if known else self.default) + text
+        prompts = [self.prompts[name] for name in PROMPTS[role] if name in self.prompts]
+        full = (prompts[0] if prompts else self.default) + text
         return full.lower() if self.is_lowered else full
 
 
@@ -121,15 +121,15 @@ class OnnxTextEmbedder:
         return rows
 
     def _embedded(self, texts: list[str], role: Role) -> Floats:
-        read = self._tokens.encode_batch([self._words.said(text, role) for text in texts])
+        read = self._tokens.encode_batch([self._words.prompted(text, role) for text in texts])
         mask = np.array([one.attention_mask for one in read], np.int64)
-        given = {
+        inputs = {
             "input_ids": np.array([one.ids for one in read], np.int64),
             "attention_mask": mask,
             "token_type_ids": np.array([one.type_ids for one in read], np.int64),
         }
-        wanted = {one.name: given[one.name] for one in self._session.get_inputs()}
-        rows: Floats = next(out for out in self._session.run(None, wanted) if out.ndim == 3)
+        used = {one.name: inputs[one.name] for one in self._session.get_inputs()}
+        rows: Floats = next(out for out in self._session.run(None, used) if out.ndim == 3)
         for module in self._modules:
             rows = module(rows, mask)
         rows = rows[:, : self._dim]
@@ -151,11 +151,13 @@ def _session(weights: Path, source: str) -> onnxruntime.InferenceSession:
         session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's own classes have no common name
         reason = str(error).strip().split("\n")[0][:200]
-        raise ModelNotFound(f"{WEIGHTS} of {source} cannot be read: {reason}", "Fetch it again.") from error
+        raise ModelNotFound(
+            f"{WEIGHTS} of {source} cannot be read: {reason}", "Download it again."
+        ) from error
     other = {one.name for one in session.get_inputs()} - {"input_ids", "attention_mask", "token_type_ids"}
     if other or not any(len(one.shape) == 3 for one in session.get_outputs()):
-        told = f"wants {', '.join(sorted(other))}" if other else "gives no vectors of tokens"
-        raise ModelNotFound(f"{WEIGHTS} of {source} {told}.", "st:NAME runs the model by torch.")
+        reason = f"needs {', '.join(sorted(other))}" if other else "does not return vectors of tokens"
+        raise ModelNotFound(f"{WEIGHTS} of {source} {reason}.", "st:NAME runs the model by torch.")
     return session
 
 
@@ -163,23 +165,26 @@ def _tokenizer(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
-        raise ModelNotFound(f"{path} cannot be read: {error}.", "Fetch the model again.") from error
+        raise ModelNotFound(f"{path} cannot be read: {error}.", "Download the model again.") from error
 
 
 def _words(folder: Path) -> Words:
-    said, told = (
+    model_settings, text_settings = (
         _json(folder / "config_sentence_transformers.json"),
         _json(folder / "sentence_bert_config.json"),
     )
-    prompts = {name: text for name, text in (said.get("prompts") or {}).items() if text}
+    prompts = {name: text for name, text in (model_settings.get("prompts") or {}).items() if text}
     limits = [
-        told.get("max_seq_length"),
+        text_settings.get("max_seq_length"),
         _json(folder / "tokenizer_config.json").get("model_max_length"),
         _json(folder / "config.json").get("max_position_embeddings"),
     ]
     longest = next((int(one) for one in limits if isinstance(one, int | float) and 0 < one < 1e6), 512)
     return Words(
-        longest, bool(told.get("do_lower_case")), prompts, prompts.get(said.get("default_prompt_name"), "")
+        longest,
+        bool(text_settings.get("do_lower_case")),
+        prompts,
+        prompts.get(model_settings.get("default_prompt_name"), ""),
     )
 
 
@@ -194,9 +199,7 @@ def _modules(folder: Path) -> Iterator[Module]:
         elif kind == "Dense":
             yield _dense(place)
         elif kind != "Normalize":  # rows are brought to unit length in any case
-            raise ModelNotFound(
-                f"{folder.name} has a module {kind}, which is not known here.", "Use st:NAME."
-            )
+            raise ModelNotFound(f"{folder.name} has a module {kind}, which is not supported.", "Use st:NAME.")
 
 
 def _pooling(config: dict[str, Any]) -> Module:
@@ -211,29 +214,29 @@ def _pooling(config: dict[str, Any]) -> Module:
     )
     if len(chosen) > 1 or mode not in POOLED or config.get("include_prompt") is False:
         raise ModelNotFound(
-            f"Pooling by {', '.join(chosen) or 'part of the tokens'} is not known here.", "Use st:NAME."
+            f"Pooling by {', '.join(chosen) or 'part of the tokens'} is not supported.", "Use st:NAME."
         )
     return POOLED[mode]
 
 
 def _mean(tokens: Floats, mask: npt.NDArray[np.int64]) -> Floats:
-    found: Floats = (tokens * mask[:, :, None]).sum(1) / np.maximum(mask.sum(1), 1)[:, None]
-    return found
+    pooled: Floats = (tokens * mask[:, :, None]).sum(1) / np.maximum(mask.sum(1), 1)[:, None]
+    return pooled
 
 
 def _first(tokens: Floats, mask: npt.NDArray[np.int64]) -> Floats:
-    found: Floats = tokens[np.arange(len(mask)), mask.argmax(1)]
-    return found
+    pooled: Floats = tokens[np.arange(len(mask)), mask.argmax(1)]
+    return pooled
 
 
 def _last(tokens: Floats, mask: npt.NDArray[np.int64]) -> Floats:
-    found: Floats = tokens[np.arange(len(mask)), mask.shape[1] - 1 - mask[:, ::-1].argmax(1)]
-    return found
+    pooled: Floats = tokens[np.arange(len(mask)), mask.shape[1] - 1 - mask[:, ::-1].argmax(1)]
+    return pooled
 
 
 def _highest(tokens: Floats, mask: npt.NDArray[np.int64]) -> Floats:
-    found: Floats = np.where(mask[:, :, None] > 0, tokens, -np.inf).max(1)
-    return found
+    pooled: Floats = np.where(mask[:, :, None] > 0, tokens, -np.inf).max(1)
+    return pooled
 
 
 POOLED: dict[str, Module] = {"mean": _mean, "cls": _first, "lasttoken": _last, "max": _highest}
@@ -252,7 +255,7 @@ def _dense(place: Path) -> Module:
     kind = str(_json(place / "config.json").get("activation_function", "Identity")).rpartition(".")[2]
     bend = ACTIVATIONS.get(kind)
     if bend is None or not (place / "model.safetensors").exists():
-        raise ModelNotFound(f"{place} is a dense module that is not known here.", "Use st:NAME.")
+        raise ModelNotFound(f"{place} is a dense module that is not supported.", "Use st:NAME.")
     held = load_file(place / "model.safetensors")
     weight, bias = held["linear.weight"], held.get("linear.bias", np.float32(0))
     return lambda rows, mask: bend(rows @ weight.T + bias)
@@ -263,12 +266,12 @@ def _json(path: Path, kind: type = dict) -> Any:
     if not path.exists():
         return kind()
     try:
-        found = json.loads(path.read_text("utf-8"))
+        settings = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise ModelNotFound(f"{path} cannot be read.", "Fetch the model again.") from error
-    if not isinstance(found, kind):
-        raise ModelNotFound(f"{path} holds something else.", "Fetch the model again.")
-    return found
+        raise ModelNotFound(f"{path} cannot be read.", "Download the model again.") from error
+    if not isinstance(settings, kind):
+        raise ModelNotFound(f"{path} is not a file of such settings.", "Download the model again.")
+    return settings
 
 
 def _named(token: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Pictures and films to what `encode` takes; picklable, without torch. Text and sound: embedders/plain.py."""
+"""Pictures and videos to what `encode` takes; picklable, without torch. Text and sound: embedders/plain.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIDE = 768
 at 224 to 512 pixels: enough for its resampling, and ten times less to carry between processes."""
 
 WINDOW_S, FRAMES, FILM_SIDE = 10.0, 10, 336
-"""Films: a frame a second of windows of ten, as their models are evaluated (one to two a second)."""
+"""Videos: a frame a second of windows of ten, as their models are evaluated (one to two a second)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class PrepareImage:
 
 
 @dataclass(frozen=True, slots=True)
-class PrepareFilm:
+class PrepareVideo:
     """uint8 (n, H, W, 3), frames of a window -> uint8 (n, 3, H', W'), the shorter side at most FILM_SIDE."""
 
     hint: DecodeHint = DecodeHint(window_s=WINDOW_S, hop_s=WINDOW_S, frames=FRAMES)

@@ -27,13 +27,13 @@ class CrossReranker:
 
     def __init__(self, place: str) -> None:
         self._model = CrossEncoder(place)
-        known: dict[Modality, Preparer] = {
+        candidates: dict[Modality, Preparer] = {
             Modality.TEXT: PrepareText(DecodeHint()),
             Modality.IMAGE: PrepareImage(),
         }
-        self._preparers = {kind: one for kind, one in known.items() if self._model.supports(str(kind))}
+        self._preparers = {kind: one for kind, one in candidates.items() if self._model.supports(str(kind))}
         if Modality.TEXT not in self._preparers:
-            raise ModelNotFound(f"{place} reads no text.", "Choose a cross-encoder that does.")
+            raise ModelNotFound(f"{place} does not support text.", "Choose a cross-encoder that does.")
         if self._model.num_labels != 1:
             raise ModelNotFound(
                 f"{place} sorts into {self._model.num_labels} classes; it does not rank.",
@@ -51,15 +51,15 @@ class CrossReranker:
 
     def scores(self, words: str, modality: Modality, prepared: Sequence[Any]) -> Floats:
         """How well each item answers the words, (len(prepared),) float32, on the model's own scale."""
-        # A model of texts alone takes nothing in them for a path or an address; any other one has to be told.
+        # A model of texts alone takes nothing in them for a path or an address; any other one needs the modality.
         is_plain = self.modalities == (Modality.TEXT,)
         query: Any = words if is_plain else {"text": words}
-        pairs = [(query, item if is_plain else _said(modality, item)) for item in prepared]
-        found = self._model.predict(pairs, batch_size=BATCH, show_progress_bar=False)
-        return np.asarray(found, np.float32).reshape(len(prepared))
+        pairs = [(query, item if is_plain else _as_input(modality, item)) for item in prepared]
+        scores = self._model.predict(pairs, batch_size=BATCH, show_progress_bar=False)
+        return np.asarray(scores, np.float32).reshape(len(prepared))
 
 
-def _said(modality: Modality, item: Any) -> dict[str, Any]:
+def _as_input(modality: Modality, item: Any) -> dict[str, Any]:
     if modality is Modality.TEXT:
         return {"text": item}
     from PIL import Image

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,3 +40,15 @@ def test_importing_the_package_loads_no_library() -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     for heavy in ("numpy", "PIL", "onnxruntime", "torch", "rich", "typer", "pebble", "soundfile"):
         assert f"'{heavy}'" not in run.stdout
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports inside functions and for type checkers count too: a circle of knowledge is one, whenever it loads."""
+    graph = grimp.build_graph("anyseek", cache_dir=None)
+    imports = {one: graph.find_modules_directly_imported_by(one) - {one, "anyseek"} for one in graph.modules}
+    del imports["anyseek"]  # the front door: names of all rooms, fetched when they are used
+    ordered = TopologicalSorter(imports)
+    try:
+        ordered.prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))

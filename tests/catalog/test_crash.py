@@ -46,7 +46,7 @@ def killed(folder: Path, space: int, *, moment: str = "", after_s: float | None 
         [sys.executable, crash_writer.__file__, str(folder), str(space), "1", *([moment] if moment else [])],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        bufsize=0,  # `communicate` would not see what a buffered `readline` had read beyond its line
         env=dict(os.environ, PYTHONPATH=os.path.dirname(crash_writer.__file__)),
     )
     assert child.stdout is not None

@@ -1,8 +1,9 @@
-"""What a snapshot tells about roots and files."""
+"""Roots and files, as a snapshot has them."""
 
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,18 @@ class FileReader:
             [content_hash],
         )
         return [codec.file_record(row) for row in rows]
+
+    def copies(self) -> list[list[FileRecord]]:
+        """Searchable files with the same content, two or more in each list."""
+        searchable = "problem_code IS NULL AND modality IS NOT NULL AND state != 'partial' AND length(content_hash) > 0"
+        rows = self.database.rows(
+            f"SELECT {FILE_COLUMNS} FROM files WHERE {searchable} AND content_hash IN"
+            f" (SELECT content_hash FROM files WHERE {searchable} GROUP BY content_hash HAVING count(*) > 1)"
+        )
+        groups: dict[bytes, list[FileRecord]] = defaultdict(list)
+        for record in map(codec.file_record, rows):
+            groups[record.content_hash].append(record)
+        return list(groups.values())
 
     def locate(self, absolute: str) -> FileRecord | None:
         """The file at an absolute path, through whichever root holds it."""

@@ -88,6 +88,12 @@ class Snapshot(FileReader):
         """The space of one model, or None when this index has none of it."""
         return next((space for space in self._spaces if space.card.fingerprint == fingerprint), None)
 
+    @property
+    def index_id(self) -> str:
+        """Tells this index's collections from another's on one server: when it was made, in microseconds, as hex."""
+        row = self.database.first("SELECT value FROM index_info WHERE name = 'created'")
+        return f"{int(float(row[0]) * 1e6):x}" if row else "0"
+
     def settings(self) -> dict[str, Any]:
         """What `Writer.set_setting` stored."""
         rows = self.database.rows("SELECT name, value FROM index_info WHERE name LIKE 'setting:%'")

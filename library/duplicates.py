@@ -34,22 +34,16 @@ class Group:
 
 def identical(snapshot: Snapshot) -> list[Group]:
     """Files with the same bytes, the largest groups first."""
-    groups: dict[bytes, list[tuple[str, Modality | None]]] = defaultdict(list)
-    rows = snapshot.database.rows(
-        "SELECT file_id FROM files WHERE problem_code IS NULL AND modality IS NOT NULL AND length(content_hash) > 0"
-        " AND content_hash IN (SELECT content_hash FROM files WHERE problem_code IS NULL AND modality IS NOT NULL"
-        " GROUP BY content_hash HAVING count(*) > 1)"
-    )
-    for (file_id,) in rows:
-        record = snapshot.file(file_id)
-        if record is not None:
-            groups[record.content_hash].append((snapshot.absolute_path(record), record.modality))
-    found = [
-        Group("identical", members[0][1], 1.0, tuple(sorted(path for path, _ in members)))
-        for members in groups.values()
-        if len(members) > 1
+    groups = [
+        Group(
+            "identical",
+            copies[0].modality,
+            1.0,
+            tuple(sorted(snapshot.absolute_path(record) for record in copies)),
+        )
+        for copies in snapshot.copies()
     ]
-    return sorted(found, key=lambda group: (-len(group.paths), group.paths))
+    return sorted(groups, key=lambda group: (-len(group.paths), group.paths))
 
 
 def near(snapshot: Snapshot, space: SpaceRecord, least: float = NEAR) -> list[Group]:

@@ -1,0 +1,67 @@
+"""Full-text search of names, captions and passages (SQLite FTS5, ranked by BM25): ranked lists of rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from anyseek.contracts import Modality
+
+if TYPE_CHECKING:
+    from anyseek.catalog.snapshot import Snapshot
+
+MOST = 200
+"""Files and passages that each list gives at most."""
+
+# Passages ranked by FTS5 alone, before anything is joined: a common word is in most passages of a library.
+_PASSAGES = f"SELECT rowid FROM passages WHERE passages MATCH ? ORDER BY rank LIMIT {5 * MOST}"
+_ROWS_OF_PASSAGES = (
+    "SELECT s.file_id, e.row FROM json_each(?) p CROSS JOIN segments s ON s.segment_id = p.value"
+    " CROSS JOIN embeddings e ON e.segment_id = p.value"
+)
+# Files by their names, with captions counting double.
+_NAMES = (
+    "SELECT rowid AS file_id, bm25(file_words, 1.0, 2.0) AS rank FROM file_words WHERE file_words MATCH ?"
+    f" ORDER BY rank LIMIT {MOST}"
+)
+# What photo.jpg.txt says is about photo.jpg.
+_DESCRIBED = (
+    "SELECT described.file_id, p.key AS rank FROM json_each(?) p CROSS JOIN segments s ON s.segment_id = p.value"
+    " CROSS JOIN files beside ON beside.file_id = s.file_id CROSS JOIN files described"
+    " ON described.root = beside.root AND described.path = substr(beside.path, 1, length(beside.path) - 4)"
+    " WHERE lower(CAST(beside.path AS TEXT)) LIKE '%.txt'"
+)
+_SEARCHABLE = "e.space_id = ? AND e.visible = 1 AND e.modality = ?"
+
+
+def ranked_rows(snapshot: Snapshot, space_id: int, match: str, modality: Modality) -> list[list[int]]:
+    """Rows of one modality whose words match: by passage (texts alone), by name and caption, and by what a text file
+    beside them says. Each list is best first, with one row a file and at most MOST.
+
+    match: an expression of FTS5.
+    """
+    first_row = (
+        "SELECT min(e.row) FROM segments s JOIN embeddings e ON e.segment_id = s.segment_id"
+        f" WHERE s.file_id = ranked.file_id AND {_SEARCHABLE}"
+    )
+    of_files = f"SELECT ranked.file_id, ({first_row}) FROM (%s) ranked ORDER BY ranked.rank LIMIT {MOST}"
+    place = [space_id, str(modality)]
+    passages = json.dumps([segment_id for (segment_id,) in snapshot.database.rows(_PASSAGES, [match])])
+    lists = [
+        _first_rows(snapshot, of_files % _NAMES, [*place, match]),
+        _first_rows(snapshot, of_files % _DESCRIBED, [*place, passages]),
+    ]
+    if modality is Modality.TEXT:
+        by_passage = f"{_ROWS_OF_PASSAGES} WHERE {_SEARCHABLE} LIMIT {MOST}"
+        lists.insert(0, _first_rows(snapshot, by_passage, [passages, *place]))
+    return lists
+
+
+def _first_rows(snapshot: Snapshot, sql: str, values: Sequence[object]) -> list[int]:
+    """The first row of each file, in order."""
+    rows: dict[int, int] = {}
+    for file_id, row in snapshot.database.rows(sql, values):
+        if row is not None:
+            rows.setdefault(file_id, row)
+    return list(rows.values())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anyseek import jsonable
 from anyseek.contracts import FileRecord, FileState, Modality, ModelCard, Problem, Report, Segment, Span, Unit
 from anyseek.errors import IndexDamaged
 
@@ -85,10 +85,10 @@ def from_json(text: str) -> Any:
 
 
 def report(text: str) -> Report:
-    """A run's report; fields that a later version added are left out."""
+    """A run's report."""
     try:
-        return Report(**{name: value for name, value in json.loads(text).items() if name in Report.__slots__})
-    except (AttributeError, TypeError, ValueError) as error:
+        return jsonable.from_json(text, Report)
+    except (TypeError, ValueError) as error:
         raise unreadable("a run") from error
 
 
@@ -105,18 +105,11 @@ def row_array(rows: Iterable[Any], *, sort: bool = False) -> Rows:
     return array
 
 
-def card_to_json(card: ModelCard) -> str:
-    """As `card_from_json` reads it."""
-    return json.dumps(asdict(card))
-
-
-def card_from_json(text: str) -> ModelCard:
-    """Fields that a later version added are left out, so that its cards can be read."""
+def card(text: str) -> ModelCard:
+    """A space's model."""
     try:
-        fields = {name: value for name, value in json.loads(text).items() if name in ModelCard.__slots__}
-        fields["modalities"] = tuple(Modality(modality) for modality in fields["modalities"])
-        return ModelCard(**fields)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return jsonable.from_json(text, ModelCard)
+    except (TypeError, ValueError) as error:
         raise unreadable("a model") from error
 
 

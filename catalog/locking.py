@@ -7,15 +7,15 @@ text is for people. Readers never look at it.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from anyseek.catalog.database import translated
 from anyseek.errors import IndexLocked
+from anyseek.jsonable import from_json, to_json
 
 LOCK_NAME = "lock"
 
@@ -70,10 +70,9 @@ class WriterLock:
 
     def _write_holder(self, descriptor: int) -> None:
         holder = Holder(os.getpid(), os.uname().nodename, time.time(), self._command)
-        text = json.dumps(asdict(holder)).encode()
         try:
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, text, 0)
+            os.pwrite(descriptor, to_json(holder).encode(), 0)
         except OSError:
             self.__exit__(None, None, None)
             raise
@@ -101,8 +100,8 @@ def _lock(descriptor: int) -> bool:
 def read_holder(folder: Path) -> Holder | None:
     """The name in the lock file: who holds it, or who died holding it. None when nobody is named."""
     try:
-        return Holder(**json.loads((folder / LOCK_NAME).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        return from_json((folder / LOCK_NAME).read_bytes(), Holder)
+    except (OSError, ValueError):
         return None
 
 

@@ -11,6 +11,7 @@ from anyseek.catalog import codec
 from anyseek.catalog.database import Database
 from anyseek.contracts import Modality, ModelCard, Span
 from anyseek.errors import UsageError
+from anyseek.jsonable import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,13 +47,11 @@ class SegmentWriter:
         """The number of this model's space, made when missing; the stored card is brought up to date."""
         row = self.database.first("SELECT space_id FROM spaces WHERE fingerprint = ?", [card.fingerprint])
         if row is not None:
-            self.database.run(
-                "UPDATE spaces SET card = ? WHERE space_id = ?", [codec.card_to_json(card), row[0]]
-            )
+            self.database.run("UPDATE spaces SET card = ? WHERE space_id = ?", [to_json(card), row[0]])
             return int(row[0])
         cursor = self.database.run(
             "INSERT INTO spaces (fingerprint, dim, card, generation, rows, live) VALUES (?, ?, ?, 0, 0, 0)",
-            [card.fingerprint, card.dim, codec.card_to_json(card)],
+            [card.fingerprint, card.dim, to_json(card)],
         )
         assert cursor.lastrowid is not None, "an INSERT has one"
         self._dims[cursor.lastrowid] = card.dim

@@ -55,7 +55,7 @@ class Snapshot(FileReader):
             row = self.database.first("SELECT max(change) FROM changes")
             self.change: int = row[0] or 0
             self._spaces = [
-                SpaceRecord(space_id, codec.card_from_json(card), generation, rows, live)
+                SpaceRecord(space_id, codec.card(card), generation, rows, live)
                 for space_id, card, generation, rows, live in self.database.rows(
                     "SELECT space_id, card, generation, rows, live FROM spaces ORDER BY space_id"
                 )

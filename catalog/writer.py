@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +14,7 @@ from anyseek.catalog.database import Database
 from anyseek.catalog.segment_writer import PARTIAL, SegmentWriter
 from anyseek.contracts import FileState, Modality, Problem, Report, SeenFile
 from anyseek.errors import UsageError
+from anyseek.jsonable import to_json
 
 # Where the file lies that another one was moved onto, until it is moved itself or the transaction ends.
 _DISPLACED_ROOT = -1
@@ -266,7 +266,7 @@ class Writer(SegmentWriter):
         """What the run did, and that it ended."""
         self.database.run(
             "UPDATE runs SET ended = ?, report = ? WHERE run_id = ?",
-            [time.time(), json.dumps(asdict(report)), run_id],
+            [time.time(), to_json(report), run_id],
         )
 
     # ------------------------------------------------------------ the transaction

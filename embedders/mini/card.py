@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
-from anyseek.contracts import Embedder, Modality, ModelCard
+from anyseek.contracts import Embedder, ModelCard
 from anyseek.embedders.entry import Entry
 from anyseek.errors import ModelNotFound
+from anyseek.jsonable import from_json
 
 WEIGHTS = Path(__file__).with_name("weights")
 
@@ -17,17 +17,7 @@ def read_card(weights: Path = WEIGHTS) -> ModelCard:
     """What `card_writer.write_card` wrote beside the weights. Raises ModelNotFound if it is not there."""
     path = weights / "card.json"
     try:
-        row = json.loads(path.read_text(encoding="utf-8"))
-        return ModelCard(
-            name=row["name"],
-            fingerprint=row["fingerprint"],
-            dim=row["dim"],
-            modalities=tuple(Modality(name) for name in row["modalities"]),
-            licence=row["licence"],
-            commercial_use=row["commercial_use"],
-            size_bytes=row["size_bytes"],
-            source=row["source"],
-        )
+        return from_json(path.read_bytes(), ModelCard)
     except OSError:
         if weights == WEIGHTS:
             raise ModelNotFound(
@@ -37,7 +27,7 @@ def read_card(weights: Path = WEIGHTS) -> ModelCard:
             f"There are no weights of `mini` in {weights}: card.json cannot be read.",
             "Train them: `python -m training --help`.",
         ) from None
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
         raise ModelNotFound(
             f"{path} is not a card of `mini`.", "Write it again: the `card` stage of the training."
         ) from None

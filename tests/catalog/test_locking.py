@@ -13,7 +13,7 @@ import pytest
 from indexes import contents, new_index
 
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.locking import WriterLock, is_locked, read_holder
+from anyseek.catalog.locking import Holder, WriterLock, is_locked, read_holder
 from anyseek.errors import AnyseekError, IndexLocked
 
 HOLD = """
@@ -129,12 +129,17 @@ def test_odd_lock_files(tmp_path: Path) -> None:
         b"\xff\xfe",
         b"[]",
         b'{"pid": 1}',
-        b'{"pid": 1, "host": "h", "since": 0, "command": "c", "x": 1}',
+        b'{"pid": "one", "host": "h", "since": 0, "command": "c"}',
     ):
         (tmp_path / "lock").write_bytes(text)
         assert read_holder(tmp_path) is None
         with WriterLock(tmp_path, "x"):
             pass
+
+
+def test_the_holder_of_a_later_version_is_named_too(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text('{"pid": 1, "host": "h", "since": 0, "command": "c", "x": 1}')
+    assert read_holder(tmp_path) == Holder(1, "h", 0.0, "c")
 
 
 def test_no_place_for_a_lock(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""Dataclasses to JSON and back: newer fields are ignored, wrong ones refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+from indexes import card
+
+from anyseek.contracts import Modality, ModelCard, Report
+from anyseek.jsonable import from_json, to_json
+
+CARD = replace(card(), base="towers of another model")
+REPORT = Report(5, 1, 1, 1, 1, 1, 2, 3, {"broken": 1}, 0.5, interrupted=False)
+
+
+@pytest.mark.parametrize("record", [CARD, REPORT, replace(CARD, source="/models/\udcff\n")])
+def test_there_and_back(record: Any) -> None:
+    again = from_json(to_json(record), type(record))
+    assert again == record
+    assert to_json(record) == json.dumps(asdict(record)), "the format of every index that is there"
+
+
+def test_a_modality_is_the_one_of_the_table() -> None:
+    assert from_json(to_json(CARD), ModelCard).modalities[1] is Modality.IMAGE
+
+
+def test_what_a_later_version_added_is_ignored_and_what_an_earlier_one_lacked_has_its_default() -> None:
+    fields = {**asdict(CARD), "colour": "red"}
+    del fields["base"]
+    assert from_json(json.dumps(fields), ModelCard) == replace(CARD, base="")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dim": "16"},
+        {"dim": None},
+        {"dim": 16.5},
+        {"modalities": "image"},
+        {"modalities": ["image", "smell"]},
+        {"modalities": ["image", 3]},
+        {"commercial_use": "perhaps"},
+        {"name": 7},
+    ],
+)
+def test_what_a_field_cannot_hold_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        from_json(json.dumps({**asdict(CARD), **change}), ModelCard)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", "{}", b"\xff\xfe\x00"])
+def test_what_is_no_record_is_refused(text: str | bytes) -> None:
+    with pytest.raises(ValueError):
+        from_json(text, ModelCard)

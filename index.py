@@ -215,7 +215,7 @@ class Index:
     def text_of(self, segment_id: int) -> str:
         """The words of a segment: the whole passage of a text, a caption of anything else; "" where there are none."""
         with self._catalog.read() as snapshot:
-            return snapshot.written(segment_id)
+            return snapshot.text_of(segment_id)
 
     # ------------------------------------------------------------ namespaces
 

@@ -151,9 +151,9 @@ def check(folder: AnyPath = ".", *, index: AnyPath | None = None, mend: bool = F
     mend: put right what safely can be, and return what was wrong and still is.
     Raises IndexNotFound, NewerFormat; with `mend` IndexLocked, ReadOnlyIndex, DiskFull.
     """
-    from anyseek.library.doctor import examined
+    from anyseek.library.doctor import check_all
 
-    return examined(Path(index) if index is not None else nearest_index(folder), mend_it=mend)
+    return check_all(Path(index) if index is not None else nearest_index(folder), and_repair=mend)
 
 
 def _loaded(model: str | Embedder) -> Embedder:

@@ -28,7 +28,7 @@ from anyseek.catalog.locking import LOCK_NAME, WriterLock
 from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
 from anyseek.catalog.schema import APPLICATION_ID, FORMAT, TABLES, WORDS
 from anyseek.catalog.snapshot import Snapshot
-from anyseek.catalog.snapshot_cache import Remembered
+from anyseek.catalog.snapshot_cache import SnapshotCache
 from anyseek.catalog.writer import Writer
 from anyseek.errors import UsageError
 
@@ -64,7 +64,7 @@ class Catalog:
         self._idle_readers: list[Database] = []  # the first is made by `open`
         self._idle_writers: list[Database] = []  # kept: closing the last connection moves the log each time
         self._is_closed = False
-        self._remembered = Remembered()
+        self._cache = SnapshotCache()
 
     @classmethod
     def create(cls, folder: Path, roots: Sequence[Path] = ()) -> Catalog:
@@ -80,7 +80,7 @@ class Catalog:
             foreign = sorted(set(os.listdir(folder)) - _OURS)
             if foreign:
                 raise UsageError(
-                    f"{folder} holds other things ({foreign[0]!r}), so no index was made there.",
+                    f"{folder} contains other files ({foreign[0]!r}), so no index was made there.",
                     "Name an empty or a new folder.",
                 )
             (folder / ".gitignore").write_text("*\n")
@@ -90,7 +90,7 @@ class Catalog:
             try:
                 if database.first("SELECT count(*) FROM sqlite_master") != (0,):
                     raise UsageError(
-                        f"There is an index in {folder} already.", "Open it, or name another folder."
+                        f"There is already an index in {folder}.", "Open it, or name another folder."
                     )
                 database.run("BEGIN IMMEDIATE")
                 database.run(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -133,15 +133,15 @@ class Catalog:
         return catalog
 
     def read(self) -> Snapshot:
-        """What the index holds now, unmoved by later commits: `with catalog.read() as snapshot: ...`
+        """What the index holds now, unaffected by later commits: `with catalog.read() as snapshot: ...`
 
         Opening a snapshot takes up to a millisecond; keep one for the questions that belong together.
         """
         database = self._idle_reader() or connect(self.folder, writable=False)
-        return Snapshot(database, self._remembered, self._keep_reader)
+        return Snapshot(database, self._cache, self._reuse_reader)
 
     def _idle_reader(self) -> Database | None:
-        """A connection that an earlier snapshot left, unless another catalog has taken the place of its file."""
+        """A connection that an earlier snapshot used, unless its file was replaced by another catalog."""
         with suppress(IndexError, FileNotFoundError):
             while True:
                 database = self._idle_readers.pop()
@@ -150,11 +150,11 @@ class Catalog:
                 database.close()
         return None
 
-    def _keep_reader(self, database: Database) -> None:
+    def _reuse_reader(self, database: Database) -> None:
         if not self._is_closed and len(self._idle_readers) < MOST_IDLE:
-            left = database.handed_on()
-            if left is not None:
-                self._idle_readers.append(left)
+            reusable = database.detached()
+            if reusable is not None:
+                self._idle_readers.append(reusable)
         database.close()
 
     def begin(self) -> Writer:
@@ -165,9 +165,9 @@ class Catalog:
         Raises ReadOnlyIndex.
         """
         database = self._idle_writers.pop() if self._idle_writers else connect(self.folder, writable=True)
-        return Writer(database, self._take_back)
+        return Writer(database, self._reuse_writer)
 
-    def _take_back(self, database: Database) -> None:
+    def _reuse_writer(self, database: Database) -> None:
         if self._is_closed:
             database.close()
         else:
@@ -195,9 +195,9 @@ class Catalog:
         return total
 
     def close(self) -> None:
-        """Let go of files; safe to call twice. Open snapshots go on."""
+        """Close all files; safe to call twice. Open snapshots stay usable."""
         self._is_closed = True
-        self._remembered.close()
+        self._cache.close()
         for idle in (self._idle_readers, self._idle_writers):
             while idle:
                 idle.pop().close()

@@ -1,4 +1,4 @@
-"""What `anyseek doctor` looks at: whether the parts of an index can be trusted and agree. Changes nothing."""
+"""Whether the parts of an index can be trusted and agree (`anyseek doctor`). Changes nothing."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ FORGET = "forget these files; the next `anyseek index` embeds them again"
 class Finding:
     """Something wrong with an index. code: short and stable; count: of the things that are wrong.
 
-    mendable: whether `mend` can put it right without losing anything that cannot be made again; mend: how,
-    or what a person can do. file_ids: the files concerned, where it is about files.
+    is_repairable: whether `repair` can put it right without losing anything that cannot be made again. remedy: what it
+    does then, or what a person can do. file_ids: the files concerned, where it is about files.
     """
 
     code: str
     message: str
     count: int
-    mendable: bool
-    mend: str
+    is_repairable: bool
+    remedy: str
     file_ids: tuple[int, ...] = ()
 
 
@@ -48,30 +48,28 @@ Check: TypeAlias = Callable[["Snapshot"], Iterator[Finding]]
 """Looks at one snapshot of an index."""
 
 
-def examine(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] = ()) -> list[Finding]:
+def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] = ()) -> list[Finding]:
     """What is wrong with the index, worst first; [] for a healthy one. Readers and writers may go on.
 
-    more: checks of what is derived from the catalog, which this room does not know.
-
-    is_alone: whether the caller knows that nobody else writes (it holds the lock); None looks. What a
-    writer may be in the middle of is no finding while there is one.
+    more: checks of what is derived from the catalog. is_alone: whether the caller knows that nobody else writes (it
+    holds the lock); None to find out. While there is a writer, what it may be in the middle of is not a finding.
     Reads every vector: seconds for a million. Raises IndexNotFound and NewerFormat; damage is a finding.
     """
     if is_alone is None:
         is_alone = not is_locked(folder)
     # Opening the catalog already tidies the log, so this is looked at first.
-    tidiness = [*_left_over(folder)] if is_alone else []
+    left_over = [*_left_over(folder)] if is_alone else []
     try:
         with Catalog.open(folder) as catalog, catalog.read() as snapshot:
             damage = _catalog_damage(snapshot.database)
             if damage:
-                return [damage, *tidiness]
+                return [damage, *left_over]
             checks = [*_CHECKS, *more, *(_CHECKS_ALONE if is_alone else [])]
-            return [*(finding for check in checks for finding in check(snapshot)), *tidiness]
+            return [*(finding for find in checks for finding in find(snapshot)), *left_over]
     except NewerFormat:
         raise
     except IndexDamaged as error:
-        return [Finding("catalog-damaged", error.message, 1, False, error.hint), *tidiness]
+        return [Finding("catalog-damaged", error.message, 1, False, error.hint), *left_over]
 
 
 def _left_over(folder: Path) -> Iterator[Finding]:
@@ -79,7 +77,7 @@ def _left_over(folder: Path) -> Iterator[Finding]:
     if holder is None or holder.pid == os.getpid():
         return
     yield Finding("lock-left", f"The lock still names {holder}, which is gone.", 1, True, "clear it")
-    # Without a name in the lock, a log is nothing odd: some connection is open.
+    # Without a name in the lock, a log is normal: some connection is open.
     wal = folder / f"{CATALOG_NAME}-wal"
     with suppress(FileNotFoundError):
         if wal.stat().st_size:
@@ -88,14 +86,14 @@ def _left_over(folder: Path) -> Iterator[Finding]:
 
 
 def _catalog_damage(database: Database) -> Finding | None:
-    told = [text for (text,) in database.rows("PRAGMA integrity_check")]
-    if told == ["ok"]:
+    messages = [text for (text,) in database.rows("PRAGMA integrity_check")]
+    if messages == ["ok"]:
         return None
     # An index of a table can be made again from the table; a table cannot.
-    if all(" index " in text for text in told):
-        return Finding("table-index-damaged", told[0], len(told), True, "build the table indices again")
+    if all(" index " in text for text in messages):
+        return Finding("table-index-damaged", messages[0], len(messages), True, "rebuild the table indices")
     hint = "Remove the index folder and index again."
-    return Finding("catalog-damaged", told[0], len(told), False, hint)
+    return Finding("catalog-damaged", messages[0], len(messages), False, hint)
 
 
 def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
@@ -144,7 +142,7 @@ def _half_indexed(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _wrong_counts(snapshot: Snapshot) -> Iterator[Finding]:
-    (hidden,) = snapshot.database.first(
+    (wrongly_shown,) = snapshot.database.first(
         "SELECT count(*) FROM embeddings e JOIN segments s ON s.segment_id = e.segment_id"
         f" JOIN files f ON f.file_id = s.file_id WHERE e.visible != {SHOULD_BE_VISIBLE}"
         " OR e.modality != s.modality"
@@ -153,9 +151,11 @@ def _wrong_counts(snapshot: Snapshot) -> Iterator[Finding]:
         "SELECT count(*) FROM spaces WHERE live !="
         " (SELECT count(*) FROM embeddings e WHERE e.space_id = spaces.space_id AND e.visible = 1)"
     )
-    if hidden or miscounted:
-        message = f"{hidden} rows are shown or hidden wrongly, {miscounted} spaces miscount their rows."
-        yield Finding("wrong-counts", message, hidden + miscounted, True, "count again")
+    if wrongly_shown or miscounted:
+        message = (
+            f"{wrongly_shown} rows are wrongly shown or hidden, {miscounted} spaces miscount their rows."
+        )
+        yield Finding("wrong-counts", message, wrongly_shown + miscounted, True, "count again")
 
 
 def _vectors(snapshot: Snapshot) -> Iterator[Finding]:
@@ -207,12 +207,14 @@ def _compare(snapshot: Snapshot, space: SpaceRecord, vectors: Halves) -> Iterato
         [space.space_id],
     )
     for batch in _batches(rows):
-        there = [fields for fields in batch if fields[0] < len(vectors)]  # ascending: a head of the batch
-        found = vectors[[row for row, _, _ in there]] if there else vectors[:0]
-        facts = zip(there, checksums(found), lengths_are_one(found), strict=True)
+        in_file = [
+            fields for fields in batch if fields[0] < len(vectors)
+        ]  # ascending: the first of the batch
+        halves = vectors[[row for row, _, _ in in_file]] if in_file else vectors[:0]
+        facts = zip(in_file, checksums(halves), lengths_are_one(halves), strict=True)
         for (row, crc, file_id), actual, is_unit in facts:
             yield row, file_id, actual == crc and bool(is_unit)
-        for row, _, file_id in batch[len(there) :]:
+        for row, _, file_id in batch[len(in_file) :]:
             yield row, file_id, False
 
 
@@ -224,7 +226,7 @@ def _unused_files(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def unused_vector_files(folder: Path, spaces: Sequence[SpaceRecord]) -> list[Path]:
-    """Generations that a compaction or a dropped space left behind."""
+    """Generations that a compaction left behind."""
     used = {f"{space.space_id}.{space.generation}.f16" for space in spaces}
     return sorted(path for path in (folder / "vectors").glob("*.f16") if path.name not in used)
 

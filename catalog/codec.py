@@ -55,9 +55,9 @@ def segment(row: Any) -> Segment:
         raise unreadable(f"segment {segment_id}") from error
 
 
-def unreadable(what: str) -> IndexDamaged:
+def unreadable(record: str) -> IndexDamaged:
     """The error for a record that holds what no Anyseek of this format ever wrote."""
-    return IndexDamaged(f"The catalog's record of {what} cannot be read.", "Run `anyseek doctor`.")
+    return IndexDamaged(f"The catalog's record of {record} cannot be read.", "Run `anyseek doctor`.")
 
 
 def modality(name: str) -> Modality:

@@ -6,7 +6,9 @@ import os
 import time
 from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 
+from anyseek.atomic import sync_folder
 from anyseek.catalog.database import Database, translated
 from anyseek.errors import IndexDamaged, UsageError
 
@@ -19,53 +21,53 @@ def compact(database: Database, space_id: int) -> int:
     One transaction: killed before its end, the old generation is still the one, and the unfinished file is
     written over by the next attempt.
     """
-    written = None
+    new_path = None
     try:
         database.run("BEGIN IMMEDIATE")
         row = database.first("SELECT dim, generation, rows FROM spaces WHERE space_id = ?", [space_id])
         if row is None:
             raise UsageError(f"The index in {database.folder} has no space number {space_id}.")
         dim, generation, n_rows = map(int, row)
-        kept = [
+        owned = [
             number
             for (number,) in database.rows(
                 "SELECT row FROM embeddings WHERE space_id = ? ORDER BY row", [space_id]
             )
         ]
-        if len(kept) == n_rows:
+        if len(owned) == n_rows:
             return 0
         folder = database.folder / "vectors"
         old = folder / f"{space_id}.{generation}.f16"
-        written = folder / f"{space_id}.{generation + 1}.f16"
+        new_path = folder / f"{space_id}.{generation + 1}.f16"
         with translated(database.folder):
-            _copy_rows(old, written, kept, dim * 2)
+            _copy_rows(old, new_path, owned, dim * 2)
         # Ascending, and no row moves up: a row's new place is always free.
         database.run_many(
             "UPDATE embeddings SET row = ? WHERE space_id = ? AND row = ?",
-            ((new, space_id, number) for new, number in enumerate(kept) if new != number),
+            ((new, space_id, number) for new, number in enumerate(owned) if new != number),
         )
         database.run(
             "UPDATE spaces SET generation = ?, rows = ? WHERE space_id = ?",
-            [generation + 1, len(kept), space_id],
+            [generation + 1, len(owned), space_id],
         )
         database.run("INSERT INTO changes (at, what) VALUES (?, 'compact')", [time.time()])
         database.run("COMMIT")
-        written = None
+        new_path = None
         with suppress(OSError):  # an unused file is no reason to fail; `doctor` finds it
             old.unlink()
-        return (n_rows - len(kept)) * dim * 2
+        return (n_rows - len(owned)) * dim * 2
     finally:
         database.rollback()
         database.close()
-        if written is not None:
+        if new_path is not None:
             with suppress(OSError):
-                written.unlink(missing_ok=True)
+                new_path.unlink(missing_ok=True)
 
 
-def _copy_rows(old: os.PathLike[str], new: os.PathLike[str], kept: list[int], row_bytes: int) -> None:
+def _copy_rows(old: Path, new: Path, owned: list[int], row_bytes: int) -> None:
     """Copy rows in their order; the new file and its name are on the disk afterwards."""
-    with open(old, "rb") as source, open(new, "wb") as target:  # noqa: PTH123 (PathLike)
-        for first, count in _stretches(kept):
+    with old.open("rb") as source, new.open("wb") as target:
+        for first, count in _stretches(owned):
             source.seek(first * row_bytes)
             left = count * row_bytes
             while left:
@@ -76,11 +78,7 @@ def _copy_rows(old: os.PathLike[str], new: os.PathLike[str], kept: list[int], ro
                 left -= len(data)
         target.flush()
         os.fsync(target.fileno())
-    folder = os.open(os.path.dirname(os.fspath(new)), os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(new.parent)
 
 
 def _stretches(rows: list[int]) -> list[tuple[int, int]]:

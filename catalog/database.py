@@ -46,16 +46,16 @@ class Database:
 
     def __init__(self, connection: sqlite3.Connection, folder: Path, file: int = 0) -> None:
         """file: the inode that it is connected to."""
-        self._kept: sqlite3.Connection | None = connection
+        self._open_connection: sqlite3.Connection | None = connection
         self._n_unread = 0
         self.folder = folder
         self.file = file
 
     @property
     def _connection(self) -> sqlite3.Connection:
-        if self._kept is None:
+        if self._open_connection is None:
             raise UsageError("This snapshot, or its catalog, is closed.")
-        return self._kept
+        return self._open_connection
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """The cursor after one statement; take its rows with `rows` or `first` when there may be many."""
@@ -87,29 +87,24 @@ class Database:
         with translated(self.folder):
             return self._connection.execute(sql, values).fetchone()
 
-    @property
-    def in_transaction(self) -> bool:
-        """Whether BEGIN was said and neither COMMIT nor ROLLBACK."""
-        return self._connection.in_transaction
-
     def rollback(self) -> None:
         """End the transaction, if there is one, as if it had never been."""
         if self._connection.in_transaction:
             with translated(self.folder):
                 self._connection.execute("ROLLBACK")
 
-    def handed_on(self) -> Database | None:
-        """The same connection for another to use, this one being closed; None while something of it is unread."""
-        if self._kept is None or self._n_unread:
+    def detached(self) -> Database | None:
+        """The connection for another user, this one being closed; None while a result is not read to its end."""
+        if self._open_connection is None or self._n_unread:
             return None
         self.rollback()
-        connection, self._kept = self._kept, None
+        connection, self._open_connection = self._open_connection, None
         return Database(connection, self.folder, self.file)
 
     def close(self) -> None:
         """Safe to call twice."""
-        if self._kept is not None:
-            self._kept.close()
+        if self._open_connection is not None:
+            self._open_connection.close()
 
 
 def connect(folder: Path, *, writable: bool) -> Database:
@@ -181,7 +176,7 @@ def _connect_reader(path: Path) -> sqlite3.Connection:
     wal = path.with_name(path.name + "-wal")
     if wal.exists() and wal.stat().st_size > 0:
         raise ReadOnlyIndex(
-            f"The index in {path.parent} was not closed cleanly, and mending it needs a place to write.",
+            f"The index in {path.parent} was not closed cleanly, and recovering it needs a place to write.",
             "Copy the index to a disk that can be written, or make it writable once.",
         )
     return _open(path, "mode=ro&immutable=1")
@@ -223,7 +218,7 @@ def _from_sqlite(error: sqlite3.Error, folder: Path) -> AnyseekError:
 def _damaged(error: Exception, folder: Path) -> IndexDamaged:
     return IndexDamaged(
         f"The catalog in {folder} cannot be trusted ({error}).",
-        "Run `anyseek doctor`; if it cannot mend it, remove the index folder and index again.",
+        "Run `anyseek doctor`; if it cannot repair it, remove the index folder and index again.",
     )
 
 
@@ -240,7 +235,7 @@ def _from_os(error: OSError, folder: Path) -> AnyseekError:
 def _disk_full(folder: Path) -> DiskFull:
     return DiskFull(
         f"There is no space left for the index in {folder}.",
-        "What was indexed before is whole. Free some space and run the same command again.",
+        "What was indexed before is intact. Free some space and run the same command again.",
     )
 
 

@@ -16,24 +16,24 @@ from anyseek.errors import IndexDamaged
 
 
 class FileReader:
-    """The half of a Snapshot that needs no vectors. Files in the middle of being indexed are not seen."""
+    """The half of a Snapshot that needs no vectors. Files in the middle of being indexed are left out."""
 
     def __init__(self, database: Database) -> None:
         self.folder: Path = database.folder
         self.database = database
-        self._known_roots: dict[int, bytes] | None = None
+        self._root_folders: dict[int, bytes] | None = None
 
     def roots(self) -> dict[int, Path]:
         """The indexed folders by number: absolute, as they are now that the index lies where it lies.
 
-        A root is looked for on its way from the index first (both may have moved together), then where it
-        was; when neither is a folder, the old absolute path is given.
+        A root is looked for relative to the index first (both may have moved together), then at its absolute path,
+        which is returned too when neither is a folder.
         """
         rows = self.database.rows("SELECT root, path, relative FROM roots ORDER BY root")
         return {root: codec.find_root(self.folder, path, relative) for root, path, relative in rows}
 
     def files(self, state: FileState | None = None) -> Iterator[FileRecord]:
-        """Every known file, by root and then by the bytes of its path. Read lazily."""
+        """Every file, by root and then by the bytes of its path. Read lazily."""
         if state is None:
             where, values = "state != 'partial'", []
         else:
@@ -103,34 +103,35 @@ class FileReader:
         folder = self._roots_as_bytes().get(root)
         if folder is None:
             raise IndexDamaged(
-                f"The catalog in {self.folder} names a root that it lacks.", "Run `anyseek doctor`."
+                f"A file of the catalog in {self.folder} belongs to a root that is not there.",
+                "Run `anyseek doctor`.",
             )
         return os.fsdecode(os.path.join(folder, path))
 
     def _roots_as_bytes(self) -> dict[int, bytes]:
-        if self._known_roots is None:
-            self._known_roots = {root: os.fsencode(path) for root, path in self.roots().items()}
-        return self._known_roots
+        if self._root_folders is None:
+            self._root_folders = {root: os.fsencode(path) for root, path in self.roots().items()}
+        return self._root_folders
 
     def _below_roots(self, absolute: str) -> list[tuple[int, bytes]]:
         """For each root that holds `absolute`: its number and the path below it, b"" for the root itself."""
         for spell in (os.path.abspath, os.path.realpath):
             path = os.fsencode(spell(absolute))
-            found = [
+            places = [
                 (root, below)
                 for root, folder in self._roots_as_bytes().items()
                 if (below := codec.path_below(spell(folder), path)) is not None
             ]
-            if found:
-                return found
+            if places:
+                return places
         return []
 
     def _roots_touched(self, folder: str) -> list[tuple[int, bytes]]:
         """The roots that hold `folder`, with the path below; and those that lie inside it, with b""."""
-        found = dict(self._below_roots(folder))
+        places = dict(self._below_roots(folder))
         for spell in (os.path.abspath, os.path.realpath):
             path = os.fsencode(spell(folder))
-            for root, lies in self._roots_as_bytes().items():
-                if codec.path_below(path, spell(lies)) is not None:
-                    found[root] = b""
-        return list(found.items())
+            for root, root_folder in self._roots_as_bytes().items():
+                if codec.path_below(path, spell(root_folder)) is not None:
+                    places[root] = b""
+        return list(places.items())

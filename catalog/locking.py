@@ -53,7 +53,7 @@ class WriterLock:
                 raise self._refusal()
             self._descriptor = descriptor
             # A forked child would keep the lock alive after we are killed: it lets go at once.
-            _held.add(descriptor)
+            _descriptors.add(descriptor)
             self._write_holder(descriptor)
         return self
 
@@ -62,7 +62,7 @@ class WriterLock:
     ) -> None:
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
-            _held.discard(descriptor)
+            _descriptors.discard(descriptor)
             try:
                 os.ftruncate(descriptor, 0)
             finally:
@@ -121,12 +121,12 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
-_held: set[int] = set()
+_descriptors: set[int] = set()
 
 
-def _let_go_in_child() -> None:
-    while _held:
-        os.close(_held.pop())
+def _close_in_child() -> None:
+    while _descriptors:
+        os.close(_descriptors.pop())
 
 
-os.register_at_fork(after_in_child=_let_go_in_child)
+os.register_at_fork(after_in_child=_close_in_child)

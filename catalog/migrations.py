@@ -1,4 +1,4 @@
-"""Formats of the catalog: older ones are brought forward step by step, newer ones refused."""
+"""Formats of the catalog: older ones are upgraded step by step, newer ones refused."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ STEPS: dict[int, Callable[[Database], None]] = {1: _add_words}
 def read_format(database: Database) -> int:
     """The catalog's format number.
 
-    Raises NewerFormat for one that this Anyseek does not know, IndexNotFound for an index whose making was
-    cut short, IndexDamaged for a database that is none of ours.
+    Raises NewerFormat for one that this Anyseek does not know, IndexNotFound for an index whose creation was
+    interrupted, IndexDamaged for a database that is not a catalog.
     """
     tables = {name for (name,) in database.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
         raise IndexNotFound(
-            f"There is no index in {database.folder}: making it was cut short.",
+            f"There is no index in {database.folder}: its creation was interrupted.",
             "Make it again with `anyseek index`.",
         )
     row = (
@@ -47,7 +47,7 @@ def read_format(database: Database) -> int:
     )
     if row is None or not str(row[0]).isdecimal():
         raise IndexDamaged(
-            f"The catalog in {database.folder} is not one of Anyseek's.",
+            f"The database in {database.folder} is not a catalog of Anyseek.",
             "Remove the index folder and index again.",
         )
     number = int(row[0])
@@ -61,7 +61,7 @@ def read_format(database: Database) -> int:
 
 
 def migrate(folder: Path) -> None:
-    """Bring the index to FORMAT: every step and its record in one transaction, so all of them or none."""
+    """Upgrade the index to FORMAT: every step and its record in one transaction, so all of them or none."""
     with WriterLock(folder, "migrate"):
         database = connect(folder, writable=True)
         try:

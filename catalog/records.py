@@ -1,4 +1,4 @@
-"""What the catalog tells about itself: frozen records, standard library only."""
+"""Records of the catalog about itself: frozen dataclasses, standard library only."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much an index holds. The modality counts tell what a search can find: missing files are in.
+    """How much an index holds. The counts by modality are of what a search can find: missing files are included.
 
-    Files that are no media, which the catalog remembers only so that no run opens them again, do not count.
+    Files without media, which are stored only so that no run opens them again, do not count.
     """
 
     files_by_state: dict[FileState, int]

@@ -1,4 +1,4 @@
-"""What `anyseek doctor` puts right. Nothing is lost that the next `anyseek index` would not make again."""
+"""Repairs (`anyseek doctor --mend`). Nothing is lost that the next `anyseek index` would not make again."""
 
 from __future__ import annotations
 
@@ -6,46 +6,44 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.check import SHOULD_BE_VISIBLE, Check, Finding, examine, unused_vector_files
+from anyseek.catalog.check import SHOULD_BE_VISIBLE, Check, Finding, check, unused_vector_files
 from anyseek.catalog.database import Database, connect, translated
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.records import SpaceRecord
 
-# Taking the lock, opening the catalog and letting both go mends these.
-_MENDED_BY_LOOKING = {"lock-left", "log-left"}
+# Taking the lock, opening the catalog and closing both repairs these.
+_REPAIRED_BY_OPENING = {"lock-left", "log-left"}
 
 
-def mend(
+def repair(
     folder: Path,
     findings: Sequence[Finding],
     *,
     more: Sequence[Check] = (),
-    mend_derived: Callable[[Path, Finding], bool] = lambda folder, finding: False,
+    repair_derived: Callable[[Path, Finding], bool] = lambda folder, finding: False,
 ) -> list[Finding]:
-    """Mend what `findings` names, as far as it can be; returns what was mended.
+    """Repair what `findings` name, as far as it can be; returns what was repaired.
 
-    more: as for `examine`. mend_derived: repairs a finding of one of `more` and says True; False for others.
-    Takes the writer lock and looks again first, so that only what is still wrong is touched.
+    more: as for `check`. repair_derived: repairs a finding of one of `more` and returns True; False for others.
+    Takes the writer lock and checks again first, so that only what is still wrong is touched.
     Raises IndexLocked, ReadOnlyIndex, DiskFull, IndexDamaged.
     """
-    wanted = {finding.code for finding in findings if finding.mendable}
-    mended = [finding for finding in findings if finding.code in _MENDED_BY_LOOKING]
+    codes = {finding.code for finding in findings if finding.is_repairable}
+    repaired = [finding for finding in findings if finding.code in _REPAIRED_BY_OPENING]
     with WriterLock(folder, "doctor"):
-        # Mending one thing can bring another to light (a damaged table index hides rows), hence the rounds.
+        # One repair can uncover another fault (a damaged table index hides rows), hence the rounds.
         for _ in range(3):
-            todo = [
-                finding for finding in examine(folder, is_alone=True, more=more) if finding.code in wanted
-            ]
+            todo = [finding for finding in check(folder, is_alone=True, more=more) if finding.code in codes]
             if not todo:
                 break
             for finding in todo:
-                if not mend_derived(folder, finding):
-                    _mend(folder, finding)
-            mended += todo
-    return mended
+                if not repair_derived(folder, finding):
+                    _repair(folder, finding)
+            repaired += todo
+    return repaired
 
 
-def _mend(folder: Path, finding: Finding) -> None:
+def _repair(folder: Path, finding: Finding) -> None:
     if finding.code == "table-index-damaged":
         _rebuild_table_indices(folder)
         return
@@ -93,7 +91,7 @@ def _count_again(database: Database) -> None:
 
 
 def _lengthen(folder: Path, spaces: Sequence[SpaceRecord]) -> None:
-    """Vector files as long as the catalog counts; what is missing is zeros that no segment owns."""
+    """Make vector files as long as the catalog counts; what was missing is zeros that no segment owns."""
     from anyseek.catalog.vectors import VectorAppender, vector_path
 
     for space in spaces:

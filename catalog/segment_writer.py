@@ -1,10 +1,9 @@
-"""The half of a Writer that knows spaces, segments and vectors."""
+"""The half of a Writer that writes spaces, segments and vectors."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from anyseek.catalog import codec
@@ -24,13 +23,12 @@ PARTIAL = "partial"
 
 
 class SegmentWriter:
-    """Begins the transaction, keeps the vector files open for it, ends it."""
+    """Begins the transaction, keeps the vector files open for it, and ends it."""
 
-    def __init__(self, database: Database, give_back: Callable[[Database], None]) -> None:
+    def __init__(self, database: Database, release: Callable[[Database], None]) -> None:
         self.database = database
-        self._give_back = give_back
+        self._release = release
         self._appenders: dict[int, VectorAppender] = {}
-        self._leftovers: list[tuple[int, int]] = []
         # IMMEDIATE: nothing is written, to vectors neither, before we are the one writer.
         try:
             database.run("BEGIN IMMEDIATE")
@@ -57,21 +55,6 @@ class SegmentWriter:
         self._dims[cursor.lastrowid] = card.dim
         return cursor.lastrowid
 
-    def drop_space(self, space_id: int) -> None:
-        """Forget a model's vectors, and the segments that no other space knows."""
-        self._dim(space_id)
-        (generation,) = self.database.first("SELECT generation FROM spaces WHERE space_id = ?", [space_id])
-        self.database.run("DELETE FROM embeddings WHERE space_id = ?", [space_id])
-        self.database.run("DELETE FROM spaces WHERE space_id = ?", [space_id])
-        self.database.run(
-            "DELETE FROM segments WHERE NOT EXISTS"
-            " (SELECT 1 FROM embeddings e WHERE e.segment_id = segments.segment_id)"
-        )
-        if appender := self._appenders.pop(space_id, None):
-            appender.close()
-        del self._dims[space_id]
-        self._leftovers.append((space_id, generation))
-
     def _dim(self, space_id: int) -> int:
         if space_id not in self._dims:
             raise UsageError(f"The index in {self.database.folder} has no space number {space_id}.")
@@ -86,15 +69,17 @@ class SegmentWriter:
         modality: Modality,
         parts: Sequence[tuple[Span, str]],
         vectors: Floats,
-        words: Sequence[str] = (),
+        texts: Sequence[str] = (),
     ) -> list[int]:
         """The numbers of new segments of a file that this or an earlier transaction put. May be called often.
 
-        parts: span and excerpt of each segment; vectors: (len(parts), dim) unit rows, in the same order. words: of
-        texts, the whole of each, to be searched by its words.
-        Raises UsageError for vectors of another shape or length, before anything is stored.
+        parts: span and excerpt of each segment; vectors: (len(parts), dim) unit rows, in the same order. texts: the
+        whole text of each segment, to be searched by its words; () for segments that are not text.
+        Raises UsageError for vectors or texts of another shape or length, before anything is stored.
         """
         halves = self._checked(space_id, vectors, len(parts))
+        if texts and len(texts) != len(parts):
+            raise UsageError(f"{len(parts)} segments came with {len(texts)} texts.")
         state = self.database.first("SELECT state, problem_code FROM files WHERE file_id = ?", [file_id])
         if state is None:
             raise UsageError(f"The index in {self.database.folder} has no file number {file_id}.")
@@ -120,34 +105,18 @@ class SegmentWriter:
             ),
         )
         self._embed(space_id, segment_ids, [str(modality)] * len(parts), [visible] * len(parts), halves)
-        self.database.run_many(
-            "INSERT INTO passages (rowid, text) VALUES (?, ?)",
-            ((number, codec.clean_text(text)) for number, text in zip(segment_ids, words, strict=False)),
-        )
+        if texts:
+            self.database.run_many(
+                "INSERT INTO passages (rowid, text) VALUES (?, ?)",
+                zip(segment_ids, map(codec.clean_text, texts), strict=True),
+            )
         return segment_ids
 
     def set_caption(self, file_id: int, caption: str) -> None:
-        """What the file says about itself, to be searched by its words."""
+        """The caption of a file, to be searched by its words."""
         self.database.run(
             "UPDATE file_words SET caption = ? WHERE rowid = ?", [codec.clean_text(caption), file_id]
         )
-
-    def add_vectors(self, space_id: int, segment_ids: Sequence[int], vectors: Floats) -> None:
-        """Vectors of one more space for segments that are there: (len(segment_ids), dim), in their order."""
-        halves = self._checked(space_id, vectors, len(segment_ids))
-        known = [
-            self.database.first(
-                "SELECT s.modality, f.state != ? AND f.problem_code IS NULL FROM segments s"
-                " JOIN files f ON f.file_id = s.file_id WHERE s.segment_id = ?",
-                [PARTIAL, segment_id],
-            )
-            for segment_id in segment_ids
-        ]
-        if None in known:
-            raise UsageError(
-                f"The index in {self.database.folder} lacks segment {segment_ids[known.index(None)]}."
-            )
-        self._embed(space_id, segment_ids, [row[0] for row in known], [bool(row[1]) for row in known], halves)
 
     def _checked(self, space_id: int, vectors: Floats, expected: int) -> Halves:
         from anyseek.catalog.vectors import as_halves
@@ -202,17 +171,17 @@ class SegmentWriter:
             " ORDER BY segment_id",
             [source],
         ).fetchall()
-        twins: dict[int, int] = {}
+        copies: dict[int, int] = {}
         for segment_id, *fields in segments:
             cursor = self.database.run(
                 "INSERT INTO segments (file_id, modality, start, end, unit, excerpt)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 [target, *fields],
             )
-            twins[segment_id] = cursor.lastrowid or 0
+            copies[segment_id] = cursor.lastrowid or 0
         self.database.run_many(
             "INSERT INTO passages (rowid, text) SELECT ?, text FROM passages WHERE rowid = ?",
-            ((twin, segment_id) for segment_id, twin in twins.items()),
+            ((copy, segment_id) for segment_id, copy in copies.items()),
         )
         self.database.run(
             "UPDATE file_words SET caption = (SELECT caption FROM file_words WHERE rowid = ?) WHERE rowid = ?",
@@ -227,7 +196,7 @@ class SegmentWriter:
             ).fetchall()
             if rows:
                 halves = self._appender(space_id).read([row for row, _, _ in rows])
-                numbers = [twins[segment_id] for _, segment_id, _ in rows]
+                numbers = [copies[segment_id] for _, segment_id, _ in rows]
                 kinds = [modality for _, _, modality in rows]
                 self._embed(space_id, numbers, kinds, [True] * len(rows), halves)
 
@@ -244,14 +213,14 @@ class SegmentWriter:
         """Let searches return these files' rows, or not."""
         numbers = list(file_ids)
         for space_id in self._dims:
-            turned = self.database.run_many(
+            changed = self.database.run_many(
                 "UPDATE embeddings SET visible = ? WHERE visible = ? AND space_id = ?"
                 " AND segment_id IN (SELECT segment_id FROM segments WHERE file_id = ?)",
                 ((visible, not visible, space_id, number) for number in numbers),
             )
             self.database.run(
                 "UPDATE spaces SET live = live + ? WHERE space_id = ?",
-                [turned if visible else -turned, space_id],
+                [changed if visible else -changed, space_id],
             )
 
     # ------------------------------------------------------------ the transaction
@@ -261,13 +230,9 @@ class SegmentWriter:
         for appender in self._appenders.values():
             appender.sync()
         self.database.run("COMMIT")
-        for space_id, generation in self._leftovers:
-            path = self.database.folder / "vectors" / f"{space_id}.{generation}.f16"
-            with suppress(OSError):  # an unused file is no reason to fail; `doctor` finds it
-                path.unlink()
 
     def _abandon(self) -> None:
-        """Let go of files; roll back what was not committed."""
+        """Close the vector files; roll back what was not committed."""
         for appender in self._appenders.values():
             appender.close()
         self._appenders.clear()
@@ -276,4 +241,4 @@ class SegmentWriter:
         except BaseException:
             self.database.close()
             raise
-        self._give_back(self.database)
+        self._release(self.database)

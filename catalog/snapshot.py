@@ -1,4 +1,4 @@
-"""Reading the catalog: one snapshot, unmoved by whatever writers do meanwhile."""
+"""Reading the catalog: one snapshot, unaffected by whatever writers do meanwhile."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anyseek.catalog.database import Database
 from anyseek.catalog.file_reader import FileReader
 from anyseek.catalog.filter_sql import Condition
 from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
-from anyseek.catalog.snapshot_cache import Remembered
+from anyseek.catalog.snapshot_cache import SnapshotCache
 from anyseek.contracts import Filter, Modality, Segment
 from anyseek.errors import IndexDamaged, UsageError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Snapshot(FileReader):
     """One read transaction, and the vector files that belong to it: use it as a context manager.
 
-    What it says never changes; a commit or a compaction after it was made is not seen. Files in the middle
+    It never changes; a commit or a compaction after it was made is not seen. Files in the middle
     of being indexed (`put_file(complete=False)`) are not seen by anything here. Not for several threads at
     once; make one for each. Every method may raise IndexDamaged.
     """
@@ -33,13 +33,13 @@ class Snapshot(FileReader):
     def __init__(
         self,
         database: Database,
-        known: Remembered | None = None,
-        let_go: Callable[[Database], None] | None = None,
+        cache: SnapshotCache | None = None,
+        release: Callable[[Database], None] | None = None,
     ) -> None:
-        """known: what earlier snapshots of the same catalog found. let_go: takes the connection at the end."""
+        """cache: shared with other snapshots of the same catalog. release: takes the connection at the end."""
         super().__init__(database)
-        self._let_go = let_go or Database.close
-        self.remembered = known or Remembered()
+        self._release = release or Database.close
+        self.cache = cache or SnapshotCache()
         self._descriptors: dict[int, int] = {}
         self._vectors: dict[int, Halves] = {}
         try:
@@ -162,44 +162,44 @@ class Snapshot(FileReader):
             )
         )
 
-    def allowed_rows(self, space_id: int, wanted: Filter = Filter()) -> Rows | None:
+    def allowed_rows(self, space_id: int, filter_: Filter = Filter()) -> Rows | None:
         """Which rows a search under this filter may return, sorted; None when it excludes no row at all.
 
         Raises UsageError for a filter of tens of thousands of conditions.
         """
-        if wanted == Filter():
+        if filter_ == Filter():
             space = self._space(space_id)
             if space.live == space.rows:
                 return None
-        found = self.remembered.rows(self.change, space_id, wanted)
-        if found is None:
-            found = self._allowed_rows(space_id, wanted)
-            self.remembered.put(self.change, space_id, wanted, found)
-        return found
+        rows = self.cache.rows(self.change, space_id, filter_)
+        if rows is None:
+            rows = self._allowed_rows(space_id, filter_)
+            self.cache.put(self.change, space_id, filter_, rows)
+        return rows
 
-    def _allowed_rows(self, space_id: int, wanted: Filter) -> Rows:
+    def _allowed_rows(self, space_id: int, filter_: Filter) -> Rows:
         tests = "e.space_id = ? AND e.visible = 1"
         values: list[Any] = [space_id]
-        if wanted.modalities is not None:
-            tests += f" AND e.modality IN ({', '.join('?' * len(wanted.modalities))})"
-            values += [str(modality) for modality in wanted.modalities]
-        if wanted.folder is None and wanted.where is None:
-            found = self.database.rows(f"SELECT e.row FROM embeddings e WHERE {tests}", values)
-            return codec.row_array(found, sort=True)
+        if filter_.modalities is not None:
+            tests += f" AND e.modality IN ({', '.join('?' * len(filter_.modalities))})"
+            values += [str(modality) for modality in filter_.modalities]
+        if filter_.folder is None and filter_.where is None:
+            rows = self.database.rows(f"SELECT e.row FROM embeddings e WHERE {tests}", values)
+            return codec.row_array(rows, sort=True)
         about_files = []
-        if wanted.folder is not None:
-            about_files.append(self.below_folders([wanted.folder]))
-        if wanted.where is not None:
-            about_files.append(filter_sql.condition(wanted.where, self.below_folders))
+        if filter_.folder is not None:
+            about_files.append(self.below_folders([filter_.folder]))
+        if filter_.where is not None:
+            about_files.append(filter_sql.condition(filter_.where, self.below_folders))
         for condition in about_files:
             tests += f" AND {condition.sql}"
             values += condition.values
-        found = self.database.rows(
+        rows = self.database.rows(
             "SELECT e.row FROM files f CROSS JOIN segments s ON s.file_id = f.file_id"
             f" CROSS JOIN embeddings e ON e.segment_id = s.segment_id WHERE {tests}",
             values,
         )
-        return codec.row_array(found, sort=True)
+        return codec.row_array(rows, sort=True)
 
     def below_folders(self, folders: Sequence[str]) -> Condition:
         """Files below any of these absolute folders, in whichever roots touch them."""
@@ -212,10 +212,10 @@ class Snapshot(FileReader):
         Raises IndexDamaged for a row that no visible segment owns: a store that knows this snapshot never
         returns one.
         """
-        wanted = [int(row) for row in rows]
-        known: dict[int, tuple[Segment, str]] = {}
-        for i in range(0, len(wanted), 500):
-            part = wanted[i : i + 500]
+        numbers = [int(row) for row in rows]
+        places: dict[int, tuple[Segment, str]] = {}
+        for i in range(0, len(numbers), 500):
+            part = numbers[i : i + 500]
             for row, root, path, *segment in self.database.rows(
                 f"SELECT e.row, f.root, f.path, {SEGMENT_COLUMNS} FROM embeddings e"
                 " CROSS JOIN segments s ON s.segment_id = e.segment_id"
@@ -223,9 +223,9 @@ class Snapshot(FileReader):
                 f" WHERE e.space_id = ? AND e.visible = 1 AND e.row IN ({', '.join('?' * len(part))})",
                 [space_id, *part],
             ):
-                known[row] = codec.segment(segment), self._absolute(root, path)
+                places[row] = codec.segment(segment), self._absolute(root, path)
         try:
-            return [known[row] for row in wanted]
+            return [places[row] for row in numbers]
         except KeyError as error:
             raise IndexDamaged(
                 f"A search in {self.folder} found row {error}, which no file owns.", "Run `anyseek doctor`."
@@ -242,14 +242,14 @@ class Snapshot(FileReader):
             return codec.segment(fields), self._absolute(root, path)
         return None
 
-    def written(self, segment_id: int) -> str:
-        """The words of a segment: a text's whole passage, of others what captions say about the file; "" for none."""
-        found = self.database.first(
+    def text_of(self, segment_id: int) -> str:
+        """The text of a segment: a text's whole passage, of others the caption of the file; "" for none."""
+        row = self.database.first(
             "SELECT coalesce((SELECT text FROM passages WHERE rowid = s.segment_id),"
             " (SELECT caption FROM file_words WHERE rowid = s.file_id), '') FROM segments s WHERE s.segment_id = ?",
             [segment_id],
         )
-        return str(found[0]) if found else ""
+        return str(row[0]) if row else ""
 
     def row_of_segment(self, space_id: int, segment_id: int) -> int | None:
         """Where its vector lies, None when a search may not return it."""
@@ -269,7 +269,7 @@ class Snapshot(FileReader):
                     f"The vector file of {space.card.name} in {self.folder} is gone.",
                     "`anyseek doctor` forgets the files it held, and the next run embeds them again.",
                 )
-            self._vectors[space_id] = self.remembered.mapped(descriptor, space, self.folder)
+            self._vectors[space_id] = self.cache.mapped(descriptor, space, self.folder)
         return self._vectors[space_id]
 
     def vectors_at(self, space_id: int, rows: Rows) -> Floats:
@@ -295,7 +295,7 @@ class Snapshot(FileReader):
         """End the snapshot; safe to call twice. Arrays handed out stay valid."""
         self._close_vectors()
         self._vectors.clear()
-        self._let_go(self.database)
+        self._release(self.database)
 
     def __enter__(self) -> Snapshot:
         return self

@@ -1,4 +1,4 @@
-"""What snapshots of one catalog leave for the next ones: a library that is asked again and again answers from here."""
+"""What snapshots of one catalog keep for later ones, so that a library that is searched again and again is fast."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_FILTERS = 32
 T = TypeVar("T")
 
 
-class Remembered:
+class SnapshotCache:
     """Rows that recent filters let through, as of one change of the catalog, mapped vectors, and read index files.
 
     A million rows are a third of a second of SQL; a mapping that is made anew has every page of it to fault in; the
@@ -33,19 +33,19 @@ class Remembered:
         self._vectors: dict[int, tuple[tuple[int, int], Halves]] = {}
         self._indexes: dict[int, tuple[tuple[str, int], Any]] = {}
 
-    def rows(self, change: int, space_id: int, wanted: Filter) -> Rows | None:
-        """What was put for this very change."""
-        known, rows = self._rows
-        return rows.get((space_id, wanted)) if change == known else None
+    def rows(self, change: int, space_id: int, filter_: Filter) -> Rows | None:
+        """What was put for this very change of the catalog."""
+        cached_change, rows = self._rows
+        return rows.get((space_id, filter_)) if change == cached_change else None
 
-    def put(self, change: int, space_id: int, wanted: Filter, found: Rows) -> None:
-        """Keep it, and forget what is older; the array is not to be written to any more."""
-        found.flags.writeable = False
-        known, rows = self._rows
-        if change != known or len(rows) >= _MOST_FILTERS:
-            rows = {}
-        rows[space_id, wanted] = found
-        self._rows = (change, rows)
+    def put(self, change: int, space_id: int, filter_: Filter, rows: Rows) -> None:
+        """Keep it, and forget what is older; the array becomes read-only."""
+        rows.flags.writeable = False
+        cached_change, cached = self._rows
+        if change != cached_change or len(cached) >= _MOST_FILTERS:
+            cached = {}
+        cached[space_id, filter_] = rows
+        self._rows = (change, cached)
 
     def mapped(self, descriptor: int, space: SpaceRecord, folder: Path) -> Halves:
         """A space's rows (rows, dim) in its open vector file, see vectors.map_rows. Raises IndexDamaged."""
@@ -53,26 +53,26 @@ class Remembered:
 
         if not space.rows:
             return map_rows(descriptor, space.card.dim, 0, folder)
-        found = os.fstat(descriptor)
-        # The very file: a mapping holds it, so that no other one can have its number.
-        file = (found.st_dev, found.st_ino)
-        known, vectors = self._vectors.get(space.space_id, ((-1, -1), None))
+        stat = os.fstat(descriptor)
+        # The very file: the mapping keeps it alive, so that no other one can have its number.
+        file = (stat.st_dev, stat.st_ino)
+        mapped_file, vectors = self._vectors.get(space.space_id, ((-1, -1), None))
         enough = space.rows * space.card.dim * 2
-        if vectors is None or known != file or len(vectors) < space.rows or found.st_size < enough:
+        if vectors is None or mapped_file != file or len(vectors) < space.rows or stat.st_size < enough:
             vectors = map_rows(descriptor, space.card.dim, space.rows, folder)
             self._vectors[space.space_id] = (file, vectors)
         return vectors[: space.rows]
 
     def index(self, space_id: int, which: tuple[str, int], read: Callable[[], T]) -> T:
-        """A space's derived index, read if the one that is here is not this very file (its name and checksum)."""
-        kept = self._indexes.get(space_id)
-        if kept is None or kept[0] != which:
-            kept = self._indexes[space_id] = (which, read())
-        found: T = kept[1]
-        return found
+        """A space's derived index, read unless this very file (its name and checksum) was the last one read."""
+        cached = self._indexes.get(space_id)
+        if cached is None or cached[0] != which:
+            cached = self._indexes[space_id] = (which, read())
+        index: T = cached[1]
+        return index
 
     def close(self) -> None:
-        """Forget all; what was handed out stays valid."""
+        """Forget all; arrays handed out stay valid."""
         self._rows = (-1, {})
         self._vectors = {}
         self._indexes = {}

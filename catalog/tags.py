@@ -38,31 +38,31 @@ def counts(snapshot: Snapshot) -> dict[str, int]:
 def carry_over(old: Catalog, new: Catalog) -> None:
     """Give the files of a new index the tags that those at the same places have in the old one."""
     with old.read() as before, new.read() as after:
-        here = {str(path): number for number, path in after.roots().items()}
-        there = {number: here.get(str(path)) for number, path in before.roots().items()}
-        found: list[Sequence[object]] = []
+        new_roots = {str(path): number for number, path in after.roots().items()}
+        root_of = {number: new_roots.get(str(path)) for number, path in before.roots().items()}
+        tagged: list[Sequence[object]] = []
         for name, root, path in before.database.rows(
             "SELECT t.tag, f.root, f.path FROM tags t JOIN files f ON f.file_id = t.file_id"
         ):
-            found.append((name, there.get(root), path))
+            tagged.append((name, root_of.get(root), path))
     with new.begin() as writer:
         writer.database.run_many(
             "INSERT OR IGNORE INTO tags (tag, file_id) SELECT ?, file_id FROM files WHERE root = ? AND path = ?",
-            found,
+            tagged,
         )
 
 
 def _files_at(snapshot: Snapshot, path: str | os.PathLike[str]) -> list[int]:
     condition = snapshot.below_folders([os.path.abspath(path)])
-    found = [
+    file_ids = [
         number
         for (number,) in snapshot.database.rows(
             f"SELECT f.file_id FROM files f WHERE f.state != 'partial' AND {condition.sql}", condition.values
         )
     ]
-    if not found:
+    if not file_ids:
         raise QueryFileError(f"Nothing of {os.fspath(path)!r} is in the index.", "Index it first.")
-    return found
+    return file_ids
 
 
 class Tags:

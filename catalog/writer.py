@@ -31,8 +31,8 @@ class Writer(SegmentWriter):
     any of them the transaction is rolled back and the catalog is as it was before it began.
     """
 
-    def __init__(self, database: Database, give_back: Callable[[Database], None]) -> None:
-        super().__init__(database, give_back)
+    def __init__(self, database: Database, release: Callable[[Database], None]) -> None:
+        super().__init__(database, release)
         self._displaced: set[int] = set()
 
     # ------------------------------------------------------------ files
@@ -40,9 +40,9 @@ class Writer(SegmentWriter):
     def put_file(
         self, seen: SeenFile, content_hash: bytes, modality: Modality | None, *, complete: bool = True
     ) -> int:
-        """Its number. What was known at that place, segments and problem, is replaced; the number stays.
+        """The file's number. What the catalog has of that path, segments and problem, is replaced; the number stays.
 
-        modality None: a file that is no media, remembered so that the next run need not open it.
+        modality None: a file without media, stored so that the next run need not open it.
         complete=False: the file comes over several transactions and nobody sees it, neither as a record nor
         as a hit, before `complete_file`. What is never completed is forgotten by the next `start_run`, and
         a scan meets a new file.
@@ -61,7 +61,7 @@ class Writer(SegmentWriter):
     def put_failed(
         self, seen: SeenFile, content_hash: bytes, modality: Modality | None, problem: Problem
     ) -> int:
-        """Its number, kept when the place is known. The file is not searchable until it is put or restored.
+        """The file's number, the old one for a known path. The file is not searchable until it is put or restored.
 
         An empty `content_hash` means that the content could not be read, so it may still be what it was:
         the stored hash, modality and segments are kept for `restore`. With a hash, old segments go.
@@ -79,20 +79,20 @@ class Writer(SegmentWriter):
         *,
         keep_segments: bool,
     ) -> int:
-        known = self._at(seen)
-        if known is None:
-            known = self._insert(seen, content_hash, modality, state)
-        elif keep_segments and not self._is_partial(known):
-            self._show([known], visible=False)
-            self._set_stat(known, seen)
+        file_id = self._at(seen)
+        if file_id is None:
+            file_id = self._insert(seen, content_hash, modality, state)
+        elif keep_segments and not self._is_partial(file_id):
+            self._show([file_id], visible=False)
+            self._set_stat(file_id, seen)
         else:
-            self._drop_segments([known])
-            self._set_stat(known, seen)
+            self._drop_segments([file_id])
+            self._set_stat(file_id, seen)
             self.database.run(
                 "UPDATE files SET content_hash = ?, modality = ? WHERE file_id = ?",
-                [content_hash, modality and str(modality), known],
+                [content_hash, modality and str(modality), file_id],
             )
-        told = (
+        columns = (
             [codec.clean_text(text) for text in (problem.code, problem.stage, problem.reason)]
             if problem
             else 3 * [None]
@@ -100,17 +100,16 @@ class Writer(SegmentWriter):
         self.database.run(
             "UPDATE files SET state = ?, problem_code = ?, problem_stage = ?, problem_reason = ?"
             " WHERE file_id = ?",
-            [state, *told, known],
+            [state, *columns, file_id],
         )
-        return known
+        return file_id
 
     def restore(self, file_id: int, seen: SeenFile) -> bool:
         """A failed file turned out to hold the content its stored hash names: ok again, if it has segments.
 
         False when there are none: the content itself is what failed, or it was never embedded.
         """
-        kept = self.database.first("SELECT 1 FROM segments WHERE file_id = ? LIMIT 1", [file_id])
-        if kept is None:
+        if self.database.first("SELECT 1 FROM segments WHERE file_id = ? LIMIT 1", [file_id]) is None:
             return False
         self._set_stat(file_id, seen)
         self.database.run(
@@ -122,7 +121,7 @@ class Writer(SegmentWriter):
         return True
 
     def touch(self, file_id: int, seen: SeenFile) -> None:
-        """The same content with new facts around it (time, inode); ends `missing`, changes no problem."""
+        """The same content with another time or inode; ends `missing`, changes no problem."""
         self._set_stat(file_id, seen)
         self.mark_present([file_id])
 
@@ -132,13 +131,13 @@ class Writer(SegmentWriter):
         A file that the catalog knows at that place is displaced: it is deleted at the end unless this
         transaction moves it on, so that files may swap names.
         """
-        there = self._at(seen)
-        if there is not None and there != file_id:
+        other = self._at(seen)
+        if other is not None and other != file_id:
             self.database.run(
                 "UPDATE files SET root = ?, path = ? WHERE file_id = ?",
-                [_DISPLACED_ROOT, str(there).encode(), there],
+                [_DISPLACED_ROOT, str(other).encode(), other],
             )
-            self._displaced.add(there)
+            self._displaced.add(other)
         self._displaced.discard(file_id)
         self._set_stat(file_id, seen)
         self.mark_present([file_id])
@@ -226,8 +225,8 @@ class Writer(SegmentWriter):
     def add_root(self, path: Path) -> int:
         """The number of an indexed folder; the same folder again has the same number."""
         for root, stored, relative in self.database.run("SELECT root, path, relative FROM roots").fetchall():
-            known = codec.find_root(self.database.folder, stored, relative)
-            if codec.same_folder(known, path):
+            folder = codec.find_root(self.database.folder, stored, relative)
+            if codec.same_folder(folder, path):
                 return int(root)
         (number,) = self.database.first("SELECT coalesce(max(root) + 1, 0) FROM roots")
         self.database.run(
@@ -235,11 +234,6 @@ class Writer(SegmentWriter):
             [number, codec.absolute_bytes(path), codec.relative_root(self.database.folder, path)],
         )
         return int(number)
-
-    def remove_root(self, root: int) -> None:
-        """Forget a root and all its files."""
-        self.delete([row[0] for row in self.database.run("SELECT file_id FROM files WHERE root = ?", [root])])
-        self.database.run("DELETE FROM roots WHERE root = ?", [root])
 
     def set_setting(self, name: str, value: Any) -> None:
         """Store a JSON value under a name; None removes it."""

@@ -47,10 +47,10 @@ class Library:
             return exchange.export(snapshot, self._space(snapshot), target)
 
     def import_(self, source: Path) -> Moved:
-        """Vectors made elsewhere, into this index. Raises what library.exchange.bring raises."""
+        """Vectors made elsewhere, into this index. Raises what library.exchange.import_ raises."""
         from anyseek.library import exchange
 
-        moved = exchange.bring(self._catalog, source, self._model)
+        moved = exchange.import_(self._catalog, source, self._model)
         self._after_import()
         return moved
 
@@ -60,9 +60,9 @@ class Library:
 
         Raises with `repair`: IndexLocked, ReadOnlyIndex, DiskFull.
         """
-        from anyseek.library.doctor import examined
+        from anyseek.library.doctor import check_all
 
-        return examined(self._catalog.folder, mend_it=repair)
+        return check_all(self._catalog.folder, and_repair=repair)
 
     @property
     def _model(self) -> ModelCard:

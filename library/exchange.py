@@ -16,7 +16,7 @@ from anyseek.contracts import Modality, ModelCard, SeenFile, Span, Unit
 from anyseek.errors import MissingExtra, OtherModel, UsageError
 
 if TYPE_CHECKING:
-    from anyseek.catalog.catalog import Catalog, Snapshot
+    from anyseek.catalog.catalog import Catalog, Snapshot, Writer
     from anyseek.catalog.records import SpaceRecord
     from anyseek.contracts import Floats
 
@@ -26,11 +26,20 @@ _FIELDS = ("segment_id", "path", "modality", "start", "end", "unit", "excerpt")
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What went out or came in."""
+    """How much was exported or imported."""
 
     segments: int
     files: int
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Content:
+    """A file, read. about: the model. records: of each vector, at least its path and modality. vectors: (n, dim)."""
+
+    about: dict[str, Any]
+    records: list[dict[str, Any]]
+    vectors: Floats
 
 
 def export(snapshot: Snapshot, space: SpaceRecord, target: Path) -> Moved:
@@ -40,7 +49,7 @@ def export(snapshot: Snapshot, space: SpaceRecord, target: Path) -> Moved:
     """
     write = {".parquet": _write_parquet, ".npy": _write_npy}.get(target.suffix.lower())
     if write is None:
-        raise UsageError(f"{target.name} has no suffix to export to.", "Name it .parquet or .npy.")
+        raise UsageError(f"Vectors cannot be exported to {target.name}.", "Name it .parquet or .npy.")
     partial = target.with_name(f".{target.name}.part")
     try:
         moved = write(snapshot, space, partial, target)
@@ -72,7 +81,7 @@ def _batches(snapshot: Snapshot, space: SpaceRecord) -> Iterator[tuple[list[dict
 
 def _write_parquet(snapshot: Snapshot, space: SpaceRecord, partial: Path, target: Path) -> Moved:
     pa, pq = _arrow()
-    told = {"anyseek": json.dumps(_about(space))}
+    metadata = {"anyseek": json.dumps(_about(space))}
     fields = [("segment_id", pa.int64()), ("path", pa.string()), ("modality", pa.string())]
     fields += [
         ("start", pa.float64()),
@@ -80,7 +89,7 @@ def _write_parquet(snapshot: Snapshot, space: SpaceRecord, partial: Path, target
         ("unit", pa.string()),
         ("excerpt", pa.string()),
     ]
-    schema = pa.schema([*fields, ("vector", pa.list_(pa.float32(), space.card.dim))], metadata=told)
+    schema = pa.schema([*fields, ("vector", pa.list_(pa.float32(), space.card.dim))], metadata=metadata)
     n, paths = 0, set[str]()
     with pq.ParquetWriter(partial, schema) as file:
         for records, vectors in _batches(snapshot, space):
@@ -120,7 +129,7 @@ def _about(space: SpaceRecord) -> dict[str, Any]:
     return {"model": space.card.name, "fingerprint": space.card.fingerprint, "dim": space.card.dim}
 
 
-def bring(catalog: Catalog, source: Path, card: ModelCard) -> Moved:
+def import_(catalog: Catalog, source: Path, card: ModelCard) -> Moved:
     """Segments with vectors made elsewhere, into an index of the model `card`.
 
     source: what `export` writes, or a file of those columns; without segment_id. Paths must lie in a root of the index;
@@ -129,39 +138,45 @@ def bring(catalog: Catalog, source: Path, card: ModelCard) -> Moved:
     """
     read = {".parquet": _read_parquet, ".npy": _read_npy}.get(source.suffix.lower())
     if read is None:
-        raise UsageError(f"{source.name} has no suffix to import from.", "It has to be .parquet or .npy.")
-    about, records, vectors = read(source)
-    if about.get("fingerprint", card.fingerprint) != card.fingerprint:
+        raise UsageError(f"Vectors cannot be imported from {source.name}.", "It has to be .parquet or .npy.")
+    content = read(source)
+    fingerprint = content.about.get("fingerprint", card.fingerprint)
+    if fingerprint != card.fingerprint:
         raise OtherModel(
-            f"The vectors in {source.name} are of {about.get('model')} ({about['fingerprint']}), "
+            f"The vectors in {source.name} are of {content.about.get('model')} ({fingerprint}), "
             f"and the index is of {card.name} ({card.fingerprint}).",
             "Import them into an index of their own model.",
         )
-    by_file: dict[str, list[int]] = defaultdict(list)
-    for place, record in enumerate(records):
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, record in enumerate(content.records):
         missing = [name for name in ("path", "modality") if not record.get(name)]
         if missing:
             raise UsageError(
                 f"Row {place} of {source.name} has no {missing[0]}.", "Every row has path and modality."
             )
-        by_file[record["path"]].append(place)
-    with catalog.read() as snapshot:
-        placed = {path: _placed(snapshot, path) for path in by_file}
-    with catalog.lock("anyseek import"), catalog.begin() as writer:
-        space_id = writer.ensure_space(card)
-        for path, places in by_file.items():
-            kinds = [_modality(records[place]) for place in places]
-            file_id = writer.put_file(placed[path], b"", kinds[0])
-            for modality in dict.fromkeys(kinds):
-                own = [place for place, kind in zip(places, kinds, strict=True) if kind is modality]
-                parts = [
-                    (_span(records[place]), str(records[place].get("excerpt") or "")[:200]) for place in own
-                ]
-                writer.add_segments(file_id, space_id, modality, parts, vectors[own])
-    return Moved(len(records), len(by_file), card.fingerprint)
+        places[record["path"]].append(place)
+    with catalog.lock("anyseek import"):
+        with catalog.read() as snapshot:
+            files = {path: _seen(snapshot, path) for path in places}
+        with catalog.begin() as writer:
+            space_id = writer.ensure_space(card)
+            for path, own in places.items():
+                _put_file(writer, space_id, files[path], content, own)
+    return Moved(len(content.records), len(places), card.fingerprint)
 
 
-def _placed(snapshot: Snapshot, path: str) -> SeenFile:
+def _put_file(writer: Writer, space_id: int, seen: SeenFile, content: _Content, places: list[int]) -> None:
+    """One file, with the segments that stand at these places of the content."""
+    records = {place: content.records[place] for place in places}
+    modalities = {place: _modality(record) for place, record in records.items()}
+    file_id = writer.put_file(seen, b"", modalities[places[0]])
+    for modality in dict.fromkeys(modalities.values()):
+        own = [place for place in places if modalities[place] is modality]
+        parts = [(_span(records[place]), str(records[place].get("excerpt") or "")[:200]) for place in own]
+        writer.add_segments(file_id, space_id, modality, parts, content.vectors[own])
+
+
+def _seen(snapshot: Snapshot, path: str) -> SeenFile:
     for number, root in snapshot.roots().items():
         stem = os.path.join(str(root), "")
         if path.startswith(stem):
@@ -172,7 +187,7 @@ def _placed(snapshot: Snapshot, path: str) -> SeenFile:
                 size = mtime_ns = inode = 0
             return SeenFile(number, path[len(stem) :], size, mtime_ns, inode)
     raise UsageError(
-        f"{path} lies in no folder of the index.", "Make the index over the folder that the paths are in."
+        f"{path} is not below any folder of the index.", "Index the folder that the paths are in."
     )
 
 
@@ -194,25 +209,25 @@ def _span(record: dict[str, Any]) -> Span:
         )
     except (TypeError, ValueError) as error:
         raise UsageError(
-            f"{record.get('unit')!r} is no unit of a span.", "There are: whole, s, char."
+            f"{record.get('unit')!r} is not a unit of a span.", "There are: whole, s, char."
         ) from error
 
 
-def _read_parquet(source: Path) -> tuple[dict[str, Any], list[dict[str, Any]], Floats]:
+def _read_parquet(source: Path) -> _Content:
     pa, pq = _arrow()
     try:
         table = pq.read_table(source)
-        told = json.loads((table.schema.metadata or {}).get(b"anyseek", b"{}"))
+        about = json.loads((table.schema.metadata or {}).get(b"anyseek", b"{}"))
         vectors = np.array(table["vector"].to_pylist(), np.float32)
         records = table.drop_columns(["vector"]).to_pylist()
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise UsageError(
             f"{source} cannot be read: {error}.", "It needs the columns path, modality, vector."
         ) from error
-    return told, records, vectors
+    return _Content(about, records, vectors)
 
 
-def _read_npy(source: Path) -> tuple[dict[str, Any], list[dict[str, Any]], Floats]:
+def _read_npy(source: Path) -> _Content:
     try:
         vectors = np.load(source, allow_pickle=False).astype(np.float32)
         lines = source.with_suffix(".jsonl").read_text("utf-8").splitlines()
@@ -224,7 +239,7 @@ def _read_npy(source: Path) -> tuple[dict[str, Any], list[dict[str, Any]], Float
     about = records.pop(0)["anyseek"] if records and "anyseek" in records[0] else {}
     if len(records) != len(vectors):
         raise UsageError(f"{source} has {len(vectors)} vectors, and {len(records)} lines describe them.")
-    return about, records, vectors
+    return _Content(about, records, vectors)
 
 
 def _arrow() -> tuple[Any, Any]:

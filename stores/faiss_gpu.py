@@ -222,7 +222,7 @@ def open_on_gpus(snapshot: Snapshot, space: SpaceRecord, description: Descriptio
         return load(snapshot, space.space_id, n_devices, make)
 
     try:
-        pieces = snapshot.remembered.index(space.space_id, version, read)
+        pieces = snapshot.cache.index(space.space_id, version, read)
         return GpuStore(snapshot, space, pieces, description)
     except RuntimeError as error:
         _warn_once(f"The GPUs did not take {space.rows:,} vectors ({' '.join(str(error).split())[-120:]})")

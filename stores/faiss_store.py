@@ -57,7 +57,7 @@ class FaissStore:
     @classmethod
     def open(cls, snapshot: Snapshot, space: SpaceRecord, description: Description) -> FaissStore:
         """The file is read once for all snapshots of a catalog. Raises MissingExtra."""
-        index = snapshot.remembered.index(
+        index = snapshot.cache.index(
             space.space_id,
             (description.file, description.crc),
             lambda: faiss_file.open_file(snapshot.folder, description),

@@ -36,9 +36,9 @@ class Finding(Protocol):
     @property
     def count(self) -> int: ...
     @property
-    def mendable(self) -> bool: ...
+    def is_repairable(self) -> bool: ...
     @property
-    def mend(self) -> str: ...
+    def remedy(self) -> str: ...
 
 
 # ---------------------------------------------------------------- small parts
@@ -301,13 +301,17 @@ def findings(remaining: Sequence[Finding], mended: Sequence[Finding], as_json: b
     for finding, is_mended in [*((f, True) for f in mended), *((f, False) for f in remaining)]:
         if as_json:
             record = {
-                name: getattr(finding, name) for name in ("code", "message", "count", "mendable", "mend")
+                **{name: getattr(finding, name) for name in ("code", "message", "count")},
+                "mendable": finding.is_repairable,
+                "mend": finding.remedy,
             }
             sys.stdout.write(json_line({"type": "finding", "mended": is_mended, **record}) + "\n")
         else:
-            verb = "mended" if is_mended else "can be mended (--mend)" if finding.mendable else "what to do"
+            verb = (
+                "mended" if is_mended else "can be mended (--mend)" if finding.is_repairable else "what to do"
+            )
             sys.stdout.write(
-                f"{finding.code}: {printable(finding.message)}\n  {verb}: {printable(finding.mend)}\n"
+                f"{finding.code}: {printable(finding.message)}\n  {verb}: {printable(finding.remedy)}\n"
             )
     if not remaining and not as_json:
         sys.stdout.write("The index is healthy.\n" if not mended else "All else is healthy.\n")

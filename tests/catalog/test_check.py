@@ -15,8 +15,8 @@ import pytest
 from indexes import contents, new_index, put, seen, unit_rows
 
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.check import examine
-from anyseek.catalog.repair import mend
+from anyseek.catalog.check import check
+from anyseek.catalog.repair import repair
 from anyseek.contracts import FileState, Modality, Span
 from anyseek.errors import AnyseekError, IndexDamaged, IndexLocked, IndexNotFound
 from anyseek.stores.exact import ExactStore
@@ -38,7 +38,7 @@ def sql(folder: Path, *statements: str) -> None:
 
 
 def found(folder: Path) -> dict[str, int]:
-    return {finding.code: finding.count for finding in examine(folder)}
+    return {finding.code: finding.count for finding in check(folder)}
 
 
 def names(folder: Path) -> list[str]:
@@ -48,21 +48,21 @@ def names(folder: Path) -> list[str]:
 
 def mend_all(folder: Path) -> list[str]:
     """Mend, and be healthy; the codes of what was mended."""
-    mended = mend(folder, examine(folder))
-    assert examine(folder) == []
+    mended = repair(folder, check(folder))
+    assert check(folder) == []
     return [finding.code for finding in mended]
 
 
 def test_a_healthy_index(folder: Path) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    assert examine(folder) == []
-    assert mend(folder, []) == []
+    assert check(folder) == []
+    assert repair(folder, []) == []
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_no_index(tmp_path: Path) -> None:
     with pytest.raises(IndexNotFound):
-        examine(tmp_path)
+        check(tmp_path)
 
 
 @pytest.mark.parametrize("bit", [0, 7, 14, 15])
@@ -71,7 +71,7 @@ def test_one_flipped_bit_in_a_vector(folder: Path, bit: int) -> None:
     bits = np.fromfile(path, np.uint16)
     bits[4 * 3 * 16 + 5] ^= 1 << bit  # file a4, its first segment
     bits.tofile(path)
-    (finding,) = examine(folder)
+    (finding,) = check(folder)
     assert (finding.code, finding.count, finding.file_ids) == ("vectors-damaged", 1, (5,))
     assert mend_all(folder) == ["vectors-damaged"]
     assert names(folder) == [f"a{i}" for i in range(10) if i != 4]
@@ -107,7 +107,7 @@ def test_a_cut_vector_file(folder: Path, left: int) -> None:
             put(writer, 1, "a9", unit_rows(3, 9))
         with catalog.read() as snapshot, ExactStore(snapshot, 1) as store:
             assert store.search(unit_rows(3, 9), 1)[0] == pytest.approx(1, abs=1e-3)
-    assert examine(folder) == []
+    assert check(folder) == []
 
 
 def test_a_vector_file_that_is_gone(folder: Path) -> None:
@@ -170,9 +170,9 @@ def test_a_run_in_progress_is_no_finding(folder: Path) -> None:
             number = writer.put_file(seen("long"), b"h", Modality.AUDIO, complete=False)
             writer.add_segments(number, 1, Modality.AUDIO, [(Span(), "")], unit_rows(1))
         (folder / "vectors/1.1.f16").write_bytes(b"")
-        assert examine(folder) == []
+        assert check(folder) == []
         with pytest.raises(IndexLocked):
-            mend(folder, [])
+            repair(folder, [])
 
 
 def test_a_damaged_table_index(folder: Path) -> None:
@@ -189,9 +189,9 @@ def test_a_damaged_table_index(folder: Path) -> None:
     connection.execute("PRAGMA writable_schema = 1")
     connection.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", entry)
     connection.close()
-    codes = [finding.code for finding in examine(folder)]
+    codes = [finding.code for finding in check(folder)]
     assert codes == ["table-index-damaged"]
-    mend(folder, examine(folder))
+    repair(folder, check(folder))
     assert "table-index-damaged" not in found(folder)
     mend_all(folder)
     assert names(folder)[:8] == [f"a{i}" for i in range(8)]
@@ -226,7 +226,7 @@ def test_flipped_bits_in_the_catalog(tmp_path: Path, folder: Path, seed: int) ->
     if seed % 5 == 0:
         del data[luck.randrange(len(data)) :]
     path.write_bytes(data)
-    for act in (everything, lambda where: mend(where, examine(where))):
+    for act in (everything, lambda where: repair(where, check(where))):
         copy = tmp_path / "copy"
         shutil.copytree(folder, copy)
         try:

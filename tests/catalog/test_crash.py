@@ -14,9 +14,9 @@ import pytest
 from indexes import contents, new_index
 
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.check import examine
+from anyseek.catalog.check import check
 from anyseek.catalog.locking import is_locked
-from anyseek.catalog.repair import mend
+from anyseek.catalog.repair import repair
 
 State = tuple[dict[str, list[bytes]], list[tuple[str, str]]]
 
@@ -70,15 +70,15 @@ def verify(folder: Path, space: int, told: int, undisturbed: list[State]) -> Non
     found = state(folder)
     # The step may have been committed before it could be told.
     assert found in undisturbed[told : told + 2], f"{told} steps were told, and this is none of those states"
-    mend(folder, examine(folder))
-    assert examine(folder) == []
+    repair(folder, check(folder))
+    assert check(folder) == []
     assert state(folder) == found
     done = undisturbed.index(found, told)
     with Catalog.open(folder) as catalog, catalog.lock("resume"):
         for i in range(done, min(done + 3, crash_writer.STEPS)):
             crash_writer.step(catalog, space, 1, i)
             assert state(folder) == undisturbed[i + 1]
-    assert examine(folder) == [] or {finding.code for finding in examine(folder)} == {"half-indexed"}
+    assert check(folder) == [] or {finding.code for finding in check(folder)} == {"half-indexed"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from indexes import contents, new_index, put, unit_rows
 
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.check import examine
+from anyseek.catalog.check import check
 from anyseek.errors import AnyseekError, DiskFull
 
 
@@ -68,7 +68,7 @@ def test_a_full_disk(small_disk: Path, segments: int) -> None:
             put(writer, space, "next", unit_rows(1))
         with again.read() as snapshot:
             assert contents(snapshot).keys() == before.keys() | {"next"}
-    assert examine(catalog.folder) == []
+    assert check(catalog.folder) == []
 
 
 def test_no_room_to_compact(small_disk: Path) -> None:
@@ -88,7 +88,7 @@ def test_no_room_to_compact(small_disk: Path) -> None:
         with catalog.read() as snapshot:
             assert contents(snapshot) == before
         (small_disk / "balloon").unlink()
-    assert examine(catalog.folder) == []
+    assert check(catalog.folder) == []
 
 
 def _fill_up(path: Path) -> None:

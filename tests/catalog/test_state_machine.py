@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from indexes import contents, new_index, seen, stored, unit_rows
 
 from anyseek.catalog.catalog import Catalog, Writer
-from anyseek.catalog.check import examine
+from anyseek.catalog.check import check
 from anyseek.contracts import FileState, Filter, Modality, Problem, Span
 from anyseek.stores.exact import ExactStore
 
@@ -55,7 +55,7 @@ class CatalogMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.catalog.close()
-        assert [f.code for f in examine(self.catalog.folder) if f.code != "half-indexed"] == []
+        assert [f.code for f in check(self.catalog.folder) if f.code != "half-indexed"] == []
         shutil.rmtree(self.place)
 
     def number(self, path: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 from indexes import card, contents, new_index, put, seen, stored, unit_rows
 
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.check import examine
+from anyseek.catalog.check import check
 from anyseek.contracts import FileState, Modality, Problem, Span
 from anyseek.errors import UsageError
 from anyseek.stores.exact import ExactStore
@@ -20,7 +20,7 @@ BROKEN = Problem("broken", "decode", "not a picture")
 
 def paths(catalog: Catalog) -> dict[str, list[bytes]]:
     """What can be found now; the index is healthy, too."""
-    assert examine(catalog.folder) == []
+    assert check(catalog.folder) == []
     with catalog.read() as snapshot:
         found = contents(snapshot)
         for space in snapshot.spaces():
@@ -105,7 +105,7 @@ class TestPartialFiles:
             with catalog.begin() as writer:
                 number = writer.put_file(seen("long"), b"h", Modality.AUDIO, complete=False)
                 writer.add_segments(number, space, Modality.AUDIO, [(Span(), "")], unit_rows(1))
-            assert [finding.code for finding in examine(catalog.folder)] == ["half-indexed"]
+            assert [finding.code for finding in check(catalog.folder)] == ["half-indexed"]
             with catalog.begin() as writer:
                 writer.start_run("next")
             assert paths(catalog) == before
@@ -246,10 +246,8 @@ class TestMovesAndCopies:
         with catalog:
             with catalog.begin() as writer:
                 other = writer.ensure_space(card("other", dim=4))
-            with catalog.read() as snapshot:
-                numbers = [segment.segment_id for segment in snapshot.segments_of_file(1)]
-            with catalog.begin() as writer:
-                writer.add_vectors(other, numbers, unit_rows(3, 8, dim=4))
+                parts = [(Span(float(i), float(i) + 1), f"other {i}") for i in range(3)]
+                writer.add_segments(1, other, Modality.IMAGE, parts, unit_rows(3, 8, dim=4))
             with catalog.begin() as writer:
                 number = writer.copy(1, seen("b"))
             found = paths(catalog)
@@ -288,6 +286,16 @@ class TestMovesAndCopies:
             assert paths(catalog) == {f"a{i}": bytes_of(unit_rows(1, 0)) for i in range(2)}
 
 
+def test_texts_belong_to_segments(tmp_path: Path) -> None:
+    catalog, space = new_index(tmp_path, 1)
+    with catalog, catalog.begin() as writer:
+        parts, vectors = [(Span(), ""), (Span(), "")], unit_rows(2)
+        for texts in (["one"], ["one", "two", "three"]):
+            with pytest.raises(UsageError, match=f"2 segments came with {len(texts)} texts"):
+                writer.add_segments(1, space, Modality.TEXT, parts, vectors, texts)
+        writer.add_segments(1, space, Modality.TEXT, parts, vectors, ["one", "two"])
+
+
 class TestSpaces:
     def test_side_by_side(self, tmp_path: Path) -> None:
         catalog, space = new_index(tmp_path, 2)
@@ -301,26 +309,16 @@ class TestSpaces:
                 assert snapshot.space("other-1") == snapshot.spaces()[1]
                 assert snapshot.space("toy-2") is None
                 assert snapshot.vectors(other).shape == (1, 4)
-            with catalog.begin() as writer:
-                writer.drop_space(space)
-                with pytest.raises(UsageError):
-                    writer.drop_space(space)
-            assert [path.name for path in (catalog.folder / "vectors").iterdir()] == [f"{other}.0.f16"]
-            with catalog.read() as snapshot:
-                assert [record.space_id for record in snapshot.spaces()] == [other]
-                assert len(snapshot.segments_of_file(1)) == 1
-                assert snapshot.segments_of_file(2) == []
 
     def test_second_space_of_hidden_files(self, tmp_path: Path) -> None:
         catalog, space = new_index(tmp_path, 1)
         with catalog:
             with catalog.begin() as writer:
                 number = writer.put_file(seen("long"), b"h", Modality.AUDIO, complete=False)
-                (late,) = writer.add_segments(number, space, Modality.AUDIO, [(Span(), "")], unit_rows(1))
+                writer.add_segments(number, space, Modality.AUDIO, [(Span(), "")], unit_rows(1))
                 other = writer.ensure_space(card("other", dim=4))
-                writer.add_vectors(other, [1, late], unit_rows(2, dim=4))
-                with pytest.raises(UsageError):
-                    writer.add_vectors(other, [99], unit_rows(1, dim=4))
+                for file_id in (1, number):
+                    writer.add_segments(file_id, other, Modality.AUDIO, [(Span(), "")], unit_rows(1, dim=4))
             with catalog.read() as snapshot:
                 assert [(record.rows, record.live) for record in snapshot.spaces()] == [(2, 1), (2, 1)]
             with catalog.begin() as writer:

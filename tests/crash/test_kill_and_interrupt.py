@@ -18,7 +18,7 @@ from indexes import contents
 from moments import kill_when_it_is_there
 
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.check import examine
+from anyseek.catalog.check import check
 from anyseek.contracts import FileRecord
 
 SCRIPT = Path(__file__).parents[1] / "support" / "indexing_process.py"
@@ -94,10 +94,10 @@ def kill_and_resume(undisturbed: tuple[Path, Path, int], index: Path, rng: rando
     folder, whole, n_calls = undisturbed
     for _ in range(kills):
         killed(index, folder, rng.randint(1, n_calls))
-        assert {finding.code for finding in examine(index)} <= LEFT_BY_A_KILL
+        assert {finding.code for finding in check(index)} <= LEFT_BY_A_KILL
     n_before = len(state(index)[0])
     report = finish(index, folder)
-    assert examine(index) == []
+    assert check(index) == []
     assert state(index) == state(whole)
     assert isinstance(report["new"], int)
     assert report["new"] <= len(state(whole)[0]) - n_before + 10, "what was committed is not done again"
@@ -131,7 +131,7 @@ def test_killed_in_the_middle_of_an_update(undisturbed: tuple[Path, Path, int], 
     for _ in range(3):
         killed(index, mine, rng.randint(1, n_calls))
     finish(index, mine)
-    assert examine(index) == []
+    assert check(index) == []
     assert state(index) == state(tmp_path / "other")
 
 

@@ -15,7 +15,7 @@ import sample_files
 from folders import Indexed, indexed
 from PIL import Image
 
-from anyseek.catalog.check import examine
+from anyseek.catalog.check import check
 from anyseek.contracts import FileState, Limits
 from anyseek.errors import RootUnavailable
 
@@ -221,4 +221,4 @@ def test_an_unreadable_file_comes_back_when_it_may_be_read(owned: Indexed) -> No
         owned.run(plain=True)
         assert set(owned.searchable) == {"note.txt", "other.txt"}
         assert owned.n_embedded - before == 1, "the note's vectors were kept"
-        assert examine(owned.catalog.folder) == []
+        assert check(owned.catalog.folder) == []

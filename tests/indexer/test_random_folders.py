@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from anyseek.catalog.check import examine
+from anyseek.catalog.check import check
 from anyseek.contracts import FileState, Modality
 from anyseek.indexer import scan as scanning
 
@@ -162,7 +162,7 @@ class Folder(RuleBasedStateMachine):
         states = {record.state for record in self.made.records.values()}
         assert states <= {FileState.OK, FileState.MISSING}
         self.context.__exit__(None, None, None)
-        assert examine(self.base / "index") == []
+        assert check(self.base / "index") == []
         shutil.rmtree(self.base)
 
 

@@ -16,7 +16,7 @@ from moments import kill_when_it_is_there
 
 import anyseek
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.check import examine
+from anyseek.catalog.check import check
 from anyseek.errors import IndexLocked, RootUnavailable, UsageError
 from anyseek.indexer import IndexOptions, Reindexed, reindex
 from anyseek.indexer import reindex as reindexing
@@ -52,7 +52,7 @@ def test_the_index_is_the_other_models_afterwards_and_nothing_else_is_left(fille
     assert (before[0], after[0]) == ("words-1", "words-2")
     assert before[1] == after[1]  # the two versions compute the same
     assert sorted(path.name for path in filled.folder.parent.iterdir()) == ["index", "media"]
-    assert examine(filled.catalog.folder) == []
+    assert check(filled.catalog.folder) == []
 
 
 def test_keep_leaves_the_old_index_beside_the_new_one_and_it_still_answers(filled: Indexed) -> None:
@@ -156,4 +156,4 @@ def test_killed_at_any_moment_one_of_the_two_indexes_answers_whole(made: Indexed
     last = reindexing(index, WordEmbedder(version="end"), options=PLAIN)
     assert last.is_done
     assert state(index) == ("words-end", expected)
-    assert examine(index) == []
+    assert check(index) == []

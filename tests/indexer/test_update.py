@@ -15,7 +15,7 @@ from PIL import Image
 
 from anyseek import indexer
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.check import examine
+from anyseek.catalog.check import check
 from anyseek.catalog.vectors import VectorAppender
 from anyseek.contracts import Modality
 from anyseek.errors import DiskFull, IndexLocked, OtherModel, ReadOnlyIndex
@@ -48,7 +48,7 @@ def test_a_folder_of_four_modalities(made: Indexed) -> None:
         last = snapshot.last_run()
         assert last is not None
         assert last.report == report
-    assert examine(made.catalog.folder) == []
+    assert check(made.catalog.folder) == []
 
 
 def test_a_second_run_opens_nothing(made: Indexed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_moved_copied_and_deleted_files_are_not_embedded_again(made: Indexed) ->
     assert after["old/sounds/tour.wav"] == vectors["sounds/tour.wav"]
     assert "rooms/blue.npy" not in after
     assert "pictures/red.png" not in after
-    assert examine(made.catalog.folder) == []
+    assert check(made.catalog.folder) == []
 
 
 def test_equal_files_of_one_run_are_embedded_once(made: Indexed) -> None:
@@ -173,7 +173,7 @@ def test_vectors_move_once_and_are_copied_for_the_rest(made: Indexed) -> None:
     assert made.n_embedded == before
     assert set(made.searchable) == {"one.txt", "two.txt"}
     assert number in {record.file_id for record in made.records.values()}
-    assert examine(made.catalog.folder) == []
+    assert check(made.catalog.folder) == []
 
 
 def test_what_the_rules_begin_to_name_disappears(made: Indexed) -> None:
@@ -194,7 +194,7 @@ def test_long_recordings_come_in_several_tasks_and_commits(made: Indexed) -> Non
     red, green, blue = made.searchable["long.wav"][:3]
     assert made.searchable["long.wav"] == [red, green, blue] * 5
     assert len({red, green, blue}) == 3
-    assert examine(made.catalog.folder) == []
+    assert check(made.catalog.folder) == []
 
 
 def test_a_recording_that_changes_between_two_tasks(made: Indexed) -> None:
@@ -336,7 +336,7 @@ def test_a_full_disk_leaves_what_was_committed(made: Indexed, monkeypatch: pytes
             made.run(plain=True, batch=1, commit_s=0.0)
     assert len(made.searchable) == 6
     assert made.run(plain=True).new == 4
-    assert examine(made.catalog.folder) == []
+    assert check(made.catalog.folder) == []
 
 
 def test_modalities_that_the_model_lacks_are_counted_and_named(made: Indexed) -> None:

@@ -64,9 +64,9 @@ def test_vectors_of_another_program_need_no_more_than_path_modality_and_vector(
     [
         ({"fingerprint": "other-1"}, OtherModel, "other-1"),
         ({"modality": "smell"}, UsageError, "no modality 'smell'"),
-        ({"path": "/elsewhere/a.txt"}, UsageError, "no folder of the index"),
+        ({"path": "/elsewhere/a.txt"}, UsageError, "not below any folder of the index"),
         ({"path": ""}, UsageError, "Row 0"),
-        ({"unit": "miles"}, UsageError, "no unit"),
+        ({"unit": "miles"}, UsageError, "not a unit"),
         ({"vector": 3.0}, UsageError, "not of length 1"),
         ({"lines": 1}, UsageError, "describe them"),
     ],
@@ -95,5 +95,5 @@ def test_what_does_not_fit_is_refused_and_nothing_is_stored(
 
 def test_another_suffix_is_refused(index: anyseek.Index, tmp_path: Path) -> None:
     for act in (index.library.export, index.library.import_):
-        with pytest.raises(UsageError, match="suffix"):
+        with pytest.raises(UsageError, match=r"cannot be (ex|im)ported"):
             act(tmp_path / "a.csv")

@@ -16,7 +16,7 @@ from vector_store_suite import Build, VectorStoreSuite
 from anyseek.catalog.catalog import Catalog, Snapshot
 from anyseek.contracts import Filter, Modality, VectorStore
 from anyseek.errors import IndexLocked, UsageError
-from anyseek.library.doctor import examined
+from anyseek.library.doctor import check_all
 from anyseek.stores import exact_backend, faiss_backend, faiss_file, registry
 from anyseek.stores.exact import ExactStore
 from anyseek.stores.faiss_file import read_description
@@ -229,15 +229,15 @@ def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
         assert isinstance(registry.open_store(snapshot, 1), ExactStore)
     # Without a description that fits, the file counts for nothing.
     is_finding = damage in ("flipped", "cut", "gone")
-    findings = examined(library.folder, mend_it=False)
+    findings = check_all(library.folder, and_repair=False)
     assert [finding.code for finding in findings] == ["store-damaged"] * is_finding
-    assert examined(library.folder, mend_it=True) == []
+    assert check_all(library.folder, and_repair=True) == []
     manager(library).refresh()
     with library.read() as snapshot:
         store = registry.open_store(snapshot, 1)
         assert isinstance(store, FaissStore)
         store.close()
-    assert examined(library.folder, mend_it=False) == []
+    assert check_all(library.folder, and_repair=False) == []
 
 
 def test_a_reader_goes_on_with_the_file_that_it_opened(library: Catalog) -> None:

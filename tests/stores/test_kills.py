@@ -12,7 +12,7 @@ import pytest
 from indexes import card, put, unit_rows
 
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.check import examine
+from anyseek.catalog.check import check
 from anyseek.contracts import Filter, Modality
 from anyseek.stores import registry
 from anyseek.stores.manager import StoreManager
@@ -126,7 +126,7 @@ def survives(tmp_path: Path, act: str, kills: int) -> None:
         StoreManager(catalog, lambda: unit_rows(20, 5, DIM)).refresh()
         for i in added:
             assert finds(catalog, unit_rows(1, 1000 + i, DIM)[0], Modality.IMAGE) > 0.999
-    assert examine(tmp_path / "index") == []
+    assert check(tmp_path / "index") == []
 
 
 @pytest.mark.parametrize("act", ACTS)

@@ -47,18 +47,12 @@ class QdrantBackend(StoreBackend[QdrantOptions]):
         """By what was acknowledged."""
         from anyseek.stores import qdrant_store
 
-        synced = qdrant_store.read_synced_rows(snapshot.folder, space, _index_id(snapshot))
+        synced = qdrant_store.read_synced_rows(snapshot.folder, space, snapshot.index_id)
         name = f"qdrant ({self.options.url or 'embedded'})"
         return State(name, len(synced.rows), space.live, self.options.recall)
 
     def _connect(self, snapshot: Snapshot, space: SpaceRecord) -> tuple[Engine, SyncedRows]:
         from anyseek.stores import qdrant_store
 
-        synced = qdrant_store.read_synced_rows(snapshot.folder, space, _index_id(snapshot))
+        synced = qdrant_store.read_synced_rows(snapshot.folder, space, snapshot.index_id)
         return qdrant_store.connect(self.options, snapshot.folder, synced.collection), synced
-
-
-def _index_id(snapshot: Snapshot) -> str:
-    """Tells this index's collections from another's on the same server: its time of birth in microseconds."""
-    row = snapshot.database.first("SELECT value FROM index_info WHERE name = 'created'")
-    return f"{int(float(row[0]) * 1e6):x}" if row else "0"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anyseek.contracts import Embedder, Hit, Modality, ModelCard, Report, Span
     from anyseek.errors import AnyseekError
     from anyseek.index import Index
-    from anyseek.library.overview import Status
+    from anyseek.library.status import Status
     from anyseek.options import SearchOptions
     from anyseek.search.results import Results
     from anyseek.workspace import check, create, models, open, reindex
@@ -56,7 +56,7 @@ _HOMES = {
     "Results": "search.results",
     "SearchOptions": "options",
     "Span": "contracts",
-    "Status": "library.overview",
+    "Status": "library.status",
     "check": "workspace",
     "create": "workspace",
     "models": "workspace",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from anyseek.contracts import Floats
     from anyseek.indexer import Progress
     from anyseek.library import Library
-    from anyseek.library.overview import Status
+    from anyseek.library.status import Status
     from anyseek.search.query_reader import QueryReader
     from anyseek.stores.manager import StoreManager
 
@@ -196,9 +196,9 @@ class Index:
 
     def status(self, *, look: bool = True) -> Status:
         """What the index holds. look: compare it with the files on disk too (one stat each)."""
-        from anyseek.library.overview import overview
+        from anyseek.library.status import status
 
-        return overview(self._catalog, look=look)
+        return status(self._catalog, look=look)
 
     def modality_of(self, path: AnyPath) -> Modality | None:
         """As what an indexed file is searched; None for one that is not."""

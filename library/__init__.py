@@ -1,4 +1,4 @@
-"""What is done with a whole index: overview, duplicates, map, evaluation, classification, exchange, repair."""
+"""What is done with a whole index: status, duplicates, map, evaluation, classification, exchange, repair."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 import textwrap
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
@@ -18,12 +17,9 @@ from anyseek.errors import AnyseekError
 from anyseek.printable import printable
 
 if TYPE_CHECKING:
-    from anyseek.library.overview import Status
     from anyseek.options import SearchOptions
     from anyseek.search.results import Results
     from anyseek.stores.backend import State
-
-_SHOWN_PROBLEMS = 10
 
 
 class Finding(Protocol):
@@ -222,56 +218,7 @@ def report_text(report: Report) -> str:
     return f"{text}, {report.unchanged:,} unchanged{skipped}; {report.seconds:.1f} s{stopped}"
 
 
-# ---------------------------------------------------------------- status, doctor
-
-
-def status(overview: Status, show_all: bool) -> None:
-    """The table for people."""
-    for name, lines in _status_rows(overview, show_all):
-        for number, line in enumerate(lines):
-            sys.stdout.write(f"{'' if number else name:<9} {printable(line)}\n")
-
-
-def _status_rows(overview: Status, show_all: bool) -> Iterator[tuple[str, Sequence[str]]]:
-    yield "Index", [f"{shown_path(overview.index)} ({size_text(overview.size_bytes)})"]
-    yield "Folders", [root.path + ("" if root.is_there else " (not there now)") for root in overview.roots]
-    if overview.model:
-        card = overview.model
-        yield "Model", [f"{card.name} ({card.fingerprint}), {card.dim} numbers a vector, {card.licence}"]
-    yield "Files", [f"{sum(overview.files.values()):,}: {counted(in_order(overview.files))}"]
-    yield "Segments", [f"{sum(overview.segments.values()):,}: {counted(in_order(overview.segments))}"]
-    if overview.store and overview.store.name != "exact":
-        yield (
-            "Store",
-            [store_text(overview.store), *([overview.store.remark] if overview.store.remark else [])],
-        )
-    if overview.skipped:
-        summary = f"{sum(overview.skipped.values()):,}: {counted(overview.skipped)}"
-        shown = overview.problems if show_all else overview.problems[:_SHOWN_PROBLEMS]
-        lines = [problem_text(one.path, one.reason) for one in shown]
-        n_more = len(overview.problems) - len(shown)
-        yield "Skipped", [summary, *lines, *([f"and {n_more:,} more: --all shows them"] if n_more else [])]
-    if overview.missing:
-        yield (
-            "Missing",
-            [f"{overview.missing:,} files of folders that could not be read; they stay searchable"],
-        )
-    if overview.changed or overview.gone:
-        stale = f"{overview.changed:,} changed, {overview.gone:,} gone since they were indexed"
-        yield "Stale", [stale, "To bring the index up to date: anyseek index"]
-    if overview.last_run:
-        yield "Last run", [_run_text(overview)]
-    if overview.writer:
-        yield "Writing", [overview.writer]
-
-
-def _run_text(overview: Status) -> str:
-    run = overview.last_run
-    assert run is not None, "asked only when there was one"
-    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
-    if run.report is None:
-        return f"{started}, {'still running' if overview.writer else 'not finished; run anyseek index again'}"
-    return f"{started}, {report_text(run.report)}"
+# ---------------------------------------------------------------- stores, doctor
 
 
 def store(state: State, as_json: bool) -> None:
@@ -289,11 +236,6 @@ def store_text(state: State) -> str:
     """`faiss ivf, 200,000 of 200,000 vectors, recall 0.95 promised`."""
     text = f"{state.name}, {state.rows:,} of {state.of:,} vectors"
     return f"{text}, recall {state.promised:g} promised" if state.recall else text
-
-
-def status_json(overview: Status) -> None:
-    """One object."""
-    sys.stdout.write(json_line({"type": "status", **asdict(overview)}) + "\n")
 
 
 def findings(remaining: Sequence[Finding], mended: Sequence[Finding], as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -28,12 +29,13 @@ def status(
     Also what was skipped and why, and how far the index agrees with the disk.
     """
     from anyseek import workspace
-    from anyseek.terminal import output
+    from anyseek.terminal.output import json_line
+    from anyseek.terminal.status_table import show
 
     with workspace.open(folder, index=index_dir) as index:
         overview = index.status()
     if as_json:
-        output.status_json(overview)
+        typer.echo(json_line({"type": "status", **asdict(overview)}))
     else:
-        output.status(overview, show_all)
+        show(overview, show_all)
     return EXIT_OK

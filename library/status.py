@@ -57,7 +57,7 @@ class Status:
     store: State | None = None
 
 
-def overview(catalog: Catalog, *, look: bool = True) -> Status:
+def status(catalog: Catalog, *, look: bool = True) -> Status:
     """The status of an index; `look` compares every file on disk with what was indexed (one stat each)."""
     from anyseek.catalog.locking import is_locked, read_holder
     from anyseek.stores.registry import state

@@ -5,18 +5,25 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack
 
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.records import other_model
 from anyseek.contracts import Embedder, Modality, ModelCard, Report, Segment
 from anyseek.errors import UsageError
 from anyseek.modalities import Media
-from anyseek.options import AnyPath, SearchArguments, SearchKeywords, SearchOptions, option_fields
-from anyseek.search.query import Query, from_values
+from anyseek.options import (
+    AnyPath,
+    SearchArguments,
+    SearchKeywords,
+    SearchOptions,
+    options_or_keywords,
+    sort_keywords,
+)
+from anyseek.search.query import HitNames, Query, from_values
 from anyseek.search.results import Results
 
 if TYPE_CHECKING:
@@ -127,8 +134,8 @@ class Index:
         words: Any = None,
         *,
         not_: Any = None,
-        like: Iterable[int | str] = (),
-        unlike: Iterable[int | str] = (),
+        like: HitNames = (),
+        unlike: HitNames = (),
         options: SearchOptions | None = None,
         **arguments: Unpack[SearchArguments],
     ) -> Results:
@@ -142,17 +149,18 @@ class Index:
 
         Raises UsageError, QueryFileError, ModalityNotSupported, OtherModel; TypeError for an unknown keyword.
         """
-        media, keywords = _sorted_out(arguments)
+        media, keywords = sort_keywords(arguments)
         query = Query.of(from_values(words, media, not_), like=like, unlike=unlike)
-        return self.answer(query, _either(options, keywords))
+        return self.answer(query, options_or_keywords(options, keywords))
 
     def answer(self, query: Query, options: SearchOptions) -> Results:
         """`search` for a query that was understood already. Raises what `search` raises, but for TypeError."""
-        from anyseek.search.answer import EmbeddedQuery, answer, example_parts, supported_targets
-        from anyseek.search.embedding import main_modality, query_vectors
+        from anyseek.search.answer import answer, check_words, example_parts, supported_targets
+        from anyseek.search.embedding import EmbeddedQuery, main_modality, query_vectors
         from anyseek.search.lexical import keywords_of
         from anyseek.search.query import describe
 
+        check_words(options, query.words)
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
             targets = supported_targets(options.to, space.card)  # before a file is read or the model loaded
@@ -173,9 +181,10 @@ class Index:
         them all.
         Raises QueryFileError for a file not in the index, UsageError, ModalityNotSupported.
         """
-        from anyseek.search.answer import answer, indexed_file
+        from anyseek.search.answer import answer, check_words, indexed_file
 
-        checked = _either(options, keywords)
+        checked = options_or_keywords(options, keywords)
+        check_words(checked, ())
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
             return answer(snapshot, space, indexed_file(snapshot, space, path), checked)
@@ -184,7 +193,7 @@ class Index:
         """The vector of a query, of length 1: (dim,) float32. Parts and errors as in `search`."""
         from anyseek.search.embedding import query_vector
 
-        values, options = _sorted_out(media)
+        values, options = sort_keywords(media)
         if options:
             raise TypeError(f"embed() got an unexpected keyword argument {next(iter(options))!r}")
         query = Query.of(from_values(words, values, not_))
@@ -295,31 +304,3 @@ class Index:
         if space is None:
             raise other_model(self.folder, spaces[0].card, self._loaded.card)
         return space
-
-
-def _sorted_out(arguments: Mapping[str, object]) -> tuple[dict[Modality, Any], SearchKeywords]:
-    """Keywords into media by modality, and options. Raises TypeError for one that is neither."""
-    media: dict[Modality, Any] = {}
-    options: dict[str, Any] = {}
-    known = option_fields()
-    for name, value in arguments.items():
-        if name in known:
-            options[name] = value
-            continue
-        try:
-            media[Modality(name)] = value
-        except ValueError:
-            raise TypeError(
-                f"unexpected keyword argument {name!r}: it is neither a modality nor one of {', '.join(known)}"
-            ) from None
-    return media, cast("SearchKeywords", options)
-
-
-def _either(options: SearchOptions | None, keywords: SearchKeywords) -> SearchOptions:
-    if options is None:
-        return SearchOptions.of(**keywords)
-    if keywords:
-        raise UsageError(
-            "Give `options`, or the options one by one.", "As in: search(words, options=options)"
-        )
-    return options

@@ -9,19 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from math import inf
+from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
 
 from anyseek.errors import UsageError
 from anyseek.filters import Expression, as_expression
 from anyseek.modalities import Media, Modality, table
-from anyseek.printable import printable
 
 AnyPath: TypeAlias = str | os.PathLike[str]
 By: TypeAlias = Literal["both", "words", "vectors"]
 Targets: TypeAlias = str | Modality | Iterable[str | Modality] | None
-
-MOST_HITS = 1_000_000
-"""More hits than that of one search are a listing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class OptionInfo:
     kind: type[str] | type[int] | type[float] | type[bool]
     metavar: str = ""
     least: float = 0
-    most: float = 0
+    most: float = inf
     choices: tuple[str, ...] = ()
     json: str = ""
 
@@ -80,12 +78,10 @@ class SearchOptions:
         default=None,
         metadata=_info("--to", "Find only these modalities, as in image,audio.", str, "MODALITIES"),
     )
-    k: int = field(
-        default=10, metadata=_info("-k", "How many hits of each modality.", int, "N", least=1, most=MOST_HITS)
-    )
+    k: int = field(default=10, metadata=_info("-k", "How many hits of each modality.", int, "N", least=1))
     offset: int = field(
         default=0,
-        metadata=_info("--offset", "Leave out so many of the first hits.", int, "N", most=MOST_HITS),
+        metadata=_info("--offset", "Leave out so many of the first hits.", int, "N"),
     )
     in_: str | None = field(
         default=None, metadata=_info("--in", "Only what lies below this folder.", str, "FOLDER", json="in")
@@ -117,8 +113,7 @@ class SearchOptions:
 
     @classmethod
     def of(cls, **values: Unpack[SearchKeywords]) -> SearchOptions:
-        """Raises UsageError: an unknown modality, k below 1, a file where a folder is needed, a match above 1, a
-        malformed filter."""
+        """Raises UsageError: an unknown modality, k below 1, a match above 1, a malformed filter."""
         raw = dict(cast("Mapping[str, Any]", values))
         for one in fields(cls):
             if one.name in raw:
@@ -137,26 +132,58 @@ def option_fields() -> Mapping[str, tuple[Field[Any], OptionInfo]]:
 def _check(one: Field[Any], value: Any) -> None:
     info: OptionInfo = one.metadata["info"]
     if info.kind in (int, float):
-        kinds = (int, float) if info.kind is float else (int,)
-        is_number = isinstance(value, kinds) and not isinstance(value, bool)
+        kind = Real if info.kind is float else Integral
+        is_number = isinstance(value, kind) and not isinstance(value, bool)
         if not is_number or not info.least <= value <= info.most:
             what = "a number" if info.kind is float else "a whole number"
+            bounds = (
+                f"of at least {info.least:g}" if info.most == inf else f"from {info.least:g} to {info.most:g}"
+            )
             example = "0.9" if info.kind is float else "10"
             raise UsageError(
-                f"{info.flag} takes {what} from {info.least:g} to {info.most:,g}, not {value!r}.",
-                f"For example: {info.flag} {example}",
+                f"{info.flag} takes {what} {bounds}, not {value!r}.", f"For example: {info.flag} {example}"
             )
     elif info.choices and value not in info.choices:
         raise UsageError(f"{info.flag} cannot be {value!r}.", f"Choose among: {', '.join(info.choices)}.")
+    elif one.name == "where" and not (value is None or isinstance(value, str | Expression)):
+        raise UsageError(f"{value!r} is not a filter.", "A filter is text: 'type = jpg'")
 
 
 def _folder(path: AnyPath | None) -> str | None:
     if path is None:
         return None
-    folder = os.path.abspath(path)
-    if os.path.isfile(folder):
-        raise UsageError(f"{printable(folder)} is a file.", "Results are narrowed to a folder: --in FOLDER")
-    return folder
+    if "\0" in os.fsdecode(path):
+        raise UsageError("A folder's name cannot hold a NUL character.", "Check the path.")
+    return os.path.abspath(path)
+
+
+def sort_keywords(arguments: Mapping[str, object]) -> tuple[dict[Modality, Any], SearchKeywords]:
+    """Keywords of `Index.search` into media by modality, and options. Raises TypeError for one that is neither."""
+    media: dict[Modality, Any] = {}
+    options: dict[str, Any] = {}
+    known = option_fields()
+    for name, value in arguments.items():
+        if name in known:
+            options[name] = value
+            continue
+        try:
+            media[Modality(name)] = value
+        except ValueError:
+            raise TypeError(
+                f"unexpected keyword argument {name!r}: it is neither a modality nor one of {', '.join(known)}"
+            ) from None
+    return media, cast("SearchKeywords", options)
+
+
+def options_or_keywords(options: SearchOptions | None, keywords: SearchKeywords) -> SearchOptions:
+    """The options as they are, or made of keywords. Raises UsageError for both."""
+    if options is None:
+        return SearchOptions.of(**keywords)
+    if keywords:
+        raise UsageError(
+            "Give `options`, or the options one by one.", "As in: search(words, options=options)"
+        )
+    return options
 
 
 def parse_modalities(targets: Targets) -> tuple[Modality, ...] | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,32 +13,14 @@ from anyseek.contracts import Modality, ModelCard, QueryPart
 from anyseek.errors import ModalityNotSupported, QueryFileError, UsageError
 from anyseek.options import AnyPath, SearchOptions
 from anyseek.printable import printable
-from anyseek.search.embedding import Stored, mean_direction
-from anyseek.search.engine import Engine, Request
+from anyseek.search.embedding import EmbeddedQuery, Stored, mean_direction
+from anyseek.search.engine import Engine
 from anyseek.search.fusion import select
-from anyseek.search.lexical import NO_KEYWORDS, KeywordQuery
 from anyseek.search.results import Results
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot, SpaceRecord
-    from anyseek.contracts import Floats
     from anyseek.search.query import Example
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EmbeddedQuery:
-    """A query that can be held against vectors.
-
-    vectors: for each target modality a unit vector (dim,) float32. label: what it stands for, for people. modality: of
-    the query, by which its scores are calibrated. keywords: to be looked for in names and texts too. except_file: never
-    a hit.
-    """
-
-    vectors: Mapping[Modality, Floats]
-    label: str
-    modality: Modality = Modality.TEXT
-    keywords: KeywordQuery = NO_KEYWORDS
-    except_file: int | None = None
 
 
 def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options: SearchOptions) -> Results:
@@ -49,11 +30,10 @@ def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options
 
     targets = supported_targets(options.to, space.card)
     _check_covered(options.in_, snapshot)
-    request = Request(targets, options, query.modality, query.keywords, query.except_file)
     with closing(open_store(snapshot, space.space_id)) as store:
         engine = Engine(snapshot, space, store, calibration.read(snapshot.folder, space))
-        hits, missing = engine.find(query.vectors, request)
-    hits = select(hits, options)
+        all_hits, missing = engine.find(query, targets, options)
+    hits = select(all_hits, options)
     if options.to is None and len(missing) < len(targets):
         targets = tuple(target for target in targets if target not in missing)
         return Results(hits, query.label, targets, is_merged=options.merge)
@@ -62,6 +42,12 @@ def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options
         indexed = snapshot.counts_in(space.space_id)
         available = tuple(modality for modality in Modality if indexed.get(modality))
     return Results(hits, query.label, targets, missing, available, options.merge)
+
+
+def check_words(options: SearchOptions, words: Sequence[str]) -> None:
+    """Raises UsageError where words alone are to find, and the query has none."""
+    if options.by == "words" and not words:
+        raise UsageError("There are no words to find by.", "Give words, or leave out --by words.")
 
 
 def supported_targets(targets: tuple[Modality, ...] | None, card: ModelCard) -> tuple[Modality, ...]:
@@ -159,6 +145,10 @@ def _check_covered(folder: str | None, snapshot: Snapshot) -> None:
     for root in roots:
         for here, there in ((folder, root), (os.path.realpath(folder), os.path.realpath(root))):
             if os.path.commonpath([here, there]) in (here, there):
+                if os.path.isfile(folder):
+                    raise UsageError(
+                        f"{printable(folder)} is a file.", "Results are narrowed to a folder: --in FOLDER"
+                    )
                 return
     raise UsageError(
         f"{printable(folder)} is outside what this index covers.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from anyseek.contracts import Embedder, HasTargets, Modality, QueryPart
 from anyseek.errors import UsageError
+from anyseek.search.lexical import NO_KEYWORDS, KeywordQuery
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -18,6 +19,22 @@ if TYPE_CHECKING:
 _NOTHING_LEFT = 1e-4
 """Below this share of the summed weights, what is left of a sum is rounding: unit vectors in float32 differ
 by 1e-7 a part, stored ones (float16) by 1e-3 of their entries."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedQuery:
+    """A query that can be held against vectors.
+
+    vectors: for each target modality a unit vector (dim,) float32. label: what it stands for, for people. modality: of
+    the query, by which its scores are calibrated. keywords: to be looked for in names and texts too. except_file: never
+    a hit.
+    """
+
+    vectors: Mapping[Modality, Floats]
+    label: str
+    modality: Modality = Modality.TEXT
+    keywords: KeywordQuery = NO_KEYWORDS
+    except_file: int | None = None
 
 
 def query_vectors(

@@ -10,16 +10,21 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeAlias
 
 from anyseek import modalities
 from anyseek.contracts import Modality
 from anyseek.errors import QueryFileError, UsageError
+from anyseek.options import AnyPath
 
 Kind = Literal["words", "file", "array"]
-Example: TypeAlias = "tuple[int | str, float]"
+Example: TypeAlias = tuple[int | str, float]
 """A hit as a part of a query: its segment_id, or the path of an indexed file; and its weight."""
+
+HitNames: TypeAlias = int | AnyPath | Iterable[int | AnyPath]
+"""One hit or several, each by its segment_id or by the path of an indexed file."""
 
 UNLIKE_WEIGHT = 0.5
 """What an unwanted hit takes away, beside 1 for a wanted one: Rocchio's feedback (Manning et al. 2008, section 9.1.1)
@@ -51,12 +56,10 @@ class Query:
     examples: tuple[Example, ...] = ()
 
     @classmethod
-    def of(
-        cls, terms: Iterable[Term], *, like: Iterable[int | str] = (), unlike: Iterable[int | str] = ()
-    ) -> Query:
+    def of(cls, terms: Iterable[Term], *, like: HitNames = (), unlike: HitNames = ()) -> Query:
         """like, unlike: hits that are wanted and that are not. Raises UsageError when there is nothing to look for."""
-        wanted = tuple(like)
-        examples = [(name, 1.0) for name in wanted] + [(name, -UNLIKE_WEIGHT) for name in unlike]
+        wanted, unwanted = _hit_names(like), _hit_names(unlike)
+        examples = [(name, 1.0) for name in wanted] + [(name, -UNLIKE_WEIGHT) for name in unwanted]
         query = cls(tuple(terms), tuple(examples))
         _check(query, has_wanted=bool(wanted))
         return query
@@ -65,6 +68,12 @@ class Query:
     def words(self) -> tuple[str, ...]:
         """The texts that were typed to be found, for keyword search."""
         return tuple(term.value for term in self.terms if term.kind == "words" and term.weight > 0)
+
+
+def _hit_names(names: HitNames) -> list[int | str]:
+    if isinstance(names, (int, str, os.PathLike)):
+        names = [names]
+    return [name if isinstance(name, int) else os.fspath(name) for name in names]
 
 
 def _check(query: Query, *, has_wanted: bool) -> None:
@@ -90,26 +99,23 @@ def _check(query: Query, *, has_wanted: bool) -> None:
 # ---------------------------------------------------------------- from a command line
 
 
-@dataclass(frozen=True, slots=True)
-class CommandLine:
-    """The query part of a command line. bare: arguments without an option, each words or a path. files: by modality.
+def from_command_line(
+    bare: Iterable[str] = (),
+    *,
+    words: Iterable[str] = (),
+    files: Mapping[Modality, Iterable[str]] = MappingProxyType({}),
+    minus: Iterable[str] = (),
+    like: Iterable[str] = (),
+    unlike: Iterable[str] = (),
+) -> Query:
+    """The query of a command line, words first. bare: arguments without an option, each words or a path.
 
-    Every value may end in @WEIGHT, as in `dog.jpg@0.5`; a file of that very name comes first.
+    Every value may end in @WEIGHT, as in `dog.jpg@0.5`; a file of that very name comes first. Raises UsageError, and
+    QueryFileError for the name of a media file that is not there.
     """
-
-    bare: Sequence[str] = ()
-    words: Sequence[str] = ()
-    files: Mapping[Modality, Sequence[str]] = field(default_factory=dict)
-    minus: Sequence[str] = ()
-    like: Sequence[str] = ()
-    unlike: Sequence[str] = ()
-
-
-def from_command_line(line: CommandLine) -> Query:
-    """The query, words first. Raises UsageError, and QueryFileError for the name of a media file that is not there."""
     terms: list[Term] = []
     loose: list[str] = []
-    for argument in line.bare:
+    for argument in bare:
         term = _bare_file(argument)
         if term is None:
             loose.append(argument)
@@ -117,11 +123,11 @@ def from_command_line(line: CommandLine) -> Query:
             terms.append(term)
     if loose:
         terms.insert(0, _words(" ".join(loose)))
-    terms += [_words(value) for value in line.words]
-    for modality, paths in line.files.items():
+    terms += [_words(value) for value in words]
+    for modality, paths in files.items():
         terms += [_file(path, modality) for path in paths]
-    terms += [_minus(value) for value in line.minus]
-    return Query.of(terms, like=map(_hit_name, line.like), unlike=map(_hit_name, line.unlike))
+    terms += [_minus(value) for value in minus]
+    return Query.of(terms, like=[_hit_name(one) for one in like], unlike=[_hit_name(one) for one in unlike])
 
 
 def _hit_name(value: str) -> int | str:

@@ -1,7 +1,7 @@
 """The HTTP interface: search by words, file or hit, look at hits, embed, and index when it is allowed to.
 
 Every error is a problem document (RFC 9457) with one sentence and what to do. Nothing but indexed files is ever
-read: hits are named by their numbers, never by a path.
+read: hits are named by their numbers, never by a path. (`in` compares the name of a folder with those of the index.)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from anyseek.errors import AnyseekError, IndexNotFound
 from anyseek.serve import embeddings, jobs, searching
 from anyseek.serve.guard import Guard, Guarded, problem
 from anyseek.serve.metrics import Metrics
-from anyseek.serve.requests import SearchRequest, SegmentId
+from anyseek.serve.requests import OptionsRequest, SearchRequest, SegmentId
 from anyseek.serve.service import Service
 
 LOG = logging.getLogger("anyseek.serve")
@@ -163,7 +163,7 @@ def _add_hits(app: FastAPI, service: Service) -> None:
         )
 
     @app.get("/segments/{segment_id}/similar")
-    def similar(segment_id: SegmentId, request: Annotated[SearchRequest, Query()]) -> dict[str, Any]:
+    def similar(segment_id: SegmentId, request: Annotated[OptionsRequest, Query()]) -> dict[str, Any]:
         """What resembles a segment's file."""
         _, path = service.segment(segment_id)
         with service.index() as index:

@@ -19,7 +19,7 @@ from anyseek.contracts import Modality
 from anyseek.errors import AnyseekError
 from anyseek.options import SearchOptions
 from anyseek.search.query import Query, Term
-from anyseek.serve.requests import json_options
+from anyseek.serve.requests import json_options, remote_options
 from anyseek.serve.searching import results_record
 from anyseek.serve.service import Service
 
@@ -44,10 +44,9 @@ def with_options(tool: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(tool)
     def with_all(**values: Any) -> Any:
-        options = {one.name: values.pop(one.name) for one in derived if one.name in values}
-        given = {name: value for name, value in options.items() if value not in (None, "")}
+        given = {one.name: values.pop(one.name) for one in derived if one.name in values}
         with _errors_in_a_sentence():
-            return tool(**values, options=SearchOptions.of(**({"merge": True} | given)))
+            return tool(**values, options=remote_options({"merge": True} | given))
 
     with_all.__signature__ = signature.replace(parameters=[*own, *derived])  # type: ignore[attr-defined]
     return with_all
@@ -68,9 +67,10 @@ def make_server(service: Service) -> MCPServer:
     @server.tool()
     @with_options
     def similar(segment_id: int, *, options: SearchOptions) -> dict[str, Any]:
-        """Find what resembles a hit."""
+        """Find what resembles a hit's file."""
+        _, path = service.segment(segment_id)
         with service.index() as index:
-            return results_record(index.answer(Query.of([], like=[segment_id]), options))
+            return results_record(index.similar(path, options=options))
 
     @server.tool()
     def status() -> dict[str, Any]:
@@ -86,7 +86,8 @@ def make_server(service: Service) -> MCPServer:
         with _errors_in_a_sentence():
             segment, path = service.segment(segment_id)
             if modalities.info(segment.modality).shown_as == "text":
-                return _words(path, segment.span.start, segment.span.end, segment.excerpt)
+                with service.index() as index:
+                    return index.text_of(segment_id)[:MOST_CHARACTERS]
             preview = service.preview(segment_id)
             if preview is None:
                 return f"{Path(path).name}: {segment.modality}, which cannot be shown."
@@ -104,17 +105,6 @@ def _errors_in_a_sentence() -> Iterator[None]:
         yield
     except AnyseekError as error:
         raise ToolError(f"{error.message} {error.hint}".strip()) from None
-
-
-def _words(path: str, start: float, end: float, excerpt: str) -> str:
-    """The passage, or for subtitles its beginning."""
-    from anyseek.contracts import DecodeHint
-    from anyseek.media import decode
-
-    for segment in decode(path, Modality.TEXT, DecodeHint()):
-        if (segment.span.start, segment.span.end) == (start, end):
-            return str(segment.data)[:MOST_CHARACTERS]
-    return excerpt
 
 
 def run(folder: Path) -> None:

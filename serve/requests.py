@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from math import inf
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
 from anyseek.contracts import Modality
+from anyseek.errors import UsageError
 from anyseek.options import SearchOptions, option_fields
 from anyseek.search.query import Query, Term
 
@@ -20,20 +23,23 @@ _MOST: Mapping[str, float] = {"k": 1000, "offset": 10_000}
 _MOST_CHARACTERS = 4000
 
 
-class SearchBody(BaseModel):
-    """A search. words: to find; without: to subtract. like, unlike: numbers of segments, parts of the query too."""
+class OptionsBody(BaseModel):
+    """The options of a search."""
 
     model_config = ConfigDict(populate_by_name=True)
+
+    def options(self) -> SearchOptions:
+        """Raises UsageError."""
+        return remote_options({name: getattr(self, name) for name in option_fields()})
+
+
+class SearchBody(OptionsBody):
+    """A search. words: to find; without: to subtract. like, unlike: numbers of segments, parts of the query too."""
 
     words: str = Field("", max_length=2000)
     without: str = Field("", max_length=2000)
     like: list[SegmentId] = Field(default_factory=list, max_length=50)
     unlike: list[SegmentId] = Field(default_factory=list, max_length=50)
-
-    def options(self) -> SearchOptions:
-        """Raises UsageError."""
-        values = {name: getattr(self, name) for name in option_fields()}
-        return SearchOptions.of(**{name: value for name, value in values.items() if value not in (None, "")})
 
     def query(self, file: str | None = None) -> Query:
         """file: a path, a part of the query too. Raises UsageError when there is nothing to look for."""
@@ -47,6 +53,16 @@ class SearchBody(BaseModel):
         return Query.of(terms, like=self.like, unlike=self.unlike)
 
 
+def remote_options(values: Mapping[str, Any]) -> SearchOptions:
+    """Options that came from elsewhere: "" and None stand for what was not given, and a folder must be absolute, since
+    there is no current one. Raises UsageError."""
+    given = {name: value for name, value in values.items() if value not in (None, "")}
+    folder = given.get("in_")
+    if folder is not None and not os.path.isabs(folder):
+        raise UsageError("The folder of `in` is not absolute.", "Name it as the paths of hits do.")
+    return SearchOptions.of(**given)
+
+
 def json_options(
     defaults: Mapping[str, Any], most: Mapping[str, float], *, has_aliases: bool = False
 ) -> Iterator[tuple[str, Any, Any, FieldInfo]]:
@@ -57,25 +73,30 @@ def json_options(
     for name, (one, info) in option_fields().items():
         facts: dict[str, Any] = {"description": info.help}
         if info.kind in (int, float):
-            facts |= {"ge": info.least, "le": most.get(name, info.most)}
+            facts["ge"] = info.least
+            if (highest := most.get(name, info.most)) < inf:
+                facts["le"] = highest
         elif info.kind is str:
             facts["max_length"] = _MOST_CHARACTERS
         if has_aliases and info.json:
             facts["alias"] = info.json
         default = defaults.get(name, one.default)
-        kind: Any = info.kind if default is not None else info.kind | None
+        kind: Any = Literal[info.choices] if info.choices else info.kind
+        kind = kind if default is not None else kind | None
         yield name, kind, default, Field(**facts)
+
+
+def _with_options(base: type[OptionsBody], name: str) -> Any:
+    fields: dict[str, Any] = {
+        option: (Annotated[kind, field], default)
+        for option, kind, default, field in json_options(_DEFAULTS, _MOST, has_aliases=True)
+    }
+    return create_model(name, __base__=base, __doc__=base.__doc__, **fields)
 
 
 if TYPE_CHECKING:
     SearchRequest = SearchBody
+    OptionsRequest = OptionsBody
 else:
-    SearchRequest = create_model(
-        "SearchRequest",
-        __base__=SearchBody,
-        __doc__=SearchBody.__doc__,
-        **{
-            name: (Annotated[kind, field], default)
-            for name, kind, default, field in json_options(_DEFAULTS, _MOST, has_aliases=True)
-        },
-    )
+    SearchRequest = _with_options(SearchBody, "SearchRequest")
+    OptionsRequest = _with_options(OptionsBody, "OptionsRequest")

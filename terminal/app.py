@@ -49,24 +49,32 @@ class Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """See click."""
-        rest: list[str] = super().parse_args(ctx, args)
+        original = list(args)
+        try:
+            rest: list[str] = super().parse_args(ctx, args)
+        except CommandLineError:
+            ctx.obj.read(_parsed_as_far_as_possible(self._any_command(), ctx, original))
+            raise
         ctx.obj.read(ctx.params)
         return rest
+
+    def _any_command(self) -> Any:
+        """One that has the options which all have."""
+        return next(one for one in self.commands.values() if not isinstance(one, TyperGroup))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """See click; where there is no such command, what is left is read as that of any command."""
         try:
             return super().resolve_command(ctx, args)
         except CommandLineError:
-            any_command = next(one for one in self.commands.values() if not isinstance(one, TyperGroup))
-            ctx.obj.read(_parsed_as_far_as_possible(any_command, ctx, args[1:]))
+            ctx.obj.read(_parsed_as_far_as_possible(self._any_command(), ctx, args[1:]))
             raise
 
 
 def _parsed_as_far_as_possible(command: Any, ctx: Any, args: list[str]) -> dict[str, Any]:
     """The values of options, by parameter, of a command line that is wrong somewhere."""
     parser = command.make_parser(ctx)
-    parser.ignore_unknown_options = True
+    parser.ignore_unknown_options = parser.allow_interspersed_args = True
     before, ctx.resilient_parsing = ctx.resilient_parsing, True
     try:
         values: dict[str, Any] = parser.parse_args(args=list(args))[0]

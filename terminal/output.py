@@ -226,7 +226,7 @@ def store(state: State, as_json: bool) -> None:
     lines = [store_text(state)]
     for target, by_source in state.recall.items():
         recalls = ", ".join(f"{source} {share:.3f}" for source, share in by_source.items())
-        lines.append(f"  {target} state by {recalls}")
+        lines.append(f"  {target} found by {recalls}")
     lines += [state.remark] if state.remark else []
     sys.stdout.write(json_line({"type": "store", **asdict(state)}) if as_json else "\n".join(lines))
     sys.stdout.write("\n")

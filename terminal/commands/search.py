@@ -79,11 +79,12 @@ def search(
     """
     from anyseek import workspace
     from anyseek.embedders import registry
-    from anyseek.search.query import CommandLine, from_command_line
+    from anyseek.search.query import from_command_line
     from anyseek.search.reranking import check, reranked
 
-    line = CommandLine(query or [], words or [], media, minus or [], like or [], unlike or [])
-    parsed = from_command_line(line)
+    parsed = from_command_line(
+        query or [], words=words or [], files=media, minus=minus or [], like=like or [], unlike=unlike or []
+    )
     reranker = None
     if rerank is not None:
         check(parsed, options)

@@ -8,6 +8,7 @@ from dataclasses import MISSING
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import numpy as np
 import pytest
 import typer
 from fakes import WordEmbedder
@@ -44,9 +45,20 @@ def test_each_option_is_a_keyword_with_a_default_a_check_and_help() -> None:
         assert info.help.endswith(".")
         made = SearchOptions.of(**{name: OTHER[name]})
         assert getattr(made, name) != one.default
-        if info.kind in (int, float) or info.choices:
-            with pytest.raises(UsageError, match=info.flag):
+        if info.kind in (int, float) or info.choices or name == "where":
+            with pytest.raises(UsageError, match="filter" if name == "where" else info.flag):
                 SearchOptions.of(**{name: -1})
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    options = SearchOptions.of(k=np.int64(3), min_match=np.float32(0.5))  # type: ignore[typeddict-item]
+    assert (options.k, options.min_match) == (3, 0.5)
+    with pytest.raises(UsageError, match="from 0 to 1,"):
+        SearchOptions.of(min_match=np.float32(1.5))  # type: ignore[typeddict-item]
+    with pytest.raises(UsageError, match="of at least 1,"):
+        SearchOptions.of(k=True)
+    with pytest.raises(UsageError, match="NUL"):
+        SearchOptions.of(in_="a\0b")
 
 
 def test_python_takes_each_option_and_each_modality() -> None:

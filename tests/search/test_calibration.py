@@ -17,8 +17,9 @@ from anyseek.contracts import Hit, Modality
 from anyseek.errors import UsageError
 from anyseek.options import SearchOptions
 from anyseek.search import calibration
-from anyseek.search.answer import EmbeddedQuery, answer
+from anyseek.search.answer import answer
 from anyseek.search.background import embedded, texts
+from anyseek.search.embedding import EmbeddedQuery
 from anyseek.search.fusion import select
 
 DIM = 128

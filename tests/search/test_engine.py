@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,8 @@ from fakes import WordEmbedder
 from anyseek.catalog.catalog import Catalog, Snapshot
 from anyseek.contracts import Modality, SeenFile, Span, Unit
 from anyseek.options import SearchOptions
-from anyseek.search.engine import Engine, Request
+from anyseek.search.embedding import EmbeddedQuery
+from anyseek.search.engine import Engine
 from anyseek.stores.exact import ExactStore
 
 MODEL = WordEmbedder()
@@ -44,10 +44,6 @@ def snapshot(tmp_path: Path) -> Iterator[Snapshot]:
             yield opened
 
 
-def for_all(vector: Any) -> dict[Modality, Any]:
-    return dict.fromkeys(Modality, vector)
-
-
 class CountingStore:
     """The exact store, and what it was asked for."""
 
@@ -63,13 +59,17 @@ class CountingStore:
         self.store.close()
 
 
-def find(snapshot: Snapshot, words: str, request: Request) -> list[tuple[int, str, str]]:
+def embedded(words: str, except_file: int | None = None) -> EmbeddedQuery:
+    vector = MODEL.embed(Modality.TEXT, [words])[0]
+    return EmbeddedQuery(dict.fromkeys(Modality, vector), words, except_file=except_file)
+
+
+def find(snapshot: Snapshot, query: EmbeddedQuery, options: SearchOptions) -> list[tuple[int, str, str]]:
     """(rank, file, passage) of each hit."""
     space = snapshot.spaces()[0]
-    query = MODEL.embed(Modality.TEXT, [words])[0]
     with ExactStore(snapshot, space.space_id) as store:
-        found = Engine(snapshot, space, store).find(for_all(query), request)
-    return [(hit.rank, Path(hit.path).name, hit.excerpt) for hit in found.hits]
+        hits, _ = Engine(snapshot, space, store).find(query, TEXT, options)
+    return [(hit.rank, Path(hit.path).name, hit.excerpt) for hit in hits]
 
 
 def plain(words: str, *, by_segment: bool, folder: str = "") -> list[tuple[int, str, str]]:
@@ -94,12 +94,12 @@ TEXT = (Modality.TEXT,)
 @pytest.mark.parametrize("k", [1, 2, 3, 5, 50])
 @pytest.mark.parametrize("by_segment", [False, True])
 def test_hits_equal_those_of_a_plain_loop(snapshot: Snapshot, words: str, k: int, by_segment: bool) -> None:
-    found = find(snapshot, words, Request(TEXT, SearchOptions(k=k, segments=by_segment)))
+    found = find(snapshot, embedded(words), SearchOptions(k=k, segments=by_segment))
     assert found == plain(words, by_segment=by_segment)[:k]
 
 
 def test_the_best_segment_stands_for_its_file(snapshot: Snapshot) -> None:
-    found = find(snapshot, "red red red green", Request(TEXT, SearchOptions(k=3)))
+    found = find(snapshot, embedded("red red red green"), SearchOptions(k=3))
     assert found[0] == (1, "long.txt", "red red red green")
     assert [name for _, name, _ in found].count("long.txt") == 1
 
@@ -118,22 +118,17 @@ def test_k_files_come_though_one_file_owns_the_first_rows(tmp_path: Path) -> Non
         with catalog.read() as snapshot, ExactStore(snapshot, space_id) as exact:
             store = CountingStore(exact)
             engine = Engine(snapshot, snapshot.spaces()[0], store)
-            found = engine.find(
-                for_all(MODEL.embed(Modality.TEXT, ["red"])[0]), Request(TEXT, SearchOptions(k=5))
-            )
-            assert [Path(hit.path).name for hit in found.hits] == ["long", "f0", "f1", "f2", "f3"]
+            hits, _ = engine.find(embedded("red"), TEXT, SearchOptions(k=5))
+            assert [Path(hit.path).name for hit in hits] == ["long", "f0", "f1", "f2", "f3"]
             assert store.asked == [10, 40, 104]
-            found = engine.find(
-                for_all(MODEL.embed(Modality.TEXT, ["red"])[0]), Request(TEXT, SearchOptions(k=99))
-            )
-            assert len(found.hits) == 5
+            hits, _ = engine.find(embedded("red"), TEXT, SearchOptions(k=99))
+            assert len(hits) == 5
 
 
 def test_the_excepted_file_makes_room_for_another(snapshot: Snapshot) -> None:
     record = snapshot.file_at(0, "notes/red.txt")
     assert record is not None
-    request = Request(TEXT, SearchOptions(k=4), except_file=record.file_id)
-    assert find(snapshot, "red", request) == [
+    assert find(snapshot, embedded("red", record.file_id), SearchOptions(k=4)) == [
         (rank, name, text)
         for rank, (_, name, text) in enumerate(
             [hit for hit in plain("red", by_segment=False) if hit[1] != "red.txt"], 1
@@ -142,7 +137,7 @@ def test_the_excepted_file_makes_room_for_another(snapshot: Snapshot) -> None:
 
 
 def test_only_what_lies_below_the_folder_answers(snapshot: Snapshot, tmp_path: Path) -> None:
-    found = find(snapshot, "red", Request(TEXT, SearchOptions(k=9, in_=str(tmp_path / "other"))))
+    found = find(snapshot, embedded("red"), SearchOptions(k=9, in_=str(tmp_path / "other")))
     assert found == plain("red", by_segment=False, folder="other/")
 
 
@@ -150,16 +145,14 @@ def test_every_target_has_ranks_of_its_own_in_the_order_asked_for(snapshot: Snap
     targets = (Modality.IMAGE, Modality.AUDIO, Modality.TEXT)
     space = snapshot.spaces()[0]
     with ExactStore(snapshot, space.space_id) as store:
-        found = Engine(snapshot, space, store).find(
-            for_all(MODEL.embed(Modality.TEXT, ["red"])[0]), Request(targets, SearchOptions(k=2))
-        )
-    assert [(hit.modality, hit.rank, Path(hit.path).name) for hit in found.hits] == [
+        hits, missing = Engine(snapshot, space, store).find(embedded("red"), targets, SearchOptions(k=2))
+    assert [(hit.modality, hit.rank, Path(hit.path).name) for hit in hits] == [
         (Modality.IMAGE, 1, "red.png"),
         (Modality.TEXT, 1, "red.txt"),
         (Modality.TEXT, 2, "long.txt"),
     ]
-    assert found.missing == (Modality.AUDIO,)
-    first = found.hits[0]
+    assert missing == (Modality.AUDIO,)
+    first = hits[0]
     assert (first.path, first.model) == (str(Path(snapshot.roots()[0]) / "red.png"), "words")
     assert first.score == pytest.approx(1, abs=1e-3)
 
@@ -168,12 +161,11 @@ def test_each_target_is_searched_with_its_own_vector(snapshot: Snapshot) -> None
     space = snapshot.spaces()[0]
     red, blue = MODEL.embed(Modality.TEXT, ["red", "blue"])
     with ExactStore(snapshot, space.space_id) as store:
-        found = Engine(snapshot, space, store).find(
-            {Modality.IMAGE: red, Modality.TEXT: blue},
-            Request((Modality.TEXT, Modality.IMAGE), SearchOptions(k=1)),
-        )
-    assert [(hit.modality, hit.excerpt) for hit in found.hits] == [
+        query = EmbeddedQuery({Modality.IMAGE: red, Modality.TEXT: blue}, "")
+        targets = (Modality.TEXT, Modality.IMAGE)
+        hits, _ = Engine(snapshot, space, store).find(query, targets, SearchOptions(k=1))
+    assert [(hit.modality, hit.excerpt) for hit in hits] == [
         (Modality.TEXT, "blue"),
         (Modality.IMAGE, ""),
     ]
-    assert found.hits[1].score == pytest.approx(1, abs=1e-3)
+    assert hits[1].score == pytest.approx(1, abs=1e-3)

@@ -11,7 +11,7 @@ from fakes import WordEmbedder
 
 import anyseek
 from anyseek.contracts import QueryPart
-from anyseek.errors import QueryFileError
+from anyseek.errors import QueryFileError, UsageError
 from anyseek.search.answer import example_parts
 from anyseek.search.query import UNLIKE_WEIGHT, Example
 
@@ -60,3 +60,18 @@ def test_a_file_that_is_not_indexed_is_told(index: anyseek.Index, tmp_path: Path
     (tmp_path / "new.txt").write_text("new")
     with pytest.raises(QueryFileError, match="not in the index"):
         index.search(like=[str(tmp_path / "new.txt")])
+
+
+def test_one_hit_needs_no_list(index: anyseek.Index) -> None:
+    (green,) = index.search("green", to="image", k=1)
+    first = [hit.path for hit in index.search(like=[green.path], to="image", k=3)]
+    assert [hit.path for hit in index.search(like=green.path, to="image", k=3)] == first
+    assert [hit.path for hit in index.search(like=green.segment_id, to="image", k=3)] == first
+    assert [hit.path for hit in index.search(like=Path(green.path), to="image", k=3)] == first
+
+
+def test_a_query_without_words_cannot_be_found_by_words(index: anyseek.Index) -> None:
+    (green,) = index.search("green", to="image", k=1)
+    for search in (index.similar, lambda path, by: index.search(like=path, by=by)):
+        with pytest.raises(UsageError, match="no words"):
+            search(green.path, by="words")

@@ -16,7 +16,6 @@ from anyseek.contracts import Modality, QueryPart
 from anyseek.errors import QueryFileError, UsageError
 from anyseek.options import SearchOptions, parse_modalities
 from anyseek.search.query import (
-    CommandLine,
     Query,
     Term,
     describe,
@@ -69,7 +68,7 @@ def test_what_was_written_with_a_weight_is_read_back(value: str, weight: float) 
 @pytest.mark.parametrize("value", ["dog@0", "dog@nan", "dog@inf", "dog@-inf", "dog@-0.0"])
 def test_a_weight_that_says_nothing_is_refused(value: str) -> None:
     with pytest.raises(UsageError, match="weight"):
-        from_command_line(CommandLine(bare=["a cat"], words=[value]))
+        from_command_line(bare=["a cat"], words=[value])
 
 
 # ---------------------------------------------------------------- bare arguments
@@ -77,7 +76,7 @@ def test_a_weight_that_says_nothing_is_refused(value: str) -> None:
 
 def test_loose_words_are_joined_and_come_first(here: Path) -> None:
     (here / "dog.jpg").touch()
-    terms = from_command_line(CommandLine(bare=["a", "dog.jpg", "red", "car@0.5"], minus=["snow"])).terms
+    terms = from_command_line(bare=["a", "dog.jpg", "red", "car@0.5"], minus=["snow"]).terms
     assert facts(terms) == [
         ("words", "a red car", Modality.TEXT, 0.5),
         ("file", "dog.jpg", None, 1.0),
@@ -87,25 +86,23 @@ def test_loose_words_are_joined_and_come_first(here: Path) -> None:
 
 def test_a_bare_word_is_a_word_beside_a_file_of_that_name_and_a_path_with_a_slash(here: Path) -> None:
     (here / "dog").touch()
-    assert facts(from_command_line(CommandLine(bare=["dog"])).terms)[0][0] == "words"
-    assert facts(from_command_line(CommandLine(bare=["./dog"])).terms)[0] == ("file", "./dog", None, 1.0)
-    assert facts(from_command_line(CommandLine(bare=["./dog@2"])).terms)[0] == ("file", "./dog", None, 2.0)
+    assert facts(from_command_line(bare=["dog"]).terms)[0][0] == "words"
+    assert facts(from_command_line(bare=["./dog"]).terms)[0] == ("file", "./dog", None, 1.0)
+    assert facts(from_command_line(bare=["./dog@2"]).terms)[0] == ("file", "./dog", None, 2.0)
 
 
 def test_an_option_says_words_even_where_a_file_has_that_name(here: Path) -> None:
     (here / "dog.jpg").touch()
-    assert facts(from_command_line(CommandLine(words=["dog.jpg"])).terms) == [
-        ("words", "dog.jpg", Modality.TEXT, 1.0)
-    ]
+    assert facts(from_command_line(words=["dog.jpg"]).terms) == [("words", "dog.jpg", Modality.TEXT, 1.0)]
 
 
 def test_a_file_whose_name_ends_like_a_weight_comes_first(here: Path) -> None:
     (here / "dog.jpg@2").touch()
-    assert facts(from_command_line(CommandLine(files={Modality.IMAGE: ["dog.jpg@2"]})).terms) == [
+    assert facts(from_command_line(files={Modality.IMAGE: ["dog.jpg@2"]}).terms) == [
         ("file", "dog.jpg@2", Modality.IMAGE, 1.0)
     ]
     (here / "dog.jpg@2").unlink()
-    assert facts(from_command_line(CommandLine(files={Modality.IMAGE: ["dog.jpg@2"]})).terms) == [
+    assert facts(from_command_line(files={Modality.IMAGE: ["dog.jpg@2"]}).terms) == [
         ("file", "dog.jpg", Modality.IMAGE, 2.0)
     ]
 
@@ -113,7 +110,7 @@ def test_a_file_whose_name_ends_like_a_weight_comes_first(here: Path) -> None:
 @pytest.mark.parametrize("missing", ["dog.jpg", "sounds/rain.WAV@0.5"])
 def test_the_name_of_a_media_file_that_is_not_there_is_an_error(here: Path, missing: str) -> None:
     with pytest.raises(QueryFileError) as caught:
-        from_command_line(CommandLine(bare=[missing]))
+        from_command_line(bare=[missing])
     assert missing.removesuffix("@0.5") in caught.value.message
     assert "--words" in caught.value.hint
 
@@ -122,13 +119,13 @@ def test_the_name_of_a_media_file_that_is_not_there_is_an_error(here: Path, miss
     "words", ["node.js", "and/or", "dog.jpg on a beach", "e.g. a dog", "version 2.0", "..."]
 )
 def test_what_only_resembles_a_path_is_words(here: Path, words: str) -> None:
-    assert facts(from_command_line(CommandLine(bare=[words])).terms) == [("words", words, Modality.TEXT, 1.0)]
+    assert facts(from_command_line(bare=[words]).terms) == [("words", words, Modality.TEXT, 1.0)]
 
 
 def test_a_folder_is_not_a_query(here: Path) -> None:
     (here / "photos").mkdir()
     with pytest.raises(UsageError, match="folder") as caught:
-        from_command_line(CommandLine(bare=[f"photos{os.sep}"]))
+        from_command_line(bare=[f"photos{os.sep}"])
     assert "--in" in caught.value.hint
 
 
@@ -138,26 +135,26 @@ def test_a_folder_is_not_a_query(here: Path) -> None:
 @pytest.mark.parametrize("words", ["", "  ", "\n\t", "@2"[:0]])
 def test_empty_words_are_refused(words: str) -> None:
     with pytest.raises(UsageError, match="empty"):
-        from_command_line(CommandLine(bare=[words]))
+        from_command_line(bare=[words])
     with pytest.raises(UsageError, match="empty"):
         Query.of(from_values(words, {}))
 
 
 def test_no_part_at_all_is_refused() -> None:
     with pytest.raises(UsageError, match="nothing to search for"):
-        from_command_line(CommandLine())
+        from_command_line()
 
 
 def test_a_query_that_only_subtracts_is_refused() -> None:
     with pytest.raises(UsageError, match="subtracted"):
-        from_command_line(CommandLine(minus=["snow"]))
+        from_command_line(minus=["snow"])
     with pytest.raises(UsageError, match="subtracted"):
         Query.of(from_values(None, {Modality.IMAGE: ("snow.jpg", -1)}))
 
 
 def test_not_with_a_negative_weight_is_refused() -> None:
     with pytest.raises(UsageError, match="subtracts already"):
-        from_command_line(CommandLine(bare=["a dog"], minus=["snow@-1"]))
+        from_command_line(bare=["a dog"], minus=["snow@-1"])
     with pytest.raises(UsageError, match="subtracts already"):
         from_values("a dog", {}, ("snow", -1))
 

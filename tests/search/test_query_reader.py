@@ -18,7 +18,7 @@ from anyseek.contracts import Modality, QueryPart
 from anyseek.errors import AnyseekError, ModalityNotSupported, QueryFileError, UsageError
 from anyseek.search import query_reader
 from anyseek.search.embedding import query_vector
-from anyseek.search.query import CommandLine, Term, from_command_line, from_values
+from anyseek.search.query import Term, from_command_line, from_values
 from anyseek.search.query_reader import QueryReader
 
 MODEL = WordEmbedder()
@@ -153,8 +153,8 @@ def test_a_modality_that_the_model_lacks(folder: Path) -> None:
 
 def test_words_need_no_process(folder: Path) -> None:
     reader = QueryReader(MODEL)
-    line = CommandLine(bare=["a dog"], files={Modality.TEXT: [str(folder / "notes/red.txt")]})
-    reader.read(from_command_line(line).terms)
+    files = {Modality.TEXT: [str(folder / "notes/red.txt")]}
+    reader.read(from_command_line(["a dog"], files=files).terms)
     assert reader._pool is None
 
 

@@ -85,6 +85,33 @@ def test_filters_and_the_least_match_are_honoured(client: TestClient) -> None:
 # ---------------------------------------------------------------- looking at hits
 
 
+def test_a_folder_is_compared_by_name_and_nothing_outside_is_told(client: TestClient, media: Path) -> None:
+    inside = client.get("/search", params={"words": "green", "in": str(media / "pictures")}).json()["hits"]
+    assert inside
+    assert all("/pictures/" in hit["path"] for hit in inside)
+    file, nothing = (
+        client.get("/search", params={"words": "green", "in": path})
+        for path in ("/etc/passwd", "/etc/nothing")
+    )
+    is_problem(file, 400, "outside")
+    assert file.json()["title"].replace("passwd", "nothing") == nothing.json()["title"]
+    is_problem(client.get("/search", params={"words": "green", "in": "pictures"}), 400, "absolute")
+    is_problem(client.get("/search", params={"words": "green", "in": "/a\0b"}), 400, "NUL")
+
+
+def test_what_finds_can_be_chosen(client: TestClient) -> None:
+    (hit,) = client.get("/search", params={"words": "green", "to": "image", "k": 1, "by": "words"}).json()[
+        "hits"
+    ]
+    assert hit["has_words"]
+    is_problem(client.get(f"/segments/{hit['segment_id']}/similar", params={"by": "words"}), 400, "no words")
+    is_problem(client.get("/search", params={"words": "green", "by": "smell"}), 422)
+    schema = client.get("/openapi.json").json()
+    parameters = schema["paths"]["/segments/{segment_id}/similar"]["get"]["parameters"]
+    assert {"to", "k", "in", "by"} <= {one["name"] for one in parameters}
+    assert not {"words", "like"} & {one["name"] for one in parameters}
+
+
 def test_a_hit_can_be_seen_and_heard(client: TestClient) -> None:
     kinds = {}
     for hit in client.get("/search?words=green&k=1").json()["hits"]:

@@ -78,6 +78,11 @@ def refused(ran: Ran, code: int, *facts: str) -> None:
         (("index", "--depth-unit", "nan"), 2, ["nan", "--depth-unit"]),
         (("status", "/nowhere"), 10, ["/nowhere"]),
         (("bogus",), 2, ["bogus", "anyseek --help"]),
+        (("--bogus", "search"), 2, ["--bogus", "anyseek --help"]),
+        (("store", "bogus"), 2, ["bogus", "anyseek store --help"]),
+        (("search", "red", "--offset", "-1"), 2, ["--offset", "-1"]),
+        (("search", "red", "--by", "smell"), 2, ["--by", "smell", "vectors"]),
+        (("similar", "pictures/red.png", "--by", "words"), 2, ["no words"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

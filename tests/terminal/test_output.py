@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from anyseek.contracts import Modality, Problem, Report, Span, Unit
 from anyseek.indexer import Progress
+from anyseek.stores.backend import State
 from anyseek.terminal import output
 from anyseek.terminal.progress import IndexingScreen
 
@@ -120,3 +121,13 @@ def test_an_interrupted_run_says_how_to_go_on(capsys: pytest.CaptureFixture[str]
     assert "stopped early" in out
     assert "the same command again" in out
     assert err == ""
+
+
+def test_recall_is_told_by_what_is_found_and_by_what(capsys: pytest.CaptureFixture[str]) -> None:
+    state = State("faiss ivf", 10, 20, 0.95, {"image": {"text": 0.97, "image": 1.0}}, "a remark")
+    output.store(state, as_json=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "faiss ivf, 10 of 20 vectors, recall 0.95 promised",
+        "  image found by text 0.970, image 1.000",
+        "a remark",
+    ]

@@ -1,15 +1,12 @@
-"""kill -9 at random and at named moments: what was committed is there, whole, and nothing else is."""
+"""kill -9 at random lines and at named moments: what was committed is there, whole, and nothing else is."""
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import crash_writer
+import dying
 import pytest
 from indexes import contents, new_index
 
@@ -40,28 +37,17 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[State]:
     return states
 
 
-def killed(folder: Path, space: int, *, moment: str = "", after_s: float | None = None) -> int:
-    """Run the writer until it dies; how many steps it had told."""
-    child = subprocess.Popen(
-        [sys.executable, crash_writer.__file__, str(folder), str(space), "1", *([moment] if moment else [])],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,  # `communicate` would not see what a buffered `readline` had read beyond its line
-        env=dict(os.environ, PYTHONPATH=os.path.dirname(crash_writer.__file__)),
-    )
-    assert child.stdout is not None
-    if after_s is None:
-        told, errors = child.communicate(timeout=100)
-    else:
-        first = child.stdout.readline()
-        time.sleep(after_s)
-        child.kill()
-        told, errors = child.communicate(timeout=100)
-        told = first + told
-    assert child.returncode in (-9, 0), errors
-    if moment:
-        assert child.returncode == -9, "it never came to that moment"
-    return len(told.split())
+def command(folder: Path, space: int, *moment: str) -> list[str]:
+    """The writer of seed 1 as a process."""
+    return [crash_writer.__file__, str(folder), str(space), "1", *moment]
+
+
+def killed(folder: Path, space: int, moment: str) -> int:
+    """Run the writer until it kills itself; how many steps it had reported."""
+    child = dying.start(command(folder, space, moment), {})
+    output, errors = child.communicate()
+    assert child.returncode == -9, f"it never came to that moment: {errors}"
+    return len(output.split())
 
 
 def verify(folder: Path, space: int, told: int, undisturbed: list[State]) -> None:
@@ -98,23 +84,37 @@ def verify(folder: Path, space: int, told: int, undisturbed: list[State]) -> Non
 def test_killed_at_a_named_moment(tmp_path: Path, undisturbed: list[State], moment: str) -> None:
     catalog, space = new_index(tmp_path)
     catalog.close()
-    told = killed(catalog.folder, space, moment=moment)
+    told = killed(catalog.folder, space, moment)
     verify(catalog.folder, space, told, undisturbed)
 
 
-def random_kill(tmp_path: Path, undisturbed: list[State], seed: int) -> None:
+@pytest.fixture(scope="module")
+def all_lines(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many lines of the catalog's code the writer runs, from its first step to its last."""
+    catalog, space = new_index(tmp_path_factory.mktemp("counted"))
+    catalog.close()
+    return dying.count(command(catalog.folder, space))
+
+
+def random_kill(tmp_path: Path, undisturbed: list[State], all_lines: int, seed: int) -> None:
     catalog, space = new_index(tmp_path)
     catalog.close()
-    told = killed(catalog.folder, space, after_s=random.Random(seed).uniform(0, 0.5))
-    verify(catalog.folder, space, told, undisturbed)
+    line = random.Random(seed).randrange(1, all_lines)
+    output = dying.kill(command(catalog.folder, space), line, at_once=seed % 2 == 0)
+    steps = sum(text.strip().isdigit() for text in output)
+    verify(catalog.folder, space, steps, undisturbed)
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_killed_at_a_random_moment(tmp_path: Path, undisturbed: list[State], seed: int) -> None:
-    random_kill(tmp_path, undisturbed, seed)
+def test_killed_at_a_random_line(
+    tmp_path: Path, undisturbed: list[State], all_lines: int, seed: int
+) -> None:
+    random_kill(tmp_path, undisturbed, all_lines, seed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10, 40))
-def test_killed_at_another_random_moment(tmp_path: Path, undisturbed: list[State], seed: int) -> None:
-    random_kill(tmp_path, undisturbed, seed)
+def test_killed_at_another_random_line(
+    tmp_path: Path, undisturbed: list[State], all_lines: int, seed: int
+) -> None:
+    random_kill(tmp_path, undisturbed, all_lines, seed)

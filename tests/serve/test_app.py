@@ -319,18 +319,17 @@ def test_clients_that_stall_or_leave_get_nowhere_and_leave_nothing(
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        while not server.started:
-            time.sleep(0.01)
+        wait_until(lambda: server.started, "the server")
         address = server.servers[0].sockets[0].getsockname()
         begun = b"POST /search/file HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\npart"
-        with socket.create_connection(address, timeout=20) as leaving:
+        with socket.create_connection(address, timeout=BRAKE_S) as leaving:
             leaving.sendall(begun)
-        with socket.create_connection(address, timeout=20) as stalling:
+        with socket.create_connection(address, timeout=BRAKE_S) as stalling:
             stalling.sendall(begun)
             assert b"408" in stalling.recv(100)
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(BRAKE_S)
     assert not thread.is_alive()
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from fakes import WordEmbedder
+from waiting import BRAKE_S, wait_until
 
 from anyseek.contracts import Modality, Role
 from anyseek.errors import UsageError
@@ -38,7 +39,7 @@ class Gated(WordEmbedder):
     ) -> Floats:
         self.sizes.append(len(prepared))
         self.is_at_work.set()
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(BRAKE_S)
         if any(text == "broken" for text in prepared):
             raise UsageError("That one is broken.")
         return super().embed(modality, prepared, role=role, target=target)
@@ -55,13 +56,13 @@ def test_what_comes_while_the_model_works_is_one_batch_and_each_gets_its_own_ans
 
     with ThreadPoolExecutor(12) as pool:
         first = pool.submit(ask, words[0])
-        assert model.is_at_work.wait(20)
+        assert model.is_at_work.wait(BRAKE_S)
         rest = [pool.submit(ask, word) for word in words[1:]]
         # Each has left its turn to the next: all twelve wait, though two turns are all that there are.
-        while batching._requests.qsize() < 11:
-            assert not rest[0].done()
+        wait_until(lambda: batching._requests.qsize() == 11, "eleven queries in the queue")
+        assert not any(query.done() for query in rest)
         model.go_on.set()
-        found = np.concatenate([one.result(20) for one in (first, *rest)])
+        found = np.concatenate([one.result(BRAKE_S) for one in (first, *rest)])
     batching.close()
     assert model.sizes == [1, 11]
     np.testing.assert_array_equal(found, WordEmbedder().embed(Modality.TEXT, words, role="query"))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import dying
 import numpy as np
 import pytest
 from indexes import card, put, unit_rows
@@ -286,24 +285,21 @@ def test_a_large_index_gets_its_file_by_itself(library: Catalog, monkeypatch: py
 
 def test_killed_at_any_moment_answers_stay_right(library: Catalog) -> None:
     code = (
-        "import sys; from pathlib import Path; from anyseek.catalog.catalog import Catalog\n"
+        "import sys; from pathlib import Path; import dying, faiss\n"
+        "from anyseek.catalog.catalog import Catalog\n"
         "from anyseek.stores.manager import StoreManager; from anyseek.stores.registry import Choice\n"
-        "import faiss\n"
-        f"c = Catalog.open(Path({str(library.folder)!r})); print('started', flush=True)\n"
+        "manager = StoreManager(Catalog.open(Path(sys.argv[1])), lambda: None)\n"
+        "dying.begin('catalog', 'stores', 'atomic.py')\n"
         "while True:\n"
-        "    StoreManager(c, None).set(Choice('faiss')); StoreManager(c, None).refresh(anew=True)\n"
-    ).replace("StoreManager(c, None)", "StoreManager(c, lambda: None)")
+        "    manager.set(Choice('faiss')); manager.refresh(anew=True)\n"
+        "    print('lines', dying.lines(), flush=True)\n"
+    )
+    command = ["-c", code, str(library.folder)]
     query = gap_rows(Modality.TEXT, 1500, 2)[8]
+    round_lines = dying.count(command)
     rng = np.random.default_rng(4)
-    manager(library).set(Choice("faiss"))
-    for _ in range(6):
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(float(rng.uniform(0.05, 0.9)))
-        process.kill()
-        process.communicate()
+    for kill in range(6):
+        dying.kill(command, int(rng.integers(1, 2 * round_lines)), at_once=kill % 2 == 0)
         assert best(library, query) == 6008
     manager(library).refresh()
     assert best(library, query) == 6008

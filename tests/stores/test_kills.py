@@ -3,10 +3,10 @@ right. Four kills of each by default, twenty with `-m slow`."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
+import dying
 import numpy as np
 import pytest
 from indexes import card, put, unit_rows
@@ -25,8 +25,9 @@ DIM = 16
 N_PICTURES, N_TEXTS = 3000, 300
 
 _BEGIN = """
-import sys
+import itertools, sys
 from pathlib import Path
+import dying
 from indexes import put, unit_rows
 from anyseek.contracts import Modality
 from anyseek.stores import faiss_backend
@@ -37,27 +38,30 @@ import faiss, qdrant_edge
 
 catalog = Catalog.open(Path(sys.argv[1]))
 control = StoreManager(catalog, lambda: unit_rows(20, 5, 16))
-first = int(sys.argv[2])
+faiss_backend.LATE_ROWS, faiss_backend.LATE_SHARE = 0, 0.0
 
 def add(i):
     with catalog.begin() as writer:
         file_id = put(writer, 1, f"new{i}", unit_rows(1, 1000 + i, 16), Modality.IMAGE)
     print("added", i, file_id, flush=True)
-    return file_id
 
-print("started", flush=True)
+dying.begin("catalog", "stores", "atomic.py")
+for i in itertools.count(int(sys.argv[2])):
+"""
+
+_END = """
+    print("lines", dying.lines(), flush=True)
 """
 
 ACTS = {
-    "build": "while True: control.refresh(anew=True)",
+    "build": """
+    control.refresh(anew=True)
+""",
     "extend": """
-faiss_backend.LATE_ROWS, faiss_backend.LATE_SHARE = 0, 0.0
-for i in range(first, first + 10_000):
     add(i)
     control.refresh()
 """,
     "compact": """
-for i in range(first, first + 10_000):
     with catalog.begin() as writer:
         gone = put(writer, 1, "passing", unit_rows(200, 7, 16), Modality.IMAGE)
     with catalog.begin() as writer:
@@ -66,31 +70,20 @@ for i in range(first, first + 10_000):
     control.compact()
 """,
     "switch": """
-while True:
     for name, options in (("exact", {}), ("qdrant", {}), ("faiss", {}), ("faiss", {"kind": "hnsw"})):
         control.set(Choice(name, options))
 """,
 }
 
 
-def killed(folder: Path, act: str, first: int, after_s: float) -> list[int]:
-    """Numbers of the rows that the process had acknowledged before it was killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", _BEGIN + ACTS[act], str(folder), str(first)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={"PYTHONPATH": ":".join(path for path in sys.path if path), "PATH": "/usr/bin:/bin"},
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "started\n", process.communicate()[1]
-    try:
-        process.wait(after_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        told = process.communicate()[0]
-        return [int(line.split()[1]) for line in told.splitlines() if line.startswith("added")]
-    raise AssertionError(process.communicate()[1])
+def command(folder: Path, act: str, first: int) -> list[str]:
+    """A process that acts for ever; `first` numbers the first row that it adds."""
+    return ["-c", _BEGIN + ACTS[act] + _END, str(folder), str(first)]
+
+
+def added_rows(output: list[str]) -> list[int]:
+    """Numbers of the rows whose commit a killed process had reported."""
+    return [int(line.split()[1]) for line in output if line.startswith("added")]
 
 
 def finds(catalog: Catalog, query: np.ndarray, modality: Modality) -> float:
@@ -110,11 +103,14 @@ def survives(tmp_path: Path, act: str, kills: int) -> None:
             put(writer, space, "pictures", unit_rows(N_PICTURES, 1, DIM), Modality.IMAGE)
             put(writer, space, "texts", unit_rows(N_TEXTS, 2, DIM), Modality.TEXT)
         StoreManager(catalog, lambda: unit_rows(20, 5, DIM)).set(Choice("faiss"))
+    shutil.copytree(tmp_path / "index", tmp_path / "other")
+    round_lines = dying.count(command(tmp_path / "other", act, 1))
     rng = np.random.default_rng(len(act))
     added: list[int] = []
-    for _ in range(kills):
+    for kill in range(kills):
         first = 1 + max(added, default=0)
-        added += killed(tmp_path / "index", act, first, float(rng.uniform(0.02, 0.7)))
+        line = int(rng.integers(1, 2 * round_lines))
+        added += added_rows(dying.kill(command(tmp_path / "index", act, first), line, at_once=kill % 2 == 0))
         with Catalog.open(tmp_path / "index") as catalog:
             assert finds(catalog, unit_rows(N_TEXTS, 2, DIM)[8], Modality.TEXT) > 0.999
             assert finds(catalog, unit_rows(N_PICTURES, 1, DIM)[70], Modality.IMAGE) > 0.999

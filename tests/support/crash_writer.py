@@ -1,7 +1,8 @@
 """A process that writes an index until it is killed: `python crash_writer.py INDEX SPACE SEED [MOMENT]`.
 
 Step i of a seed is always the same transaction; each committed step is told on stdout ("5\n") after its
-commit. MOMENT names where it kills itself: NAME:N is the N-th time that NAME happens (see `die_at`).
+commit. MOMENT names where it kills itself: NAME:N is the N-th time that NAME happens (see `die_at`). Without one it dies at a
+line, as `dying` says.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dying
 from indexes import put, seen, unit_rows
 
 from anyseek.catalog import vectors
@@ -100,10 +102,16 @@ def main(folder: str, space: str, seed: str, moment: str = "") -> None:
     with Catalog.open(Path(folder)) as catalog, catalog.lock("crash test"):
         if moment:
             die_at(moment)
+        else:
+            dying.begin("catalog", "atomic.py")
         for i in range(STEPS):
             step(catalog, int(space), int(seed), i)
             sys.stdout.write(f"{i}\n")
             sys.stdout.flush()
+        sys.stdout.write(f"lines {dying.lines()}\n")
+        sys.stdout.flush()
+        while True:  # whoever started us ends us
+            signal.pause()
 
 
 if __name__ == "__main__":

@@ -12,21 +12,33 @@ from typing import Any
 import pytest
 import sample_files
 from ran import ANYSEEK, Ran
+from waiting import BRAKE_S
 
 SUPPORT = Path(__file__).parents[1] / "support"
 
 PLUGIN = '''
 import os
 import time
+from pathlib import Path
 from anyseek.embedders.entry import Entry
 from fakes import WordEmbedder
 
 
-class Slow(WordEmbedder):
-    """Takes its time: WORDS_SECONDS for every call."""
+class Gated(WordEmbedder):
+    """With WORDS_GATE, a folder: from call WORDS_FREE on it is at work until the file `open` is there.
+
+    It makes the file `at-work` when it comes to that call.
+    """
+
+    calls = 0
 
     def embed(self, modality, prepared, **how):
-        time.sleep(float(os.environ.get("WORDS_SECONDS", 0)))
+        gate = os.environ.get("WORDS_GATE")
+        if gate and self.calls >= int(os.environ.get("WORDS_FREE", 0)):
+            Path(gate, "at-work").touch()
+            while not Path(gate, "open").exists():
+                time.sleep(0.01)
+        self.calls += 1
         return super().embed(modality, prepared, **how)
 
 
@@ -34,7 +46,7 @@ def entry():
     def load():
         if os.environ.get("WORDS_FAIL"):
             raise ZeroDivisionError("the model fell over")
-        return Slow(version=os.environ.get("WORDS_VERSION", "1"))
+        return Gated(version=os.environ.get("WORDS_VERSION", "1"))
 
     return Entry(WordEmbedder().card, load)
 '''
@@ -89,7 +101,7 @@ def shell(environment: dict[str, str], tmp_path: Path) -> Callable[..., Ran]:
             capture_output=True,
             text=True,
             errors="surrogateescape",
-            timeout=120,
+            timeout=BRAKE_S,
             check=False,
         )
         return Ran(ran.returncode, ran.stdout, ran.stderr)

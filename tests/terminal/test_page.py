@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,13 +12,16 @@ from typing import Any
 
 import pytest
 from ran import ANYSEEK
+from waiting import BRAKE_S
 
 pytest.importorskip("uvicorn")
 sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+ARGUMENTS = """--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking
+--disable-component-update --disable-sync --disable-quic""".split()
 
+sync_api.expect.set_options(timeout=BRAKE_S * 1000)
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium"),
     pytest.mark.filterwarnings("ignore"),
 ]
@@ -35,19 +39,32 @@ def served(folder: Path, environment: dict[str, str]) -> Iterator[str]:
             server.terminate()
 
 
-@pytest.fixture
-def address(media: Path, environment: dict[str, str]) -> Iterator[str]:
-    with served(media, environment) as one:
+@pytest.fixture(scope="module")
+def address(made: Path, environment: dict[str, str]) -> Iterator[str]:
+    with served(made, environment) as one:
         yield one
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+
+
+@contextmanager
+def new_page(browser: Any) -> Iterator[Any]:
+    """A page that shares nothing with the ones before it."""
+    context = browser.new_context()
+    context.set_default_timeout(BRAKE_S * 1000)
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
-def page(address: str) -> Iterator[Any]:
+def page(browser: Any, address: str) -> Iterator[Any]:
     """The page, opened; an error in its script, or a request to anywhere else, fails the test."""
     wrong: list[str] = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        one = browser.new_page()
+    with new_page(browser) as one:
         one.on("pageerror", lambda error: wrong.append(str(error)))
         one.on(
             "request",
@@ -56,7 +73,6 @@ def page(address: str) -> Iterator[Any]:
         one.goto(address)
         one.wait_for_selector("#kinds button")
         yield one
-        browser.close()
     assert wrong == []
 
 
@@ -66,31 +82,28 @@ def ask(page: Any, words: str) -> None:
     page.wait_for_selector("article")
 
 
-def first(page: Any, kind: str) -> str:
-    """The name of the first hit of a modality."""
+def expect_first(page: Any, kind: str, name: str) -> None:
+    """The first hit of a modality has this name, now or as soon as the answer is there."""
     section = page.locator("section", has=page.locator("h2", has_text=kind))
-    name: str = section.locator("article a").first.inner_text()
-    return name
+    sync_api.expect(section.locator("article a").first).to_have_text(name)
 
 
 def test_words_find_in_every_modality_and_the_address_says_so(page: Any) -> None:
     ask(page, "green")
-    assert first(page, "image") == "green.png"
+    expect_first(page, "image", "green.png")
     shared = page.url
     page.goto("about:blank")
     page.goto(shared)
     page.wait_for_selector("article")
     assert page.input_value("#words") == "green"
-    assert first(page, "image") == "green.png"
+    expect_first(page, "image", "green.png")
     picture = page.locator("article img").first
     sync_api.expect(picture).to_have_js_property("complete", True)
     assert picture.evaluate("one => one.naturalWidth") > 0
     ask(page, "red")
-    assert first(page, "image") == "red.png"
+    expect_first(page, "image", "red.png")
     page.go_back()
-    sync_api.expect(
-        page.locator("section", has=page.locator("h2", has_text="image")).locator("a").first
-    ).to_have_text("green.png")
+    expect_first(page, "image", "green.png")
 
 
 def test_keys_are_enough(page: Any) -> None:
@@ -109,10 +122,10 @@ def test_keys_are_enough(page: Any) -> None:
     assert "like=" not in page.url
 
 
-def test_a_file_is_a_question_and_chips_narrow_the_answer(page: Any, media: Path) -> None:
-    page.set_input_files("#file", next(media.rglob("blue.png")))
+def test_a_file_is_a_question_and_chips_narrow_the_answer(page: Any, made: Path) -> None:
+    page.set_input_files("#file", next(made.rglob("blue.png")))
     page.wait_for_selector("article")
-    assert first(page, "image") == "blue.png"
+    expect_first(page, "image", "blue.png")
     assert page.locator("h2").first.inner_text().lower() == "image"  # its own kind stands first
     page.locator("#kinds button", has_text="audio").click()
     sync_api.expect(page.locator("h2")).to_have_text(["audio"])
@@ -173,20 +186,15 @@ MOST = 9_980
 
 
 @pytest.mark.timeout(600)
-def test_ten_thousand_results_scroll_by(many: Path, environment: dict[str, str]) -> None:
-    with served(many, environment) as address, sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
+@pytest.mark.slow
+def test_ten_thousand_results_scroll_by(browser: Any, many: Path, environment: dict[str, str]) -> None:
+    with served(many, environment) as address, new_page(browser) as page:
         page.goto(address + "?words=birds")
         page.wait_for_selector("article")
         marked = page.evaluate("document.querySelector('article').marked = true")
-        count, waits = 0, 0
-        while (now := page.locator("article").count()) < MOST and waits < 300:
-            waits = waits + 1 if now == count else 0
-            count = now
+        while (now := page.locator("article").count()) < MOST:
             page.evaluate("scrollTo(0, document.body.scrollHeight)")
-            page.wait_for_timeout(100)
+            page.wait_for_function("n => document.querySelectorAll('article').length > n", arg=now)
         ids = page.evaluate("new Set([...document.querySelectorAll('article')].map(a => a.dataset.id)).size")
         assert MOST <= now == ids <= 10_000
         assert page.evaluate("document.querySelector('article').marked") is marked  # not made again
-        browser.close()

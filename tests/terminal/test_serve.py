@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ran import ANYSEEK, Ran
+from waiting import BRAKE_S
 
 pytest.importorskip("uvicorn")
 
@@ -25,7 +26,7 @@ def test_a_server_answers_and_ends_with_ctrl_c(media: Path, environment: dict[st
         assert server.stdout is not None
         said = server.stdout.readline()
         connection = http.client.HTTPConnection(
-            "127.0.0.1", int(said.split(":")[2].partition("/")[0]), timeout=30
+            "127.0.0.1", int(said.split(":")[2].partition("/")[0]), timeout=BRAKE_S
         )
         connection.request("GET", "/search?words=green&to=image&k=1")
         answer = connection.getresponse()
@@ -33,7 +34,7 @@ def test_a_server_answers_and_ends_with_ctrl_c(media: Path, environment: dict[st
         assert json.loads(answer.read())["hits"][0]["path"].endswith("green.png")
         connection.close()
         server.send_signal(signal.SIGINT)
-        _, err = server.communicate(timeout=30)
+        _, err = server.communicate(timeout=BRAKE_S)
         assert "Traceback" not in err
 
 

@@ -2,8 +2,58 @@
 
 from __future__ import annotations
 
+import os
 import signal
+
+import pytest
 
 # A shell that starts the suite in its background lets it ignore Ctrl-C, and the programs that it tests would too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# OpenMP's threads (FAISS, torch) wait for each other without burning the processor that the others need. In the
+# processes that tests start, too. It must be said before the first of these libraries is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-skips",
+        action="store_true",
+        help="fail when a test is skipped, unless it needs a GPU (marked `gpu`)",
+    )
+
+
+class NoSkips:
+    """Collects the skips of a run and fails it in the end. With xdist: in the process that hears of all of them."""
+
+    def __init__(self) -> None:
+        self.skips: set[str] = set()
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._note(report)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if "gpu" not in report.keywords and not hasattr(report, "wasxfail"):
+            self._note(report)
+
+    def _note(self, report: pytest.CollectReport | pytest.TestReport) -> None:
+        if report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+            self.skips.add(f"{report.nodeid}: {reason}")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.skips and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.skips:
+            terminalreporter.section("skipped, and --no-skips forbids it", red=True, bold=True)
+            for skip in sorted(self.skips):
+                terminalreporter.line(skip)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--no-skips") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(NoSkips())

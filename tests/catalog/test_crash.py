@@ -106,9 +106,7 @@ def random_kill(tmp_path: Path, undisturbed: list[State], all_lines: int, seed: 
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_killed_at_a_random_line(
-    tmp_path: Path, undisturbed: list[State], all_lines: int, seed: int
-) -> None:
+def test_killed_at_a_random_line(tmp_path: Path, undisturbed: list[State], all_lines: int, seed: int) -> None:
     random_kill(tmp_path, undisturbed, all_lines, seed)
 
 

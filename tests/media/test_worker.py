@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 import soundfile
 from media_preparers import Act, Keep, NotPicklable
+from waiting import BRAKE_S, is_dead, wait_until
 
 from anyseek.contracts import DecodeHint, Limits, Modality, Span, Unit
 from anyseek.errors import AnyseekError, MediaError, UsageError
@@ -26,6 +28,8 @@ from anyseek.media.limits import STAGES, stage_of
 from anyseek.media.worker import DecodePool, FileFacts, PreparedFile
 
 LIMIT_S = 2.0
+"""For files that never end. Whatever else is decoded has time without end, so that no busy machine fails a test."""
+
 KEEP = {
     Modality.TEXT: Keep(),
     Modality.IMAGE: Keep(DecodeHint(min_side=8)),
@@ -46,18 +50,37 @@ def pool() -> Iterator[DecodePool]:
 @pytest.fixture(scope="module")
 def actors() -> Iterator[DecodePool]:
     """A pool whose workers do what the text of a file says."""
-    with DecodePool({Modality.TEXT: Act()}, 2, Limits(max_seconds=LIMIT_S), 200 << 20) as pool:
+    with DecodePool({Modality.TEXT: Act()}, 2, Limits(max_seconds=BRAKE_S), 200 << 20) as pool:
         yield pool
 
 
+NUMBERS = itertools.count()
+
+
 def script(folder: Path, words: str) -> str:
-    path = folder / f"{words.split()[0]}-{time.monotonic_ns()}.txt"
+    path = folder / f"{words.split()[0]}-{next(NUMBERS)}.txt"
     path.write_text(words)
     return str(path)
 
 
+class Waiting:
+    """A file whose decoding waits until it is let go on."""
+
+    def __init__(self, pool: DecodePool, folder: Path) -> None:
+        number = next(NUMBERS)
+        self._at_work, self._go_on = folder / f"at-work-{number}", folder / f"go-on-{number}"
+        self.path = script(folder, f"wait {self._at_work} {self._go_on}")
+        self.future = pool.submit(self.path)
+
+    def is_at_work(self) -> bool:
+        return self._at_work.exists()
+
+    def go_on(self) -> None:
+        self._go_on.touch()
+
+
 def reason_of(future: Future[PreparedFile]) -> str:
-    error = future.exception(timeout=60)
+    error = future.exception(timeout=BRAKE_S)
     assert isinstance(error, MediaError), error
     assert error.reason in STAGES
     assert error.message.endswith(".")
@@ -68,7 +91,7 @@ def reason_of(future: Future[PreparedFile]) -> str:
 def test_every_format_comes_back_prepared(pool: DecodePool, files: dict[str, Path]) -> None:
     futures = {name: pool.submit(str(path)) for name, path in files.items()}
     for name, future in futures.items():
-        done, path = future.result(60), files[name]
+        done, path = future.result(BRAKE_S), files[name]
         assert done.modality == media_files.modality_of(name), name
         assert done.content_hash == hashlib.sha256(path.read_bytes()).digest()[:16]
         found = path.stat()
@@ -85,7 +108,7 @@ def test_a_long_recording_is_several_tasks(pool: DecodePool, tmp_path: Path) -> 
     soundfile.write(tmp_path / "x.wav", media_files.tone(9.5, rate_hz=8_000), 8_000)
     path, first, spans, hashes = str(tmp_path / "x.wav"), 0, [], []
     while True:
-        done = pool.submit(path, first=first).result(60)
+        done = pool.submit(path, first=first).result(BRAKE_S)
         assert done.first == first
         spans += [(s.span.start, s.span.end) for s in done.segments]
         hashes.append(done.content_hash)
@@ -94,23 +117,23 @@ def test_a_long_recording_is_several_tasks(pool: DecodePool, tmp_path: Path) -> 
         first += len(done.segments)
     assert spans == [(float(at), min(at + 1.0, 9.5)) for at in range(10)]
     assert [len(digest) for digest in hashes] == [16, 0, 0]
-    assert pool.submit(path, first=99).result(60).segments == ()
+    assert pool.submit(path, first=99).result(BRAKE_S).segments == ()
 
 
 def test_what_is_not_media_and_what_has_no_preparer(tmp_path: Path, files: dict[str, Path]) -> None:
     (tmp_path / "code.py").write_text("print()")
     with DecodePool({Modality.TEXT: Keep()}) as pool:
-        assert pool.submit(str(tmp_path / "code.py")).result(60).modality is None
-        done = pool.submit(str(files["a.png"])).result(60)
+        assert pool.submit(str(tmp_path / "code.py")).result(BRAKE_S).modality is None
+        done = pool.submit(str(files["a.png"])).result(BRAKE_S)
         assert (done.modality, done.segments, done.content_hash) == (Modality.IMAGE, (), b"")
         assert not done.is_supported
 
 
 def test_hash_only_and_asked_for_modality(pool: DecodePool, files: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "anything.bin").write_bytes(b"\0\1\2")
-    done = pool.submit(str(tmp_path / "anything.bin"), hash_only=True).result(60)
+    done = pool.submit(str(tmp_path / "anything.bin"), hash_only=True).result(BRAKE_S)
     assert (done.content_hash, done.segments) == (hashlib.sha256(b"\0\1\2").digest()[:16], ())
-    as_picture = pool.submit(str(files["d.png"]), modality=Modality.IMAGE).result(60)
+    as_picture = pool.submit(str(files["d.png"]), modality=Modality.IMAGE).result(BRAKE_S)
     assert as_picture.segments[0].item.dtype == np.uint8
     assert reason_of(pool.submit(str(files["a.wav"]), modality=Modality.IMAGE)) == "wrong-modality"
     assert reason_of(pool.submit(str(tmp_path / "anything.bin"), modality=Modality.IMAGE)) == "wrong-modality"
@@ -118,12 +141,12 @@ def test_hash_only_and_asked_for_modality(pool: DecodePool, files: dict[str, Pat
 
 def test_a_modality_without_a_reader_is_no_hindrance(files: dict[str, Path]) -> None:
     with DecodePool({Modality.THERMAL: Keep(), Modality.TEXT: Keep()}) as pool:
-        assert pool.submit(str(files["a.txt"])).result(60).segments
+        assert pool.submit(str(files["a.txt"])).result(BRAKE_S).segments
 
 
 def test_depth_unit_overrides(files: dict[str, Path]) -> None:
     with DecodePool(KEEP, depth_unit=0.002) as pool:
-        (segment,) = pool.submit(str(files["d.png"])).result(60).segments
+        (segment,) = pool.submit(str(files["d.png"])).result(BRAKE_S).segments
     np.testing.assert_allclose(segment.item[1:], media_files.slope()[1:] * 2, atol=0.002)
 
 
@@ -162,8 +185,6 @@ def test_costly_segments_come_a_few_at_a_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "reason"),
     [
-        ("hang", "timeout"),
-        ("spin", "timeout"),
         ("kill", "killed"),
         ("crash", "killed"),
         ("exit", "killed"),
@@ -176,38 +197,42 @@ def test_costly_segments_come_a_few_at_a_time(tmp_path: Path) -> None:
 def test_a_bad_file_costs_itself_and_no_other(
     actors: DecodePool, tmp_path: Path, word: str, reason: str
 ) -> None:
-    before = [actors.submit(script(tmp_path, "wait a little")) for _ in range(2)]
+    neighbour = Waiting(actors, tmp_path)  # in the other worker, from before till after
     bad = actors.submit(script(tmp_path, word))
-    after = [actors.submit(script(tmp_path, f"fine {n}")) for n in range(6)]
+    others = [actors.submit(script(tmp_path, f"fine {n}")) for n in range(6)]
     assert reason_of(bad) == reason
-    for future in (*before, *after):
-        assert future.result(60).segments
+    neighbour.go_on()
+    for future in (neighbour.future, *others):
+        assert future.result(BRAKE_S).segments
 
 
-def test_a_hanging_decoder_is_stopped_in_time(actors: DecodePool, tmp_path: Path) -> None:
-    actors.submit(script(tmp_path, "fine")).result(60)
-    start = time.monotonic()
-    future = actors.submit(script(tmp_path, "hang"))
-    assert reason_of(future) == "timeout"
-    assert time.monotonic() - start < LIMIT_S + 3
-    assert f"{LIMIT_S:g} s" in str(future.exception())
+@pytest.mark.parametrize("word", ["hang", "spin"])
+def test_a_decoder_without_end_is_stopped(tmp_path: Path, word: str) -> None:
+    with DecodePool({Modality.TEXT: Act()}, 1, Limits(max_seconds=LIMIT_S)) as pool:
+        future = pool.submit(script(tmp_path, word))
+        assert reason_of(future) == "timeout"
+        assert f"{LIMIT_S:g} s" in str(future.exception())
+        new_pid = pool.submit(script(tmp_path, "pid"))
+        # On a very busy machine even this takes longer than the limit; then it is told so.
+        assert new_pid.exception(BRAKE_S) is None or reason_of(new_pid) == "timeout"
 
 
 def test_a_worker_killed_from_outside_costs_one_file(tmp_path: Path) -> None:
-    with DecodePool({Modality.TEXT: Act()}, 1, Limits(max_seconds=20)) as pool:
-        pid = pool.submit(script(tmp_path, "pid")).result(60).segments[0].item
-        hanging = pool.submit(script(tmp_path, "hang"))
+    with DecodePool({Modality.TEXT: Act()}, 1, Limits(max_seconds=BRAKE_S)) as pool:
+        pid = pool.submit(script(tmp_path, "pid")).result(BRAKE_S).segments[0].item
+        waiting = Waiting(pool, tmp_path)
         others = [pool.submit(script(tmp_path, "pid")) for _ in range(3)]
-        time.sleep(0.5)
+        wait_until(waiting.is_at_work, "the worker")
         os.kill(pid, signal.SIGKILL)
-        assert reason_of(hanging) == "killed"
-        assert "SIGKILL" in str(hanging.exception())
-        pids = {other.result(60).segments[0].item for other in others}
+        assert reason_of(waiting.future) == "killed"
+        assert "SIGKILL" in str(waiting.future.exception())
+        pids = {other.result(BRAKE_S).segments[0].item for other in others}
         assert len(pids) == 1
         assert pid not in pids
-        os.kill(pids.pop(), signal.SIGKILL)  # an idle worker: no file is to blame
-        time.sleep(0.2)
-        assert pool.submit(script(tmp_path, "pid")).result(60).segments
+        idle = pids.pop()
+        os.kill(idle, signal.SIGKILL)  # no file is to blame
+        wait_until(lambda: is_dead(idle), "the end of the worker")
+        assert pool.submit(script(tmp_path, "pid")).result(BRAKE_S).segments
 
 
 def test_decoders_may_talk_but_nobody_hears_them(tmp_path: Path) -> None:
@@ -226,7 +251,7 @@ def test_decoders_may_talk_but_nobody_hears_them(tmp_path: Path) -> None:
     paths = [script(tmp_path, "chat"), str(tmp_path / "x.mp3")]
     # A plain script without a __main__ guard, from stdin: workers do not run it again.
     ran = subprocess.run(
-        [sys.executable, "-", support, *paths], input=code, capture_output=True, text=True, timeout=60
+        [sys.executable, "-", support, *paths], input=code, capture_output=True, text=True, timeout=BRAKE_S
     )
     assert (ran.stdout, ran.stderr, ran.returncode) == ("[True, False]\n", "", 0)
 
@@ -246,15 +271,11 @@ def test_workers_ignore_ctrl_c_and_die_with_their_parent(tmp_path: Path) -> None
     )
     support = str(Path(__file__).parent / "support")
     command = [sys.executable, "-c", code, support, script(tmp_path, "pid")]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, process_group=0)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=BRAKE_S, process_group=0)
     before, caught, after = ran.stdout.split()
     assert caught == "caught"
     assert before == after
-    for _ in range(100):
-        if not Path(f"/proc/{before}").exists():
-            break
-        time.sleep(0.05)
-    assert not Path(f"/proc/{before}").exists()
+    wait_until(lambda: is_dead(int(before)), "the end of the worker")
 
 
 # ---------------------------------------------------------------- files that misbehave
@@ -268,22 +289,25 @@ def test_pipes_and_missing_files_reach_the_caller_as_reasons(pool: DecodePool, t
 
 
 def test_a_file_that_vanished_while_it_waited(actors: DecodePool, tmp_path: Path) -> None:
-    busy = [actors.submit(script(tmp_path, "wait")) for _ in range(2)]
+    busy = [Waiting(actors, tmp_path) for _ in range(2)]
     path = script(tmp_path, "fine")
     future = actors.submit(path)
     os.unlink(path)
+    for other in busy:
+        other.go_on()
     assert reason_of(future) == "vanished"
-    assert all(other.result(60) for other in busy)
+    assert all(other.future.result(BRAKE_S) for other in busy)
 
 
 def test_a_file_that_changes_while_it_is_read(actors: DecodePool, tmp_path: Path) -> None:
-    path = script(tmp_path, "wait and see")
-    future = actors.submit(path)
-    time.sleep(0.5)  # the preparer is at work now
-    with Path(path).open("a") as file:
-        file.write(" more")
-    assert reason_of(future) == "changed-while-read"
-    assert actors.submit(path).result(60).seen.size == os.stat(path).st_size
+    waiting = Waiting(actors, tmp_path)
+    wait_until(waiting.is_at_work, "the preparer")
+    with Path(waiting.path).open("a") as file:
+        file.write("\n")
+    waiting.go_on()
+    assert reason_of(waiting.future) == "changed-while-read"
+    again = actors.submit(waiting.path).result(BRAKE_S)
+    assert again.seen.size == os.stat(waiting.path).st_size
 
 
 def test_a_growing_file_never_gives_a_wrong_hash(pool: DecodePool, tmp_path: Path) -> None:
@@ -302,7 +326,7 @@ def test_a_growing_file_never_gives_a_wrong_hash(pool: DecodePool, tmp_path: Pat
     try:
         outcomes = [pool.submit(str(path)) for _ in range(40)]
         for future in outcomes:
-            error = future.exception(60)
+            error = future.exception(BRAKE_S)
             if error is None:
                 result = future.result()
                 assert (
@@ -326,7 +350,7 @@ def test_limits_reach_the_workers(files: dict[str, Path]) -> None:
 def test_undecodable_names(pool: DecodePool, tmp_path: Path) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\n.txt")
     Path(path).write_text("A fox.")
-    assert pool.submit(path).result(60).segments[0].item == "A fox."
+    assert pool.submit(path).result(BRAKE_S).segments[0].item == "A fox."
     Path(path).write_text(" ")
     assert reason_of(pool.submit(path)) == "empty"
 
@@ -339,12 +363,12 @@ def test_close_cancels_what_is_left_and_leaves_nothing_behind(tmp_path: Path) ->
     handles = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
         with DecodePool({Modality.TEXT: Act()}, 2) as pool:
-            pids = [pool.submit(script(tmp_path, "pid")).result(60).segments[0].item]
-            left = [pool.submit(script(tmp_path, "hang")) for _ in range(6)]
-            time.sleep(0.1)
-        for future in left:
+            pids = [pool.submit(script(tmp_path, "pid")).result(BRAKE_S).segments[0].item]
+            left = [Waiting(pool, tmp_path) for _ in range(6)]
+            wait_until(lambda: any(one.is_at_work() for one in left), "a worker")  # noqa: B023
+        for one in left:
             with pytest.raises(CancelledError):
-                future.result(0)
+                one.future.result(0)
         pool.close()
         with pytest.raises(RuntimeError):
             pool.submit("x")
@@ -358,13 +382,13 @@ def test_workers_start_only_when_there_is_work(tmp_path: Path) -> None:
     with DecodePool({Modality.TEXT: Act()}, 8) as pool:
         assert threading.active_count() == threads
         for _ in range(3):
-            pool.submit(script(tmp_path, "pid")).result(60)
+            pool.submit(script(tmp_path, "pid")).result(BRAKE_S)
         assert threading.active_count() == threads + 1
 
 
 def test_preparers_that_cannot_reach_a_worker_are_refused(tmp_path: Path) -> None:
     with DecodePool({Modality.TEXT: NotPicklable()}) as pool:
-        error = pool.submit(script(tmp_path, "fine")).exception(60)
+        error = pool.submit(script(tmp_path, "fine")).exception(BRAKE_S)
     assert isinstance(error, UsageError)
     assert "stays here" in error.message
     Own = type("Own", (Keep,), {"__module__": "__main__"})
@@ -375,7 +399,7 @@ def test_preparers_that_cannot_reach_a_worker_are_refused(tmp_path: Path) -> Non
 
     media_preparers.Lost = Lost  # type: ignore[attr-defined]  # known here, not in a fresh process
     with DecodePool({Modality.TEXT: Lost()}) as pool:
-        error = pool.submit(script(tmp_path, "fine")).exception(60)
+        error = pool.submit(script(tmp_path, "fine")).exception(BRAKE_S)
     assert isinstance(error, AnyseekError)
     assert not isinstance(error, MediaError)
     assert "Lost" in error.message
@@ -394,13 +418,15 @@ def test_every_reason_has_a_stage() -> None:
 def test_the_parent_loads_no_decoder() -> None:
     heavy = {"numpy", "PIL", "soundfile", "soxr", "av", "selectolax", "charset_normalizer"}
     code = f"import sys, anyseek.media.worker; print({heavy} & set(sys.modules))"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=BRAKE_S, check=True
+    )
     assert ran.stdout == "set()\n"
 
 
 def test_results_are_the_same_in_any_order(pool: DecodePool, files: dict[str, Path]) -> None:
     def outcome(name: str) -> Any:
-        return pool.submit(str(files[name])).result(60).segments
+        return pool.submit(str(files[name])).result(BRAKE_S).segments
 
     for name in ("a.jpg", "a.mp3", "a.ogg", "d.exr"):
         once, again = outcome(name), outcome(name)

@@ -12,7 +12,6 @@ import shutil
 import socket
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import sample_files
 from fakes import WordEmbedder
 from PIL import Image
 from starlette.testclient import TestClient
+from waiting import BRAKE_S, wait_until
 
 import anyseek
 from anyseek.errors import UsageError

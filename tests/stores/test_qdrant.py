@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 from indexes import card, put, unit_rows
 from vector_store_suite import Build, VectorStoreSuite
+from waiting import BRAKE_S
 
 from anyseek.catalog.catalog import Catalog, Snapshot
 from anyseek.contracts import Modality, VectorStore
@@ -248,6 +248,7 @@ class Counting(QdrantStub):
     at_once: int
     batches: int
     counter: threading.Lock
+    overlap: threading.Event
 
     def _handle(self) -> None:
         if self.command != "PUT" or "/points" not in self.path:
@@ -258,7 +259,9 @@ class Counting(QdrantStub):
         with kind.counter:
             kind.at_once += 1
             kind.most_at_once = max(kind.most_at_once, kind.at_once)
-        time.sleep(0.05)
+            if kind.at_once > 1:
+                kind.overlap.set()
+        kind.overlap.wait(BRAKE_S)  # a batch is answered when two have been there at once
         with kind.counter:
             kind.at_once -= 1
             kind.batches += 1
@@ -281,7 +284,7 @@ def test_batches_go_side_by_side_and_one_that_is_refused_costs_the_others_nothin
     with qdrant_stub() as (stub, _):
         counters = {"stored": set(), "most_at_once": 0, "at_once": 0, "batches": 0, "refused": 21}
         of_stub = {name: getattr(stub, name) for name in ("engine", "lock", "indexed", "search_params")}
-        with serving(Counting, counter=threading.Lock(), **counters, **of_stub) as (server, url):
+        with serving(Counting, counter=threading.Lock(), overlap=threading.Event(), **counters, **of_stub) as (server, url):
             engine = ServerEngine(QdrantOptions(url=url), "c")
             with pytest.raises(StoreRefused):
                 filled(catalog, engine)

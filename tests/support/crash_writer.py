@@ -1,8 +1,8 @@
 """A process that writes an index until it is killed: `python crash_writer.py INDEX SPACE SEED [MOMENT]`.
 
 Step i of a seed is always the same transaction; each committed step is told on stdout ("5\n") after its
-commit. MOMENT names where it kills itself: NAME:N is the N-th time that NAME happens (see `die_at`). Without one it dies at a
-line, as `dying` says.
+commit. MOMENT names where it kills itself: NAME:N is the N-th time that NAME happens (see `die_at`).
+Without one it dies at a line, as `dying` says.
 """
 
 from __future__ import annotations

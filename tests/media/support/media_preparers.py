@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,11 @@ class Act:
             os.write(1, b"libfoo: more chatter\n")
         elif word == "pid":
             return os.getpid()
-        elif word == "wait":
-            time.sleep(1.0)
+        elif word == "wait":  # "wait X Y": makes the file X, and goes on when Y is there
+            at_work, go_on = map(Path, str(data).split()[1:])
+            at_work.touch()
+            while not go_on.exists():
+                time.sleep(0.01)
         return data
 
 

@@ -6,6 +6,9 @@ STAMP := $(VENV)/installed
 DEMO_STAMP := $(VENV)/installed-for-demo
 FILES := $(VENV)/files
 LINKS := $(VENV)/linked
+# Files side by side in two processes. ARGS: more for pytest, as in `make test ARGS=--no-skips`.
+TWO := -n 2 --dist loadfile
+ARGS :=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 # A folder of links to the files that exist, which type checkers can follow: docs/decisions/0015-strict-editable-install.md
 EDITABLE := --no-build-isolation --config-settings editable_mode=strict -e
@@ -13,7 +16,7 @@ NOT_PACKAGE := benchmarks build demo dist docs examples sample_data tests traini
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo serve-demo test test-all check lint format types site clean always
+.PHONY: help install demo serve-demo test test-all coverage check lint format types site clean always
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,11 +52,15 @@ serve-demo: demo ## the demo, then its page in the browser at http://127.0.0.1:8
 	$(PIP) $(EDITABLE) ".[demo,serve]"
 	$(BIN)/anyseek serve --index demo/samples/.anyseek
 
-test: check ## all quick checks and tests (under 10 minutes)
-	$(BIN)/python -m pytest -m "not slow and not gpu and not train"
+test: check ## all quick checks and tests (some 6 minutes on two cores)
+	$(BIN)/python -m pytest $(TWO) -m "not slow and not gpu and not train" $(ARGS)
 
 test-all: check ## the long tests too: 30 kills, 300 broken files, 100,000 files
-	$(BIN)/python -m pytest -m "not gpu and not train"
+	$(BIN)/python -m pytest $(TWO) -m "not gpu and not train" $(ARGS)
+
+coverage: install ## the quick tests, and how much of each room they run; fails below the floor in pyproject.toml
+	$(BIN)/python -m pytest $(TWO) -m "not slow and not gpu and not train" --cov --cov-report= $(ARGS)
+	$(BIN)/python tests/coverage_by_room.py
 
 check: lint types site ## formatting, lint, types, who may import whom, the pages
 
@@ -74,4 +81,4 @@ site: install ## the documentation as a site, in build/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*

@@ -1,0 +1,429 @@
+"""Whether the tests notice when a rule is broken: `.venv/bin/python tests/mutations.py [WORD...]`
+
+Each row of TABLE breaks one rule in a copy of the project and runs the tests that should notice. "caught" when one of
+them fails, "SURVIVED" when none does, "STALE" when the code is no longer there: mend the row then. WORDs choose rows by
+their file or their reason. Exit code 1 unless all were caught. Tests that pass without any change are the premise, so
+each set of them runs once on the plain copy first. Not run by `make test`: it takes half an hour.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+
+
+class Mutation(NamedTuple):
+    """`old`, which is there once, becomes `new`. tests: arguments for pytest."""
+
+    file: str
+    old: str
+    new: str
+    why: str
+    tests: str
+
+
+TABLE = [
+    # ------------------------------------------------------------ what is stored, and in which order
+    Mutation(
+        "catalog/segment_writer.py",
+        """        for appender in self._appenders.values():
+            appender.sync()
+        self.database.run("COMMIT")
+""",
+        """        self.database.run("COMMIT")
+        for appender in self._appenders.values():
+            appender.sync()
+""",
+        "vectors are on the disk before the catalog counts them",
+        "tests/catalog",
+    ),
+    Mutation(
+        "catalog/segment_writer.py",
+        "            appender.sync()\n",
+        "            pass\n",
+        "vectors are synced at all",
+        "tests/catalog",
+    ),
+    Mutation(
+        "catalog/vectors.py",
+        'HALF = np.dtype("<f2")',
+        'HALF = np.dtype(">f2")',
+        "rows are float16, little-endian",
+        "tests/catalog/test_catalog.py tests/stores/test_exact.py",
+    ),
+    Mutation(
+        "catalog/vectors.py",
+        "np.abs(lengths - 1) <= LENGTH_TOLERANCE",
+        "np.abs(lengths - 1) >= -1",
+        "only unit rows are stored",
+        "tests/catalog",
+    ),
+    Mutation(
+        "catalog/segment_writer.py",
+        "            self.database.rollback()\n",
+        '            self.database.run("COMMIT")\n',
+        "a transaction that fails leaves nothing",
+        "tests/catalog/test_catalog.py tests/catalog/test_writer.py",
+    ),
+    Mutation(
+        "catalog/locking.py",
+        "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)",
+        "one writer at a time",
+        "tests/catalog/test_locking.py",
+    ),
+    Mutation(
+        "catalog/locking.py",
+        "os.register_at_fork(after_in_child=_let_go_in_child)",
+        "",
+        "a forked child does not hold the lock of a dead writer",
+        "tests/catalog/test_locking.py",
+    ),
+    Mutation(
+        "catalog/codec.py",
+        'return folder + b"/", folder + b"0"',
+        'return folder, folder + b"0"',
+        "below `a` is not `a2` nor `a.txt`",
+        "tests/catalog tests/index tests/terminal/test_commands.py",
+    ),
+    Mutation(
+        "catalog/tags.py",
+        "found.append((name, there.get(root), path))",
+        "pass",
+        "tags go over to a new index",
+        "tests/indexer/test_reindex.py tests/catalog tests/terminal/test_models.py",
+    ),
+    Mutation(
+        "atomic.py",
+        "        partial.replace(path)\n",
+        "        path.write_bytes(partial.read_bytes())\n",
+        "a file is replaced whole or not at all",
+        "tests/catalog tests/stores/test_faiss.py",
+    ),
+    # ------------------------------------------------------------ gone, missing, changed
+    Mutation(
+        "indexer/run_state.py",
+        "trusted = dict.fromkeys(wanted, started_ns - _TICK_NS) | self._trusted()",
+        "trusted = self._trusted()",
+        "what a killed run read is looked at again",
+        "tests/indexer tests/crash",
+    ),
+    Mutation(
+        "indexer/diff.py",
+        "yield Change(Kind.MISSING, None, record)",
+        "yield Change(Kind.GONE, None, record)",
+        "below a folder that cannot be read files are missing, not gone",
+        "tests/indexer/test_diff.py tests/indexer/test_bad_files.py",
+    ),
+    Mutation(
+        "indexer/run.py",
+        "if root not in plan.lost)",
+        "if True)",
+        "nothing of an unplugged folder is forgotten",
+        "tests/indexer/test_roots.py",
+    ),
+    Mutation(
+        "indexer/diff.py",
+        "return Kind.UNSURE if record.size == seen.size and record.content_hash else Kind.CHANGED",
+        "return Kind.UNCHANGED",
+        "a file with another time is looked at",
+        "tests/indexer/test_diff.py tests/indexer/test_update.py",
+    ),
+    Mutation(
+        "indexer/diff.py",
+        "if record.mtime_ns >= trust.before_ns.get(record.root, 0) and record.content_hash:",
+        "if False:",
+        "a file written within a tick of the clock is looked at once more",
+        "tests/indexer/test_diff.py tests/indexer/test_update.py",
+    ),
+    # ------------------------------------------------------------ searching
+    Mutation(
+        "search/calibration.py",
+        "return self.place + self.scale * float(np.log(max(1, n_rows) / self.rows))",
+        "return self.place - self.scale * float(np.log(max(1, n_rows) / self.rows))",
+        "the best of more rows is higher",
+        "tests/search/test_calibration.py",
+    ),
+    Mutation(
+        "search/calibration.py",
+        "found: Doubles = scores / pair.deviation - level",
+        "found: Doubles = scores / pair.deviation",
+        "lift takes away what an item is near to anyway",
+        "tests/search/test_calibration.py",
+    ),
+    Mutation(
+        "search/calibration.py",
+        "near[near > _ITSELF] = -np.inf",
+        "",
+        "an item is not held against itself",
+        "tests/search/test_calibration.py",
+    ),
+    Mutation(
+        "search/embedding.py",
+        "_NOTHING_LEFT = 1e-4",
+        "_NOTHING_LEFT = 1e-12",
+        "parts that cancel each other out are refused",
+        "tests/search/test_embedding.py",
+    ),
+    Mutation(
+        "search/embedding.py",
+        "_NOTHING_LEFT = 1e-4",
+        "_NOTHING_LEFT = 0.2",
+        "parts that nearly cancel each other out are a query",
+        "tests/search/test_embedding.py",
+    ),
+    Mutation(
+        "search/ask.py",
+        "hit.match is None or hit.match >= wanted.least or hit.has_words",
+        "hit.match is None or hit.match >= wanted.least",
+        "--min-match keeps hits that have the words",
+        "tests/search tests/index tests/terminal/test_commands.py",
+    ),
+    Mutation(
+        "search/ask.py",
+        "hit.match is None or hit.match >= wanted.least or hit.has_words",
+        "True",
+        "--min-match leaves hits out",
+        "tests/search tests/index tests/terminal/test_commands.py",
+    ),
+    Mutation(
+        "search/engine.py",
+        "others = [one for one in scored if one.segment.file_id != request.except_file]",
+        "others = scored",
+        "a file is not a hit of what resembles it",
+        "tests/search/test_engine.py tests/index",
+    ),
+    Mutation(
+        "search/engine.py",
+        "            n_asked *= _MORE\n",
+        "            return best[: request.k]\n",
+        "k files although one has most rows",
+        "tests/search/test_engine.py",
+    ),
+    Mutation(
+        "search/engine.py",
+        "scores, rows = self._store.search(query[None], n_asked, allow)",
+        "scores, rows = self._store.search(query[None], n_asked, None)",
+        "filters hold inside the search",
+        "tests/search/test_engine.py tests/index",
+    ),
+    Mutation(
+        "search/engine.py",
+        "found = [row for row, is_in in zip(found, np.isin(found, allow), strict=True) if is_in]",
+        "pass",
+        "filters hold for what words find",
+        "tests/search tests/index",
+    ),
+    Mutation("search/lexical.py", "CONSTANT = 60", "CONSTANT = 1", "the fusion's constant", "tests/search"),
+    Mutation(
+        "search/lexical.py",
+        "scores[one] = scores.get(one, 0.0) + 1 / (CONSTANT + rank)",
+        "scores[one] = 1 / (CONSTANT + rank)",
+        "what both lists have comes first",
+        "tests/search",
+    ),
+    Mutation(
+        "search/collapse.py",
+        "NEAR = 0.97",
+        "NEAR = 0.5",
+        "only near copies are folded",
+        "tests/search tests/index tests/terminal/test_commands.py",
+    ),
+    Mutation(
+        "catalog/filters.py",
+        'return Condition(f"NOT coalesce({inner.sql}, 0)", inner.values)',
+        "return inner",
+        "`not` in a filter",
+        "tests/catalog/test_filters.py",
+    ),
+    Mutation(
+        "stores/exact.py",
+        "order = np.lexsort((rows, -scores))",
+        "order = np.lexsort((-rows, -scores))",
+        "of equal scores the lower row first",
+        "tests/stores/test_exact.py",
+    ),
+    Mutation(
+        "stores/exact.py",
+        "self._floor = np.float32(kth - SLACK)",
+        "self._floor = np.float32(kth + SLACK)",
+        "what may be among the best k is looked at again",
+        "tests/stores/test_exact.py",
+    ),
+    # ------------------------------------------------------------ strangers' files, strangers' requests
+    Mutation(
+        "media/arrays.py",
+        "    if dtype.hasobject:\n",
+        "    if False:\n",
+        "pickled arrays are refused as such",
+        "tests/media",
+    ),
+    Mutation(
+        "media/arrays.py",
+        "npy.read_array(stream, allow_pickle=False)",
+        "npy.read_array(stream, allow_pickle=True)",
+        "nothing pickled is loaded (equal while object arrays are refused by their header)",
+        "tests/guards tests/media/test_depth.py",
+    ),
+    Mutation(
+        "embedders/imagebind/checkpoint.py",
+        "weights_only=True",
+        "weights_only=False",
+        "a checkpoint runs no program",
+        "tests/embedders/imagebind/test_checkpoint.py",
+    ),
+    Mutation(
+        "media/child.py",
+        "resource.setrlimit(resource.RLIMIT_AS, (now + more_bytes, resource.RLIM_INFINITY))",
+        "pass",
+        "a worker's memory has a limit",
+        "tests/media/test_worker.py",
+    ),
+    Mutation(
+        "media/worker.py",
+        "if not self._pipe.poll(limit_s):",
+        "if not self._pipe.poll(limit_s and 3600):",
+        "a worker's time has a limit",
+        "tests/media/test_worker.py --timeout 60",
+    ),
+    Mutation(
+        "media/limits.py",
+        "if width * height > limits.max_pixels:",
+        "if False:",
+        "pictures have a limit of pixels",
+        "tests/media/test_worker.py tests/media/test_images.py",
+    ),
+    Mutation(
+        "serve/guard.py",
+        "if self.hosts and host.lower() not in self.hosts:",
+        "if False:",
+        "only our own host names",
+        "tests/serve/test_app.py",
+    ),
+    Mutation(
+        "serve/guard.py",
+        'origin.partition("://")[2] != named',
+        "False",
+        "no other site's page may ask",
+        "tests/serve/test_app.py",
+    ),
+    Mutation(
+        "serve/guard.py",
+        'request.url.path != "/healthz" and not self._has_token(request)',
+        "False",
+        "the token is asked for",
+        "tests/serve/test_app.py",
+    ),
+    Mutation(
+        "serve/app.py",
+        " or Path(path).is_symlink()",
+        "",
+        "no link leads out of the indexed folder",
+        "tests/serve/test_app.py",
+    ),
+    Mutation(
+        "serve/searching.py",
+        "if self._n > MOST_UPLOAD:",
+        "if False:",
+        "uploads have a limit",
+        "tests/serve/test_app.py",
+    ),
+    Mutation(
+        "errors.py", "    exit_code = 11\n", "    exit_code = 1\n", "exit codes", "tests/test_errors.py"
+    ),
+]
+
+
+class Copy:
+    """The project in a folder of its own, with a Python that imports it from there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tree = folder / "tree"
+        files = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        for name in filter(None, files.split("\0")):
+            target = self.tree / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / name).is_file():
+                shutil.copyfile(ROOT / name, target)
+        self._make_python(folder / "venv")
+
+    def _make_python(self, folder: Path) -> None:
+        venv.create(folder, with_pip=False, symlinks=True)
+        self._python = folder / "bin" / "python"
+        (folder / "link").mkdir()
+        (folder / "link" / "anyseek").symlink_to(self.tree)
+        packages = next(folder.glob("lib/python*/site-packages"))
+        theirs = [path for path in sys.path if path.endswith("site-packages")]
+        (packages / "anyseek.pth").write_text("\n".join([str(folder / "link"), *theirs]))
+        command = folder / "bin" / "anyseek"
+        command.write_text(f"#!{self._python}\nfrom anyseek.cli import command\ncommand()\n")
+        command.chmod(0o755)
+
+    def run(self, tests: str) -> tuple[bool, str]:
+        """Whether the tests pass, and the last lines of what they print."""
+        command = [
+            self._python,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            "not slow and not gpu",
+        ]
+        ran = subprocess.run(
+            [*command, *tests.split()],
+            cwd=self.tree,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        if ran.returncode not in (0, 1):
+            raise SystemExit(f"pytest did not run {tests}:\n{ran.stdout}")
+        return ran.returncode == 0, "\n".join(ran.stdout.splitlines()[-3:])
+
+
+def tried(copy: Copy, mutation: Mutation) -> str:
+    """What became of one row."""
+    path = copy.tree / mutation.file
+    whole = path.read_text() if path.is_file() else ""
+    if whole.count(mutation.old) != 1:
+        return "STALE"
+    path.write_text(whole.replace(mutation.old, mutation.new))
+    try:
+        passes, end = copy.run(mutation.tests)
+    finally:
+        path.write_text(whole)
+    return "SURVIVED" if passes else f"caught    {end.splitlines()[-2].removeprefix('FAILED ')[:90]}"
+
+
+def main(words: list[str]) -> int:
+    rows = [row for row in TABLE if not words or any(word in f"{row.file} {row.why}" for word in words)]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Copy(Path(folder))
+        for tests in dict.fromkeys(row.tests for row in rows):
+            passes, end = copy.run(tests)
+            if not passes:
+                raise SystemExit(f"These tests fail without a mutation: {tests}\n{end}")
+        outcomes = []
+        for row in rows:
+            outcomes.append(tried(copy, row))
+            print(f"{row.file:36} {row.why:64} {outcomes[-1]}", flush=True)
+    return 0 if all(outcome.startswith("caught") for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

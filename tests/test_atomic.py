@@ -1,0 +1,51 @@
+"""A file is written whole or not at all, and is on the disk before its name is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anyseek import atomic
+
+
+def test_the_new_content_takes_the_place_of_the_old_in_one_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Synced, renamed, and the folder synced: in this order nothing that was said to be there can be lost."""
+    path = tmp_path / "x"
+    path.write_text("old")
+    steps: list[tuple[str, str, str]] = []
+    fsync, rename = os.fsync, Path.replace
+
+    def watched_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        steps.append(("sync", Path(f"/proc/self/fd/{descriptor}").readlink().name, path.read_text()))
+
+    def watched_rename(self: Path, target: Any) -> Path:
+        steps.append(("rename", self.name, path.read_text()))
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(Path, "replace", watched_rename)
+    atomic.write(path, "new")
+    assert path.read_text() == "new"
+    assert steps == [("sync", ".x.part", "old"), ("rename", ".x.part", "old"), ("sync", tmp_path.name, "new")]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_fails_half_way_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+
+    def fail() -> None:
+        with atomic.replacing(path) as file:
+            file.write(b"ne")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -372,7 +372,7 @@ class Copy:
         command.chmod(0o755)
 
     def run(self, tests: str) -> tuple[bool, str]:
-        """Whether the tests pass, and the last lines of what they print."""
+        """Whether the tests pass, and the line about the first that does not."""
         command = [
             self._python,
             "-m",
@@ -395,7 +395,8 @@ class Copy:
         )
         if ran.returncode not in (0, 1):
             raise SystemExit(f"pytest did not run {tests}:\n{ran.stdout}")
-        return ran.returncode == 0, "\n".join(ran.stdout.splitlines()[-3:])
+        failed = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        return ran.returncode == 0, failed[0] if failed else ""
 
 
 def tried(copy: Copy, mutation: Mutation) -> str:
@@ -406,10 +407,10 @@ def tried(copy: Copy, mutation: Mutation) -> str:
         return "STALE"
     path.write_text(whole.replace(mutation.old, mutation.new))
     try:
-        passes, end = copy.run(mutation.tests)
+        passes, line = copy.run(mutation.tests)
     finally:
         path.write_text(whole)
-    return "SURVIVED" if passes else f"caught    {end.splitlines()[-2].removeprefix('FAILED ')[:90]}"
+    return "SURVIVED" if passes else f"caught: {line.partition(' - ')[0]}"
 
 
 def main(words: list[str]) -> int:

@@ -17,7 +17,7 @@ from anyseek.catalog.locking import Holder, WriterLock, is_locked, read_holder
 from anyseek.errors import AnyseekError, IndexLocked
 
 HOLD = """
-import sys
+import signal, sys
 from pathlib import Path
 from anyseek.catalog.locking import WriterLock
 with WriterLock(Path(sys.argv[1]), "anyseek index /photos"):
@@ -25,7 +25,7 @@ with WriterLock(Path(sys.argv[1]), "anyseek index /photos"):
         import os
         child = os.fork()
         if child == 0:
-            sys.stdin.read()
+            signal.pause()  # until it is killed
         print(child, flush=True)
     else:
         print("held", flush=True)
@@ -46,7 +46,10 @@ def holder(folder: Path, *more: str) -> tuple[subprocess.Popen[str], str]:
 
 def end(child: subprocess.Popen[str]) -> None:
     child.kill()
-    child.communicate()
+    child.wait()
+    for pipe in (child.stdin, child.stdout):
+        if pipe:
+            pipe.close()
 
 
 def test_the_second_writer_is_told_who_holds_it(tmp_path: Path) -> None:

@@ -284,7 +284,9 @@ def test_batches_go_side_by_side_and_one_that_is_refused_costs_the_others_nothin
     with qdrant_stub() as (stub, _):
         counters = {"stored": set(), "most_at_once": 0, "at_once": 0, "batches": 0, "refused": 21}
         of_stub = {name: getattr(stub, name) for name in ("engine", "lock", "indexed", "search_params")}
-        with serving(Counting, counter=threading.Lock(), overlap=threading.Event(), **counters, **of_stub) as (server, url):
+        with serving(
+            Counting, counter=threading.Lock(), overlap=threading.Event(), **counters, **of_stub
+        ) as (server, url):
             engine = ServerEngine(QdrantOptions(url=url), "c")
             with pytest.raises(StoreRefused):
                 filled(catalog, engine)

@@ -111,7 +111,7 @@ TABLE = [
     # ------------------------------------------------------------ gone, missing, changed
     Mutation(
         "indexer/run_state.py",
-        "trusted = dict.fromkeys(wanted, started_ns - _TICK_NS) | self._trusted()",
+        "trusted = dict.fromkeys(roots, started_ns - _TICK_NS) | self._trusted()",
         "trusted = self._trusted()",
         "what a killed run read is looked at again",
         "tests/indexer/test_update.py tests/crash",
@@ -125,8 +125,8 @@ TABLE = [
     ),
     Mutation(
         "indexer/run.py",
-        "if root not in plan.lost)",
-        "if True)",
+        "if reason := plan.lost.get(root) or unavailable(run.state.roots[root]):",
+        'if reason := "":',
         "nothing of an unplugged folder is forgotten",
         "tests/indexer/test_roots.py",
     ),
@@ -290,7 +290,7 @@ TABLE = [
         "tests/media/test_worker.py",
     ),
     Mutation(
-        "media/worker.py",
+        "media/worker_process.py",
         "if not self._pipe.poll(limit_s):",
         "if not self._pipe.poll(limit_s and 3600):",
         "a worker's time has a limit",

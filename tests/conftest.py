@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # A shell that starts the suite in its background lets it ignore Ctrl-C, and the programs that it tests would too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -14,6 +15,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # OpenMP's threads (FAISS, torch) wait for each other without burning the processor that the others need. In the
 # processes that tests start, too. It must be said before the first of these libraries is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# No example has a time limit: how long one takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -9,6 +10,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ran import unmeasured
 
 from anyseek.errors import UsageError
 from anyseek.filters import (
@@ -202,5 +204,7 @@ def test_a_filter_may_be_text_an_expression_or_none() -> None:
 
 def test_the_language_is_cheap_to_import() -> None:
     code = "import sys, anyseek.filters; print('numpy' in sys.modules, 'sqlite3' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=unmeasured(os.environ)
+    )
     assert run.stdout.split() == ["False", "False"]

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import BRAKE_S
 
 import anyseek
 
@@ -40,7 +41,7 @@ def command(name: str, *arguments: str | Path) -> list[str]:
 def run(name: str, *arguments: str | Path, stdin: str = "") -> str:
     """What a program prints."""
     ran = subprocess.run(
-        command(name, *arguments), input=stdin, capture_output=True, text=True, check=False, timeout=120
+        command(name, *arguments), input=stdin, capture_output=True, text=True, check=False, timeout=BRAKE_S
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
@@ -82,7 +83,7 @@ def test_watch_and_reindex(tmp_path: Path) -> None:
         (tmp_path / "second.txt").write_text("The second note.")
         assert program.stdout.readline().startswith("1 new, 0 changed, 0 gone, 1 as before")
         program.send_signal(signal.SIGINT)
-        assert program.wait(60) == 0
+        assert program.wait(BRAKE_S) == 0
 
 
 def test_evaluate(samples: Path, tmp_path: Path) -> None:

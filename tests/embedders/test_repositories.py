@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from played_hub import WEIGHTS, Hub, played_hub
+from waiting import BRAKE_S
 
 pytest.importorskip("huggingface_hub")
 
@@ -37,7 +38,7 @@ def anyseek(tmp_path: Path, endpoint: str, *arguments: str, **more: str) -> subp
         text=True,
         check=False,
         env={**os.environ, **places, **more},
-        timeout=120,
+        timeout=BRAKE_S,
     )
 
 

@@ -69,6 +69,16 @@ def ask(snapshot: Snapshot, query: np.ndarray, **how: object) -> tuple[Hit, ...]
 # ---------------------------------------------------------------- the formula
 
 
+@pytest.mark.parametrize("n", [10, 1000, 30_000])
+def test_the_best_of_other_numbers_of_rows_lies_where_it_was_reckoned(n: int) -> None:
+    """Of exponential scores, whose best of n is known: at log n on average of a Gumbel place, with scale 1."""
+    rng = np.random.default_rng(3)
+    place, scale = calibration.gumbel(rng.exponential(size=(4000, 100)).max(1))
+    pair = calibration.Pair(place, scale, 100, 0.0, 1.0)
+    best = np.concatenate([rng.exponential(size=(100, n)).max(1) for _ in range(10)])
+    assert abs(pair.at(n) - np.quantile(best, np.exp(-1))) < 0.3  # the place is the quantile at 1/e
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.floats(-5, 5), st.floats(0.2, 3), st.integers(0, 99))
 def test_the_fit_finds_the_distribution_that_the_tops_came_from(

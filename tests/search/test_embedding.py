@@ -70,6 +70,14 @@ def test_parts_that_cancel_out_are_refused(parts: list[QueryPart]) -> None:
         query_vector(parts, WordEmbedder())
 
 
+def test_what_rounding_leaves_of_a_sum_is_not_a_query() -> None:
+    row = unit(np.arange(1, 9))
+    rounded = (row * (1 + 1e-6 * np.array([1, -1] * 4))).astype(np.float32)
+    assert 0 < np.linalg.norm(row.astype(np.float64) - rounded) < 1e-5
+    with pytest.raises(UsageError, match="cancel"):
+        combined(np.stack([row, rounded]).astype(np.float32), [1, -1])
+
+
 @given(
     st.integers(1, 6).flatmap(
         lambda n: st.tuples(

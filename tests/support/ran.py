@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,11 @@ class Ran:
     code: int
     out: str
     err: str
+
+
+def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without coverage's variables: for what a process loads, or for one that may write nowhere."""
+    return {name: value for name, value in environment.items() if not name.startswith("COVERAGE_")}
 
 
 def objects(text: str) -> list[dict[str, Any]]:

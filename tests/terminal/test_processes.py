@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import sample_files
-from ran import ANYSEEK, Ran
+from ran import ANYSEEK, Ran, unmeasured
 from waiting import BRAKE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -33,9 +33,13 @@ ALLOWED_IN_A_SEARCH = {"anyseek", "typer", "annotated_doc", "shellingham", "clic
 def loaded_after(code: str, environment: dict[str, str], cwd: Path) -> set[str]:
     """The modules that a fresh interpreter has after `code`, which must not fail."""
     code += "\nimport sys\nprint('loaded', *sys.modules)"
-    plain = {name: value for name, value in environment.items() if not name.startswith("COVERAGE_")}
     ran = subprocess.run(
-        [sys.executable, "-c", code], env=plain, cwd=cwd, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        env=unmeasured(environment),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ran.returncode == 0, ran.stderr
     first, *rest = ran.stdout.splitlines()[-1].split()
@@ -280,7 +284,7 @@ def test_a_read_only_index_is_searched_and_refuses_to_be_written(
         )
         ran = subprocess.run(
             [sys.executable, "-c", program],
-            env={**environment, "PYTHONPATH": f"{plugin}:{ROOT / 'tests/support'}"},
+            env={**unmeasured(environment), "PYTHONPATH": f"{plugin}:{ROOT / 'tests/support'}"},
             capture_output=True,
             text=True,
             check=False,

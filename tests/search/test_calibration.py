@@ -249,6 +249,16 @@ def test_hits_below_the_least_match_are_left_out() -> None:
     ]
 
 
+def test_a_hit_with_the_words_is_kept_below_the_least_match() -> None:
+    hits = [
+        Hit(rank, 0.5, Modality.IMAGE, str(rank), Span(), rank, rank, "m", "", 0.1, has_words)
+        for rank, has_words in ((1, False), (2, True), (3, False))
+    ]
+    for merge in (False, True):
+        shown = select(hits, SearchOptions.of(k=9, min_match=0.5, merge=merge))
+        assert [hit.path for hit in shown] == ["2"]
+
+
 @pytest.mark.parametrize("least", [-0.1, 1.5, float("nan")])
 def test_a_match_that_does_not_exist_is_refused(least: float) -> None:
     with pytest.raises(UsageError):

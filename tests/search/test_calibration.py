@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from indexes import card, put
 
 from anyseek.catalog.catalog import Catalog, Snapshot
-from anyseek.contracts import Hit, Modality
+from anyseek.contracts import Hit, Modality, Span
 from anyseek.errors import UsageError
 from anyseek.options import SearchOptions
 from anyseek.search import calibration
@@ -205,7 +205,6 @@ def test_what_is_near_every_query_comes_after_what_is_near_this_one() -> None:
 
 
 def listed(*told: tuple[Modality, float, float | None]) -> tuple[Hit, ...]:
-    from anyseek.contracts import Span
 
     return tuple(
         Hit(1, score, modality, str(i), Span(), i, i, "m", "", 0.7, False, lift)
@@ -236,7 +235,6 @@ def test_a_modality_keeps_its_own_order_which_words_had_a_part_in() -> None:
 
 
 def test_hits_below_the_least_match_are_left_out() -> None:
-    from anyseek.contracts import Span
 
     hits = tuple(
         Hit(1, 0.5, Modality.IMAGE, str(i), Span(), i, i, "m", "", match)

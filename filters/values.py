@@ -1,0 +1,119 @@
+"""The fields of the filter language: with which signs each is compared, and what its values mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from anyseek.errors import UsageError
+from anyseek.modalities import Modality
+
+MOST_CHARACTERS = 4096
+"""Of one value. No path is longer, and SQLite refuses patterns that are much longer."""
+
+EXAMPLE = "For example: --where 'type in (jpg, png) and date >= 2023-06 and size < 5MB'"
+
+_LARGEST = (1 << 63) - 1  # of SQLite's integers
+
+
+class Field(NamedTuple):
+    """signs: that it can be compared with, != aside. read: what a value means; raises ValueError with what it takes."""
+
+    signs: str
+    read: Callable[[str], object]
+
+
+_SIZE = re.compile(r"(?P<n>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?i?b)?", re.I)
+_SIZES = {"": 1, "b": 1, **{f"{p}b": 1000**i for i, p in enumerate("kmgt", 1)}}
+_SIZES |= {f"{p}ib": 1024**i for i, p in enumerate("kmgt", 1)}
+_DURATION = re.compile(r"(?P<n>\d+(?:\.\d+)?)\s*(?P<unit>s|sec|min|m|h)?", re.I)
+_DURATIONS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
+_DATES = ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
+
+
+def size_in_bytes(value: str) -> int:
+    """What "3.5MB" means; at most what SQLite can count."""
+    match = _SIZE.fullmatch(value)
+    unit = (match["unit"] or "").lower() if match else None
+    if match is None or unit not in _SIZES:
+        raise ValueError("A size is 500kB, 3.5MB, 2GiB, or bytes.")
+    return int(min(float(match["n"]) * _SIZES[unit], float(1 << 62)))
+
+
+def seconds(value: str) -> float:
+    """What "1.5min" or "1:30" means."""
+    if clock := _CLOCK.fullmatch(value):
+        number = 3600 * float(clock[1] or 0) + 60 * int(clock[2]) + float(clock[3])
+    elif match := _DURATION.fullmatch(value):
+        number = float(match["n"]) * _DURATIONS[(match["unit"] or "").lower()]
+    else:
+        raise ValueError("A duration is 90s, 1.5min, 2h or 1:30.")
+    return min(number, 1e300)
+
+
+def period(value: str) -> tuple[int, int]:
+    """[from, until) in Unix nanoseconds of a date in local time, as far as 64 bits go."""
+    for form in _DATES:
+        try:
+            start, end = _period(datetime.strptime(value.replace(" ", "T"), form), form)
+            low, high = (int(moment.timestamp()) * 1_000_000_000 for moment in (start, end))
+        except (ValueError, OverflowError):
+            continue
+        return max(-_LARGEST, min(low, _LARGEST)), max(-_LARGEST, min(high, _LARGEST))
+    raise ValueError("A date is 2023, 2023-06, 2023-06-01 or 2023-06-01T12:30.")
+
+
+def _period(plain: datetime, form: str) -> tuple[datetime, datetime]:
+    start = plain.astimezone()
+    year, month = start.year, start.month
+    if form == "%Y":
+        return start, start.replace(year=year + 1)
+    if form == "%Y-%m":
+        return start, start.replace(year=year + month // 12, month=month % 12 + 1)
+    step = {"%Y-%m-%d": 86_400, "%Y-%m-%dT%H:%M": 60}.get(form, 1)
+    return start, datetime.fromtimestamp(start.timestamp() + step).astimezone()
+
+
+def modality(value: str) -> Modality:
+    """The modality of that name, in any letter case."""
+    try:
+        return Modality(value.lower())
+    except ValueError:
+        raise ValueError(f"Choose among: {', '.join(sorted(Modality))}.") from None
+
+
+_EQUAL, _ALIKE, _ORDERED = "=", "= ~", "= < <= > >="
+
+FIELDS: dict[str, Field] = {
+    "modality": Field(_EQUAL, modality),
+    "folder": Field(_EQUAL, str),
+    "path": Field(_ALIKE, str),
+    "name": Field(_ALIKE, str),
+    "type": Field(_EQUAL, str),
+    "date": Field(_ORDERED, period),
+    "size": Field(_ORDERED, size_in_bytes),
+    "duration": Field(_ORDERED, seconds),
+    "tag": Field(_ALIKE, str),
+}
+
+
+def check(name: str, sign: str, value: str) -> None:
+    """Raises UsageError for what no filter can ask."""
+    if name not in FIELDS:
+        raise UsageError(f"A filter has no field {name!r}.", f"Its fields: {', '.join(FIELDS)}. {EXAMPLE}")
+    signs = FIELDS[name].signs.split()
+    if sign not in (*signs, "!="):
+        raise UsageError(
+            f"A filter cannot compare {name} by {sign!r}.", f"It compares {name} by {' '.join(signs)} !="
+        )
+    if len(value) > MOST_CHARACTERS:
+        raise UsageError(
+            f"A value of {name} in a filter has at most {MOST_CHARACTERS:,} characters.", EXAMPLE
+        )
+    try:
+        FIELDS[name].read(value)
+    except ValueError as error:
+        raise UsageError(f"{value!r} is not a {name} that a filter understands.", str(error)) from error

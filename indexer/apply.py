@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     PoolFactory: TypeAlias = Callable[[Mapping[Modality, Preparer], IndexOptions], DecodePool]
 
-Match: TypeAlias = tuple[FileRecord, FileTask]
+KnownContent: TypeAlias = tuple[FileRecord, FileTask]
 """A record, and a file that has its content."""
 
 
@@ -43,10 +43,10 @@ class Applier(Protocol):
     def mark(self, plan: Plan) -> None:
         """Records that are missing, or have returned."""
 
-    def confirm(self, matches: Sequence[Match]) -> None:
+    def confirm(self, matches: Sequence[KnownContent]) -> None:
         """Records whose places hold their content, with other facts around it."""
 
-    def place(self, moves: Sequence[Match], copies: Sequence[Match]) -> None:
+    def place(self, moves: Sequence[KnownContent], copies: Sequence[KnownContent]) -> None:
         """Files that take over a record, and files that get a copy of its vectors; files may swap places."""
 
     def index(self, plan: Plan) -> None:
@@ -81,10 +81,10 @@ class DryRun:
     def mark(self, plan: Plan) -> None:
         pass
 
-    def confirm(self, matches: Sequence[Match]) -> None:
+    def confirm(self, matches: Sequence[KnownContent]) -> None:
         pass
 
-    def place(self, moves: Sequence[Match], copies: Sequence[Match]) -> None:
+    def place(self, moves: Sequence[KnownContent], copies: Sequence[KnownContent]) -> None:
         self._placed |= {task.number: "moved" for _, task in moves}
         self._placed |= {task.number: _planned(task) for _, task in copies}
 
@@ -141,7 +141,7 @@ class CatalogUpdate:
                 writer.mark_missing(plan.missing)
                 writer.mark_present(plan.returned)
 
-    def confirm(self, matches: Sequence[Match]) -> None:
+    def confirm(self, matches: Sequence[KnownContent]) -> None:
         if matches:
             with self.run.catalog.begin() as writer:
                 for record, task in matches:
@@ -149,7 +149,7 @@ class CatalogUpdate:
                     if record.problem is not None:  # it could not be read for a while: its vectors were kept
                         writer.restore(record.file_id, task.seen)
 
-    def place(self, moves: Sequence[Match], copies: Sequence[Match]) -> None:
+    def place(self, moves: Sequence[KnownContent], copies: Sequence[KnownContent]) -> None:
         with self.run.catalog.begin() as writer:
             for record, task in moves:
                 writer.move(record.file_id, task.seen)

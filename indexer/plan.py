@@ -37,17 +37,17 @@ class Tally:
     def report(self, seconds: float, *, interrupted: bool) -> Report:
         """The figures as they are now."""
         return Report(
-            self.seen,
-            self.new,
-            self.changed,
-            self.moved,
-            self.gone,
-            self.unchanged,
-            self.embedded,
-            self.segments,
-            {code: n for code, n in self.skipped.items() if n},
-            seconds,
-            interrupted,
+            seen=self.seen,
+            new=self.new,
+            changed=self.changed,
+            moved=self.moved,
+            gone=self.gone,
+            unchanged=self.unchanged,
+            embedded=self.embedded,
+            segments=self.segments,
+            skipped={code: n for code, n in self.skipped.items() if n},
+            seconds=seconds,
+            interrupted=interrupted,
         )
 
 
@@ -132,7 +132,6 @@ class Plan:
     def keep_gone_of(self, root: int, reason: str) -> None:
         """Delete nothing of a root that is not what was indexed."""
         self.lost[root] = reason
-        kept = [file_id for file_id, its_root in self.gone.items() if its_root == root]
-        for file_id in kept:
-            del self.gone[file_id]
-        self.tally.gone = max(0, self.tally.gone - len(kept))
+        n_before = len(self.gone)
+        self.gone = {file_id: its_root for file_id, its_root in self.gone.items() if its_root != root}
+        self.tally.gone = max(0, self.tally.gone - (n_before - len(self.gone)))

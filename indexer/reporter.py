@@ -61,14 +61,14 @@ class Reporter:
             seconds = time.monotonic() - self._started
             self._call(
                 Progress(
-                    self._stage,
-                    self._done,
-                    self._total,
-                    self._skipped,
-                    self.segments,
-                    seconds,
-                    modality,
-                    problems,
-                    planned,
+                    stage=self._stage,
+                    done=self._done,
+                    total=self._total,
+                    skipped=self._skipped,
+                    segments=self.segments,
+                    seconds=seconds,
+                    modality=modality,
+                    problems=problems,
+                    planned=planned,
                 )
             )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from anyseek.contracts import Modality
-from anyseek.media import peek
+from anyseek.media import peek, signatures
 from anyseek.media.format import Format
 from anyseek.media.source import Source
 
@@ -20,60 +22,6 @@ VIDEO = "anyseek.media.readers.video:read"
 
 PICTURE_CAPTION = "anyseek.media.captions:of_picture"
 TAGS = "anyseek.media.captions:of_recording"
-
-# ---------------------------------------------------------------- by the first bytes
-
-
-def _begins(*magics: bytes) -> Callable[[bytes], bool]:
-    return lambda head: head.startswith(magics)
-
-
-def _riff(kind: bytes) -> Callable[[bytes], bool]:
-    return lambda head: head[:4] in (b"RIFF", b"RF64", b"RIFX") and head[8:12] == kind
-
-
-def _brands(head: bytes) -> set[bytes]:
-    """Major and compatible brands of an ISO media file (MP4, HEIC, AVIF), empty for anything else."""
-    if head[4:8] != b"ftyp":
-        return set()
-    size = min(int.from_bytes(head[:4], "big"), 1024)
-    return {head[8:12], *(head[at : at + 4] for at in range(16, size - 3, 4))}
-
-
-def _is_avif(head: bytes) -> bool:
-    return bool(_brands(head) & {b"avif", b"avis"})
-
-
-def _is_heic(head: bytes) -> bool:
-    heic = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-    return not _is_avif(head) and bool(_brands(head) & heic)
-
-
-def _is_mp4(head: bytes) -> bool:
-    return bool(_brands(head)) and not _is_avif(head) and not _is_heic(head)
-
-
-def _is_quicktime(head: bytes) -> bool:
-    return _is_mp4(head) or head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip")
-
-
-def _is_transport(head: bytes) -> bool:
-    """MPEG transport stream: packets of 188 bytes, each with its mark."""
-    return len(head) > 5 * 188 and all(head[at] == 0x47 for at in range(0, 5 * 188, 188))
-
-
-def _is_bmp(head: bytes) -> bool:
-    return head[:2] == b"BM" and head[6:10] == bytes(4)
-
-
-def _is_aiff(head: bytes) -> bool:
-    return head[:4] == b"FORM" and head[8:11] == b"AIF"
-
-
-def _is_npz(head: bytes) -> bool:
-    name_bytes = int.from_bytes(head[26:28], "little")
-    return head.startswith(b"PK\x03\x04") and head[30 : 30 + name_bytes].endswith(b".npy")
-
 
 # ---------------------------------------------------------------- by a closer look
 
@@ -134,7 +82,7 @@ def _sound_if(*suffixes: str, brands: frozenset[bytes] = frozenset()) -> Callabl
     """Containers of sound or video: sound where the name or the brand says so; else the row of videos follows."""
 
     def classify(source: Source) -> Modality | None:
-        is_sound = source.suffix in suffixes or bool(brands & _brands(source.head()))
+        is_sound = source.suffix in suffixes or bool(brands & signatures.brands(source.head()))
         return Modality.AUDIO if is_sound else None
 
     return classify
@@ -200,28 +148,6 @@ def _video(name: str, suffixes: tuple[str, ...], matches: Callable[[bytes], bool
     )
 
 
-def _array(
-    name: str,
-    modality: Modality,
-    suffixes: tuple[str, ...],
-    reader: str,
-    matches: Callable[[bytes], bool],
-    library: str,
-    classify: Callable[[Source], Modality | None] | None = None,
-    taken_as: Mapping[Modality, str] | None = None,
-) -> Format:
-    return Format(
-        name=name,
-        modality=modality,
-        suffixes=suffixes,
-        reader=reader,
-        matches=matches,
-        classify=classify,
-        library=library,
-        taken_as=taken_as or {},
-    )
-
-
 def _text(name: str, suffixes: tuple[str, ...], library: str = "") -> Format:
     """Read by Python alone, and web pages by a parser that runs no code."""
     return Format(
@@ -242,61 +168,93 @@ PLAIN_TEXT = _text("plain text", (".txt", ".text"))
 HTML = _text("HTML", (".html", ".htm", ".xhtml"), "html")
 
 FORMATS: tuple[Format, ...] = (
-    _picture("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _begins(b"\xff\xd8\xff"), "JPEG", _photo),
-    _picture("PNG", (".png", ".apng"), _begins(b"\x89PNG\r\n\x1a\n"), "PNG", _png),
-    _picture("GIF", (".gif",), _begins(b"GIF87a", b"GIF89a"), "GIF"),
-    _picture("WebP", (".webp",), _riff(b"WEBP"), "WEBP"),
-    _picture("AVIF", (".avif",), _is_avif, "AVIF"),
-    _picture("HEIC", (".heic", ".heif", ".hif"), _is_heic, "HEIF"),
-    _picture("BMP", (".bmp", ".dib"), _is_bmp, "BMP", _photo),
-    _picture("TIFF", (".tif", ".tiff"), _begins(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF", _tiff),
-    _sound("WAV", (".wav", ".wave", ".rf64"), _riff(b"WAVE")),
-    _sound("FLAC", (".flac",), _begins(b"fLaC")),
-    _sound("Ogg", (".ogg", ".oga", ".opus"), _begins(b"OggS"), _ogg),
-    _sound("AIFF", (".aif", ".aiff", ".aifc"), _is_aiff),
-    _sound("AU", (".au", ".snd"), _begins(b".snd")),
-    _sound("CAF", (".caf",), _begins(b"caff")),
-    _sound("Wave64", (".w64",), _begins(b"riff\x2e\x91\xcf\x11")),
+    _picture("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), signatures.begins(b"\xff\xd8\xff"), "JPEG", _photo),
+    _picture("PNG", (".png", ".apng"), signatures.begins(b"\x89PNG\r\n\x1a\n"), "PNG", _png),
+    _picture("GIF", (".gif",), signatures.begins(b"GIF87a", b"GIF89a"), "GIF"),
+    _picture("WebP", (".webp",), signatures.riff(b"WEBP"), "WEBP"),
+    _picture("AVIF", (".avif",), signatures.is_avif, "AVIF"),
+    _picture("HEIC", (".heic", ".heif", ".hif"), signatures.is_heic, "HEIF"),
+    _picture("BMP", (".bmp", ".dib"), signatures.is_bmp, "BMP", _photo),
+    _picture(
+        "TIFF", (".tif", ".tiff"), signatures.begins(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF", _tiff
+    ),
+    _sound("WAV", (".wav", ".wave", ".rf64"), signatures.riff(b"WAVE")),
+    _sound("FLAC", (".flac",), signatures.begins(b"fLaC")),
+    _sound("Ogg", (".ogg", ".oga", ".opus"), signatures.begins(b"OggS"), _ogg),
+    _sound("AIFF", (".aif", ".aiff", ".aifc"), signatures.is_aiff),
+    _sound("AU", (".au", ".snd"), signatures.begins(b".snd")),
+    _sound("CAF", (".caf",), signatures.begins(b"caff")),
+    _sound("Wave64", (".w64",), signatures.begins(b"riff\x2e\x91\xcf\x11")),
     _sound(
         "MPEG-4 audio",
         (".m4a", ".m4b", ".m4r"),
-        _is_mp4,
+        signatures.is_mp4,
         _sound_if(".m4a", ".m4b", ".m4r", ".aac", brands=_MP4_SOUND),
         library="mov",
     ),
     _sound(
         "Matroska audio",
         (".mka", ".weba"),
-        _begins(_MATROSKA),
+        signatures.begins(_MATROSKA),
         _sound_if(".mka", ".weba"),
         library="matroska",
         caption="",
     ),
-    _sound("Windows Media audio", (".wma",), _begins(_ASF), _sound_if(".wma"), library="asf"),
-    _video("MPEG-4", (".mp4", ".m4v", ".mov", ".qt", ".3gp"), _is_quicktime, "mov"),
-    _video("Matroska", (".mkv", ".webm"), _begins(_MATROSKA), "matroska"),
-    _video("Windows Media", (".wmv", ".asf"), _begins(_ASF), "asf"),
-    _video("Ogg video", (".ogv",), _begins(b"OggS"), "ogg"),
-    _video("AVI", (".avi",), _riff(b"AVI "), "avi"),
-    _video("Flash Video", (".flv",), _begins(b"FLV\x01"), "flv"),
-    _video("MPEG", (".mpg", ".mpeg", ".vob"), _begins(b"\0\0\x01\xba"), "mpeg"),
-    _video("MPEG transport stream", (".ts", ".mts", ".m2ts"), _is_transport, "mpegts"),
-    _sound("AC-3", (".ac3",), _begins(b"\x0bw"), library="ac3", caption=""),
+    _sound("Windows Media audio", (".wma",), signatures.begins(_ASF), _sound_if(".wma"), library="asf"),
+    _video("MPEG-4", (".mp4", ".m4v", ".mov", ".qt", ".3gp"), signatures.is_quicktime, "mov"),
+    _video("Matroska", (".mkv", ".webm"), signatures.begins(_MATROSKA), "matroska"),
+    _video("Windows Media", (".wmv", ".asf"), signatures.begins(_ASF), "asf"),
+    _video("Ogg video", (".ogv",), signatures.begins(b"OggS"), "ogg"),
+    _video("AVI", (".avi",), signatures.riff(b"AVI "), "avi"),
+    _video("Flash Video", (".flv",), signatures.begins(b"FLV\x01"), "flv"),
+    _video("MPEG", (".mpg", ".mpeg", ".vob"), signatures.begins(b"\0\0\x01\xba"), "mpeg"),
+    _video("MPEG transport stream", (".ts", ".mts", ".m2ts"), signatures.is_transport, "mpegts"),
+    _sound("AC-3", (".ac3",), signatures.begins(b"\x0bw"), library="ac3", caption=""),
     _sound("AAC", (".aac",), peek.is_adts, library="aac", caption=""),
-    _array("OpenEXR", Modality.DEPTH, (".exr",), DEPTH, _begins(b"v/1\x01"), "EXR"),
-    _array(
-        "NumPy array",
-        Modality.DEPTH,
-        (".npy",),
-        DEPTH,
-        _begins(b"\x93NUMPY"),
-        "npy",
-        _npy,
-        {Modality.THERMAL: THERMAL, Modality.IMU: MOTION},
+    Format(
+        name="OpenEXR",
+        modality=Modality.DEPTH,
+        suffixes=(".exr",),
+        reader=DEPTH,
+        matches=signatures.begins(b"v/1\x01"),
+        library="EXR",
     ),
-    _array("NumPy archive", Modality.DEPTH, (".npz",), DEPTH, _is_npz, "npz", _npz),
-    _array("motion table", Modality.IMU, (), MOTION, peek.is_motion_table, "csv"),
-    _array("Parquet", Modality.IMU, (".parquet",), MOTION, _begins(b"PAR1"), "parquet", _parquet),
+    Format(
+        name="NumPy array",
+        modality=Modality.DEPTH,
+        suffixes=(".npy",),
+        reader=DEPTH,
+        matches=signatures.begins(b"\x93NUMPY"),
+        classify=_npy,
+        library="npy",
+        taken_as={Modality.THERMAL: THERMAL, Modality.IMU: MOTION},
+    ),
+    Format(
+        name="NumPy archive",
+        modality=Modality.DEPTH,
+        suffixes=(".npz",),
+        reader=DEPTH,
+        matches=signatures.is_npz,
+        classify=_npz,
+        library="npz",
+    ),
+    Format(
+        name="motion table",
+        modality=Modality.IMU,
+        suffixes=(),
+        reader=MOTION,
+        matches=peek.is_motion_table,
+        library="csv",
+    ),
+    Format(
+        name="Parquet",
+        modality=Modality.IMU,
+        suffixes=(".parquet",),
+        reader=MOTION,
+        matches=signatures.begins(b"PAR1"),
+        classify=_parquet,
+        library="parquet",
+    ),
     PLAIN_TEXT,
     _text("Markdown", (".md", ".markdown")),
     _text("reStructuredText", (".rst",)),
@@ -305,5 +263,9 @@ FORMATS: tuple[Format, ...] = (
     _text("SubRip", (".srt",), "srt"),
     _text("WebVTT", (".vtt",), "vtt"),
     # Last: its marks are the weakest, and the mark of UTF-16 resembles them.
-    _sound("MP3", (".mp3", ".mp2"), peek.is_mp3),
+    replace(
+        _sound("MP3", (".mp3", ".mp2"), peek.is_mp3),
+        matches_named=partial(peek.is_mp3, is_named=True),
+        is_weakly_marked=True,
+    ),
 )

@@ -44,7 +44,10 @@ class Format:
     modality: of a file of this format. suffixes: names that claim the format, as `.jpg`, in lower case.
     reader: the `Reader`, as `module:attribute`. library: for the reader, the format's name in the library that it uses.
 
-    matches: recognises the first 64 KiB. classify: looks closer, where one format can contain several modalities, or
+    matches: recognises the first 64 KiB. matches_named: the same for a file whose suffix claims the format, which may
+    ask for less. is_weakly_marked: text may resemble its marks; what looks like text is not of this format.
+
+    classify: looks closer, where one format can contain several modalities, or
     nothing that is searched (None).
 
     yields: the modalities that the segments of a container may have; empty: its own modality alone. A model takes those
@@ -61,6 +64,8 @@ class Format:
     suffixes: tuple[str, ...]
     reader: str
     matches: Callable[[bytes], bool] = never
+    matches_named: Callable[[bytes], bool] = never
+    is_weakly_marked: bool = False
     classify: Callable[[Source], Modality | None] | None = None
     library: str = ""
     yields: tuple[Modality, ...] = ()

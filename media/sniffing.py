@@ -62,14 +62,14 @@ def _identified(source: Source, head: bytes, claimed: Format | None) -> FileType
 def _by_content(source: Source, head: bytes, claimed: Format | None) -> FileType | None:
     is_text = peek.looks_like_text(head)
     for row in all_formats():
-        if row.matches(head) and not (is_text and row.name == "MP3"):
+        if row.matches(head) and not (is_text and row.is_weakly_marked):
             modality = row.modality_of(source)
             if modality:
                 return FileType(row, modality)
     if is_text:
         kind = _kind_of_text(source, head, claimed)
         return FileType(kind, Modality.TEXT) if kind else None
-    if claimed is not None and claimed.name == "MP3" and peek.is_mp3(head, is_named=True):
+    if claimed is not None and claimed.matches_named(head):
         return FileType(claimed, claimed.modality)
     return None
 

@@ -16,7 +16,8 @@ import soxr
 from anyseek.contracts import Decoded, DecodeHint, Modality, Span, Unit
 from anyseek.errors import MediaError
 from anyseek.media.format import FileType
-from anyseek.media.limits import damaged, missing_reader
+from anyseek.media.limits import damaged
+from anyseek.media.readers import ffmpeg
 from anyseek.media.segments import n_windows
 from anyseek.media.source import Source
 
@@ -63,7 +64,7 @@ def read(
 def windows(
     source: Source, file_type: FileType, hint: DecodeHint, first: int = 0, count: int | None = None
 ) -> Iterator[Decoded]:
-    """As `decode`, of a recording that may have no samples: a video whose audio track is empty."""
+    """As `read`, of a recording that may have no samples: a video whose audio track is empty."""
     opened = _opened_by_av if file_type.format.library else _opened_by_soundfile
     with opened(source, file_type) as recording:
         if not LOWEST_HZ <= recording.rate_hz <= HIGHEST_HZ:
@@ -167,34 +168,15 @@ def _soundfile_blocks(file: soundfile.SoundFile, start: int) -> Iterator[Floats]
 
 @contextmanager
 def _opened_by_av(source: Source, file_type: FileType) -> Iterator[_Recording]:
-    try:
-        import av
-    except ImportError as error:
-        raise missing_reader(source.name, f"a recording in {file_type.format.name}", "av", "av") from error
-    try:
-        # The recognised format only: FFmpeg would follow a playlist to other files and hosts.
-        with av.open(
-            source.rewound(), format=file_type.format.library, metadata_errors="ignore"
-        ) as container:
-            if not container.streams.audio:
-                raise MediaError(f"{source.name} contains no sound.", "empty", "Replace or delete the file.")
-            stream = container.streams.audio[0]
-            is_seekable = file_type.format.library in _SEEKABLE_BY_AV
-            yield _Recording(
-                int(stream.rate or 0),
-                lambda start: _gathered(_av_blocks(av, container, stream, start, is_seekable)),
-            )
-    except (
-        av.error.FFmpegError,
-        AttributeError,
-        ValueError,
-        TypeError,
-        RuntimeError,
-        OverflowError,
-    ) as error:
-        why = str(getattr(error, "strerror", error))
-        unknown = why.startswith("Error number")  # FFmpeg's message where it has no description
-        raise damaged(source.name, file_type.format.name, "" if unknown else why) from error
+    with ffmpeg.opened(source, file_type, "a recording") as container:
+        if not container.streams.audio:
+            raise MediaError(f"{source.name} contains no sound.", "empty", "Replace or delete the file.")
+        stream = container.streams.audio[0]
+        is_seekable = file_type.format.library in _SEEKABLE_BY_AV
+        yield _Recording(
+            int(stream.rate or 0),
+            lambda start: _gathered(_av_blocks(container, stream, start, is_seekable)),
+        )
 
 
 def _gathered(pieces: Iterator[Floats]) -> Iterator[Floats]:
@@ -211,7 +193,9 @@ def _gathered(pieces: Iterator[Floats]) -> Iterator[Floats]:
         yield np.concatenate(block)
 
 
-def _av_blocks(av: Any, container: Any, stream: Any, start: int, is_seekable: bool) -> Iterator[Floats]:
+def _av_blocks(container: Any, stream: Any, start: int, is_seekable: bool) -> Iterator[Floats]:
+    import av
+
     position: int | None = 0
     if start and is_seekable:
         seconds = max(0.0, start / stream.rate - _RUN_UP_S)

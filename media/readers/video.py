@@ -19,7 +19,8 @@ import numpy.typing as npt
 from anyseek.contracts import Decoded, DecodeHint, Modality, Span, Unit
 from anyseek.errors import MediaError
 from anyseek.media.format import FileType
-from anyseek.media.limits import check_pixels, damaged, missing_reader
+from anyseek.media.limits import check_pixels
+from anyseek.media.readers import ffmpeg
 from anyseek.media.source import Source
 
 WINDOW_S = 10.0
@@ -180,31 +181,14 @@ class _Video:
 
 @contextmanager
 def _opened(source: Source, file_type: FileType) -> Iterator[_Video]:
-    try:
+    with ffmpeg.opened(source, file_type, "a video") as container:
         import av
-    except ImportError as error:
-        raise missing_reader(source.name, f"a video in {file_type.format.name}", "av", "av") from error
-    try:
-        # The recognised format only: FFmpeg would follow a playlist to other files and hosts.
-        with av.open(
-            source.rewound(), format=file_type.format.library, metadata_errors="ignore"
-        ) as container:
-            cover = av.stream.Disposition.attached_pic
-            streams = [stream for stream in container.streams.video if not stream.disposition & cover]
-            if streams:
-                streams[0].thread_type = "AUTO"
-            yield _Video(container, streams[0] if streams else None)
-    except (
-        av.error.FFmpegError,
-        AttributeError,
-        ValueError,
-        TypeError,
-        RuntimeError,
-        OverflowError,
-    ) as error:
-        raise damaged(
-            source.name, file_type.format.name, getattr(error, "strerror", None) or error
-        ) from error
+
+        cover = av.stream.Disposition.attached_pic
+        streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+        if streams:
+            streams[0].thread_type = "AUTO"
+        yield _Video(container, streams[0] if streams else None)
 
 
 # ---------------------------------------------------------------- which frames

@@ -26,7 +26,7 @@ from anyseek.terminal.app import App
 def build() -> App:
     """The program. Its search commands have an option for each modality that is known at this moment."""
     app = App(
-        help="Find pictures, sounds, texts and depth maps by what they show or say.",
+        help="Find media files by what they show or say.",
         pretty_exceptions_enable=False,
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -66,4 +66,4 @@ def program(
         bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Find pictures, sounds, texts and depth maps by what they show or say."""
+    """Find media files by what they show or say."""

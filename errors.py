@@ -10,9 +10,9 @@
       ModelNotFound         20  404   the model is not on this disk, or no such model
       LicenceNotAccepted    21  403   the weights' licence was not accepted
       DownloadFailed        22  502   the weights could not be fetched
-      ModalityNotSupported  23  422   the model has no tower for that modality
+      ModalityNotSupported  23  422   the model does not support that modality
       StoreUnreachable      30  502   the vector store does not answer
-      StoreRefused          31  502   the vector store answered no
+      StoreRefused          31  502   the vector store refused the request
       QueryFileError        40  422   a query file is missing, broken or empty
       RootUnavailable       41  409   an indexed folder is gone or empty (an unplugged drive?)
       NoSuchSegment         42  404   a hit's number that the index does not have
@@ -124,7 +124,7 @@ class DownloadFailed(AnyseekError):
 
 
 class ModalityNotSupported(AnyseekError):
-    """The model has no tower for a modality that was asked for."""
+    """The model does not support a requested modality."""
 
     code = "no-tower"
     exit_code = 23
@@ -140,7 +140,7 @@ class StoreUnreachable(AnyseekError):
 
 
 class StoreRefused(AnyseekError):
-    """The vector store answered, and the answer was no."""
+    """The vector store answered, and refused the request."""
 
     code = "store-refused"
     exit_code = 31
@@ -148,7 +148,7 @@ class StoreRefused(AnyseekError):
 
 
 class QueryFileError(AnyseekError):
-    """A file given as a query is missing, broken or empty."""
+    """A query file is missing, broken or empty."""
 
     code = "query-file"
     exit_code = 40

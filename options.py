@@ -68,7 +68,7 @@ class SearchOptions:
     """How to search, checked. Make it with `SearchOptions.of`, which takes the values as people write them.
 
     to: the modalities to find, None for all. k: hits of each modality (of all together when merged), after the first
-    `offset`. in_: an absolute folder, None for everywhere. where: a parsed filter (see `anyseek.filters`), None for none.
+    `offset`. in_: an absolute folder, None for everywhere. where: a parsed filter (`anyseek.filters`), None for none.
     segments: several segments of one file may be hits. merge: one list over all modalities, by lift. min_match: hits
     below this match (0 to 1) are left out, unless they have the query's words. by: what finds: names and texts by
     their words, vectors, or both. fold: near copies of a better hit are listed with it (`Hit.alike`) instead of after

@@ -114,7 +114,7 @@ def reindex(
 ) -> Reindexed:
     """Make an index one of another model; the old vectors answer until all new ones are there.
 
-    An interrupted run is gone on with by the same call. keep: the old index stays, beside the new one.
+    An interrupted run is continued by the same call. keep: the old index stays, beside the new one.
     Raises UsageError (it is that model's already), ModelNotFound, RootUnavailable and what `Index.add` raises.
     """
     from anyseek import indexer
@@ -145,15 +145,17 @@ def models() -> list[ModelCard]:
     return list(registry.cards())
 
 
-def check(folder: AnyPath = ".", *, index: AnyPath | None = None, mend: bool = False) -> list[Finding]:
+def check(
+    folder: AnyPath = ".", *, index: AnyPath | None = None, repair: bool = False, mend: bool = False
+) -> list[Finding]:
     """What is wrong with an index, worst first, even with one that cannot be opened; [] when it is healthy.
 
-    mend: put right what safely can be, and return what was wrong and still is.
-    Raises IndexNotFound, NewerFormat; with `mend` IndexLocked, ReadOnlyIndex, DiskFull.
+    repair: put right what safely can be, and return what is wrong still. mend: the older name of `repair`.
+    Raises IndexNotFound, NewerFormat; with `repair` IndexLocked, ReadOnlyIndex, DiskFull.
     """
     from anyseek.library.doctor import check_all
 
-    return check_all(Path(index) if index is not None else nearest_index(folder), and_repair=mend)
+    return check_all(Path(index) if index is not None else nearest_index(folder), repair=repair or mend)
 
 
 def _loaded(model: str | Embedder) -> Embedder:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyseek import workspace
 from anyseek.options import SearchOptions, option_fields
+from anyseek.printable import json_path
 
 if TYPE_CHECKING:
     from anyseek.contracts import Hit
@@ -52,7 +53,7 @@ def retrieve(index: Index, words: str, options: SearchOptions) -> list[Retrieved
 
 
 def _retrieved(index: Index, hit: Hit) -> Retrieved:
-    path = hit.path.encode("utf-8", "backslashreplace").decode()
+    path = json_path(hit.path)
     facts = {
         "path": path,
         "modality": str(hit.modality),

@@ -1,4 +1,4 @@
-"""Repairs (`anyseek doctor --mend`). Nothing is lost that the next `anyseek index` would not make again."""
+"""Repairs (`anyseek doctor --repair`). Nothing is lost that the next `anyseek index` would not make again."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ CHUNK = 1 << 20
 TRIES = 5  # in a row without a byte; a connection that drops after some is taken up again at once
 TIMEOUT_S = 30.0
 
-Progress = Callable[[int, int], None]  # bytes here, bytes in all (0: unknown)
+DownloadProgress = Callable[[int, int], None]  # bytes here, bytes in all (0: unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def demand_licence(name: str, licence: str, commercial_use: str) -> None:
     )
 
 
-def pull(name: str, weights: Weights, progress: Progress = lambda done, total: None) -> Path:
+def pull(name: str, weights: Weights, progress: DownloadProgress = lambda done, total: None) -> Path:
     """Download the weights unless they are here; a partial file is completed. Proxies are taken from the environment.
 
     Raises DownloadFailed (no network, HF_HUB_OFFLINE set, refused, dropped too often, not the expected bytes) and
@@ -129,7 +129,7 @@ def pull(name: str, weights: Weights, progress: Progress = lambda done, total: N
     return done
 
 
-def _fetch(name: str, weights: Weights, half: Path, progress: Progress) -> None:
+def _fetch(name: str, weights: Weights, half: Path, progress: DownloadProgress) -> None:
     """All bytes into `half`, over as many connections as needed."""
     fruitless, reason = 0, ""
     while fruitless < TRIES:
@@ -155,7 +155,7 @@ def _fetch(name: str, weights: Weights, half: Path, progress: Progress) -> None:
     )
 
 
-def _continued(name: str, weights: Weights, half: Path, progress: Progress) -> bool:
+def _continued(name: str, weights: Weights, half: Path, progress: DownloadProgress) -> bool:
     """One connection: what is missing of `half` is appended. True when the file is whole."""
     tag = half.with_name(half.name + ".tag")
     have = half.stat().st_size if half.exists() and tag.exists() else 0

@@ -62,7 +62,7 @@ class Library:
         """
         from anyseek.library.doctor import check_all
 
-        return check_all(self._catalog.folder, and_repair=repair)
+        return check_all(self._catalog.folder, repair=repair)
 
     @property
     def _model(self) -> ModelCard:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import Finding, check
-from anyseek.catalog.repair import repair
+from anyseek.catalog.repair import repair as repair_catalog
 from anyseek.stores import registry
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 _STORE_DAMAGED = "store-damaged"
 
 
-def check_all(folder: Path, *, and_repair: bool) -> list[Finding]:
+def check_all(folder: Path, *, repair: bool) -> list[Finding]:
     """What is wrong with the index in `folder`, worst first; [] for a healthy one.
 
-    and_repair: repair what can be, and return what is wrong still. Raises IndexNotFound, NewerFormat; with it
+    repair: put right what can be, and return what is wrong still. Raises IndexNotFound, NewerFormat; with it
     IndexLocked, ReadOnlyIndex, DiskFull.
     """
     findings = check(folder, more=(_derived,))
-    if and_repair and findings:
-        repair(folder, findings, more=(_derived,), repair_derived=_repair_derived)
+    if repair and findings:
+        repair_catalog(folder, findings, more=(_derived,), repair_derived=_repair_derived)
         return check(folder, more=(_derived,))
     return findings
 

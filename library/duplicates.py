@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from anyseek.contracts import Filter, Modality
-from anyseek.search.collapse import NEAR
+from anyseek.search.near_copies import NEAR
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot, SpaceRecord
@@ -49,11 +49,11 @@ def identical(snapshot: Snapshot) -> list[Group]:
 def near(snapshot: Snapshot, space: SpaceRecord, least: float = NEAR) -> list[Group]:
     """Files of one segment whose vectors lie within `least` of one another, in chains; identical ones count once.
 
-    Each row is held against its 16 nearest, by whatever store answers searches.
+    Each row is compared with its 16 nearest, by whatever store answers searches.
     """
     from anyseek.stores.registry import open_store
 
-    found: list[Group] = []
+    groups: list[Group] = []
     for modality in snapshot.counts_in(space.space_id):
         rows, files = _whole_files(snapshot, space, modality)
         if len(rows) < 2:
@@ -80,12 +80,12 @@ def near(snapshot: Snapshot, space: SpaceRecord, least: float = NEAR) -> list[Gr
         members: dict[int, list[str]] = defaultdict(list)
         for place in range(len(rows)):
             members[_root(parent, place)].append(files[place])
-        found += [
+        groups += [
             Group("near", modality, round(min(1.0, weakest[root]), 4), tuple(sorted(paths)))
             for root, paths in members.items()
             if len(paths) > 1
         ]
-    return sorted(found, key=lambda group: (-len(group.paths), group.paths))
+    return sorted(groups, key=lambda group: (-len(group.paths), group.paths))
 
 
 def _whole_files(

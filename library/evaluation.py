@@ -64,12 +64,12 @@ def read(file: Path) -> list[Judged]:
     except (OSError, UnicodeDecodeError) as error:
         raise QueryFileError(f"{file} cannot be read.", "It has to be a UTF-8 text file.") from error
     is_json = file.suffix.lower() in (".jsonl", ".json", ".ndjson")
-    found = [
+    judged = [
         _judged(file, number, _fields(line, is_json)) for number, line in enumerate(lines, 1) if line.strip()
     ]
-    if not found:
+    if not judged:
         raise QueryFileError(f"{file} has no queries.", "A line: a query, a tab, the path of what is right.")
-    return found
+    return judged
 
 
 def _fields(line: str, is_json: bool) -> list[str] | None:
@@ -128,7 +128,7 @@ def evaluate(
 
 
 def _run(index: Searchable, one: Judged, target: Modality) -> dict[str, float]:
-    """Scores by path, higher is better. A file of the index is asked with its stored vector."""
+    """Scores by path, higher is better. A file of the index is searched with by its stored vector."""
     options = SearchOptions.of(to=target, k=DEPTH, by="vectors")
     if one.is_file:
         try:
@@ -141,15 +141,15 @@ def _run(index: Searchable, one: Judged, target: Modality) -> dict[str, float]:
 
 
 def _by_modality(index: Searchable, one: Judged) -> dict[Modality, list[str]]:
-    found: dict[Modality, list[str]] = defaultdict(list)
+    paths: dict[Modality, list[str]] = defaultdict(list)
     for path in one.relevant:
         modality = index.modality_of(path)
         if modality is None:
             raise QueryFileError(
                 f"{path} is not in the index.", "Index it, or correct the file of judgements."
             )
-        found[modality].append(path)
-    return found
+        paths[modality].append(path)
+    return paths
 
 
 def _modality_of(index: Searchable, one: Judged) -> str:
@@ -168,11 +168,11 @@ def _interval(values: list[float]) -> tuple[float, float, float]:
     return round(float(sample.mean()), 4), round(float(low), 4), round(float(high), 4)
 
 
-def lines(found: list[Measured]) -> Iterator[str]:
+def lines(directions: list[Measured]) -> Iterator[str]:
     """For people: a line a direction, shares in percent with their intervals."""
-    for one in found:
-        told = ", ".join(
+    for one in directions:
+        measures = ", ".join(
             f"{name} {100 * mean:.1f} ({100 * low:.1f}-{100 * high:.1f})"
             for name, (mean, low, high) in sorted(one.values.items())
         )
-        yield f"{one.direction}, {one.queries} queries: {told}"
+        yield f"{one.direction}, {one.queries} queries: {measures}"

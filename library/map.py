@@ -39,14 +39,14 @@ def places(vectors: Floats, groups: npt.NDArray[np.int64]) -> npt.NDArray[np.flo
     for group in np.unique(groups):
         centred[groups == group] -= centred[groups == group].mean(0)
     _, _, axes = np.linalg.svd(centred.T @ centred)
-    found: npt.NDArray[np.float64] = centred @ axes[:2].T
-    return found
+    xy: npt.NDArray[np.float64] = centred @ axes[:2].T
+    return xy
 
 
 def draw(snapshot: Snapshot, space: SpaceRecord, target: Path, by: By = "modality") -> int:
-    """Write the picture; how many segments are on it. Raises UsageError: an empty library, no name of a picture."""
+    """Write the picture; how many segments are on it. Raises UsageError: too few segments, or another suffix."""
     if target.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise UsageError(f"{target.name} is no name of a picture.", "As in: anyseek map map.png")
+        raise UsageError(f"{target.name} is not the name of a picture.", "As in: anyseek map map.png")
     live = snapshot.allowed_rows(space.space_id)
     rows = np.arange(space.rows, dtype=np.int64) if live is None else live
     rows = rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(np.int64)] if len(rows) else rows

@@ -1,1 +1,1 @@
-"""The query layer: what is asked (`query`), read and embedded (`reading`, `embed`), ranked (`engine`)."""
+"""The query layer: queries (`query`), read (`query_reader`) and embedded (`embedding`), then ranked (`engine`)."""

@@ -86,11 +86,11 @@ class Calibration:
         self.samples, self.pairs, self.bank = samples, pairs, bank
 
     def strength(
-        self, query: Floats, source: Modality, target: Modality, scores: Floats, n_rows: int
+        self, query: Floats, query_modality: Modality, target: Modality, scores: Floats, n_rows: int
     ) -> Doubles | None:
         """(z - a) / b of each score among n_rows rows, which any two hits can be ranked by; None where the library is
         too small to tell."""
-        pair, sample = self.pairs.get((source, target)), self.samples.get(target)
+        pair, sample = self.pairs.get((query_modality, target)), self.samples.get(target)
         if pair is None or sample is None:
             return None
         strength: Doubles = (
@@ -99,16 +99,18 @@ class Calibration:
         return strength
 
     def lift(
-        self, source: Modality, target: Modality, scores: Floats, vectors: Floats, head: int = 0
+        self, query_modality: Modality, target: Modality, scores: Floats, vectors: Floats, head: int = 0
     ) -> Doubles | None:
         """The logarithm of how much more each hit is the query's than unrelated queries'.
 
         scores (k,): the query's cosines; vectors (k, dim): the hits' rows. head: of the bank, see background.embedded.
         None where nothing was measured.
         """
-        pair = self.pairs.get((source, target))
+        pair = self.pairs.get((query_modality, target))
         others = (
-            self.bank[head] if source is Modality.TEXT and len(self.bank[head]) else self.samples.get(source)
+            self.bank[head]
+            if query_modality is Modality.TEXT and len(self.bank[head])
+            else self.samples.get(query_modality)
         )
         if pair is None or others is None:
             return None
@@ -196,14 +198,16 @@ def refresh(snapshot: Snapshot, space: SpaceRecord, texts: Callable[[], Floats])
     for target, chosen in rows.items():
         vectors = snapshot.vectors_at(space.space_id, chosen)
         known = bank[space.card.modalities.index(target) if len(bank) > 1 else 0]
-        for source in {Modality.TEXT, *samples} if len(known) else samples:
+        for query_modality in {Modality.TEXT, *samples} if len(known) else samples:
             queries = (
-                known[:BACKGROUND] if source is Modality.TEXT and len(known) else samples[source][:BACKGROUND]
+                known[:BACKGROUND]
+                if query_modality is Modality.TEXT and len(known)
+                else samples[query_modality][:BACKGROUND]
             )
             if len(queries) >= LEAST_BACKGROUND:
                 pair = _measured(queries, vectors, samples[target], counts[target])
                 if pair is not None:
-                    pairs[source, target] = pair
+                    pairs[query_modality, target] = pair
     _write(snapshot.folder, space, Calibration(samples, pairs, bank))
 
 

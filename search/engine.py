@@ -70,7 +70,7 @@ class _TargetSearch:
     def hits(self) -> list[Hit]:
         """The best offset + k, ranked from 1 on."""
         k = self._options.offset + self._options.k
-        best = self._without_copies(k) if self._options.fold else self._fused(k)
+        best = self._without_near_copies(k) if self._options.fold else self._fused(k)
         matches, lifts = self._matches(best), self._lifts(best)
         return [
             replace(hit, rank=rank, match=match, lift=lift)
@@ -79,9 +79,9 @@ class _TargetSearch:
 
     # ------------------------------------------------------------ which
 
-    def _without_copies(self, k: int) -> list[Hit]:
+    def _without_near_copies(self, k: int) -> list[Hit]:
         """The best k that are not near copies of a better one, each with the paths of its copies."""
-        from anyseek.search.collapse import group_near_copies
+        from anyseek.search.near_copies import group_near_copies
 
         n_asked = k
         while True:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from anyseek.catalog.lexical import ranked_rows
+from anyseek.catalog.full_text import ranked_rows
 from anyseek.search.fusion import reciprocal_rank
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 MOST_SEGMENTS = 60
 """A query file stands for what it begins with: 10 minutes of sound, 36,000 characters. Every segment costs a
-run of the model, and the mean of more of them is no sharper a question."""
+run of the model, and the mean of more of them is not a sharper query."""
 
 
 class QueryReader:
     """Reads the parts of queries for one model, in any thread; close it.
 
-    depth_unit: metres that a raw depth unit stands for, as the index was told; None for each format's own.
+    depth_unit: metres that a raw depth unit stands for, as the index is set; None for each format's own.
     """
 
     def __init__(self, embedder: Embedder, depth_unit: float | None = None) -> None:

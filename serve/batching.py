@@ -98,8 +98,8 @@ class BatchingEmbedder:
                 raise UsageError("The model was closed.", "Ask again: the index was opened anew.")
             self._requests.put(request)
         with self._limit.released():
-            found: Floats = request.answer.result()
-        return found
+            vectors: Floats = request.answer.result()
+        return vectors
 
     def close(self) -> None:
         """End the thread; safe to call twice."""
@@ -126,10 +126,10 @@ class BatchingEmbedder:
                 return
 
     def _answer(self, batch: list[_Request]) -> None:
-        alike: dict[tuple[Modality, Role, Modality | None], list[_Request]] = defaultdict(list)
+        by_key: dict[tuple[Modality, Role, Modality | None], list[_Request]] = defaultdict(list)
         for request in batch:
-            alike[request.key].append(request)
-        for (modality, role, target), requests in alike.items():
+            by_key[request.key].append(request)
+        for (modality, role, target), requests in by_key.items():
             items = [item for request in requests for item in request.items]
             try:
                 vectors = self._inner.embed(modality, items, role=role, target=target)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from anyseek.serve.service import Service
 
 
-class Media(BaseModel):
+class MediaInput(BaseModel):
     """One of them: a file's content in base64."""
 
     image: str | None = None
@@ -29,7 +29,9 @@ class Media(BaseModel):
 class EmbeddingsRequest(BaseModel):
     """input: texts, or media, up to 256 of them."""
 
-    input: str | Media | list[str | Media] = Field(..., description="A text, a medium, or a list of them")
+    input: str | MediaInput | list[str | MediaInput] = Field(
+        ..., description="A text, a medium, or a list of them"
+    )
     model: str | None = None
     encoding_format: Literal["float", "base64"] = "float"
 
@@ -57,7 +59,7 @@ def embed(service: Service, request: EmbeddingsRequest) -> dict[str, Any]:
     return {"object": "list", "model": card.name, "data": data, "usage": usage}
 
 
-def _vector(service: Service, one: str | Media) -> npt.NDArray[np.float32]:
+def _vector(service: Service, one: str | MediaInput) -> npt.NDArray[np.float32]:
     with service.index() as index:
         if isinstance(one, str):
             return index.embed(one)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyseek import modalities
 from anyseek.errors import DiskFull, QueryFileError
+from anyseek.printable import json_path
 
 if TYPE_CHECKING:
     from anyseek.contracts import Hit
@@ -61,11 +62,6 @@ def hit_record(hit: Hit) -> dict[str, Any]:
         "preview": f"/segments/{hit.segment_id}/preview",
         "content": f"/segments/{hit.segment_id}/content",
     }
-
-
-def json_path(path: str) -> str:
-    """A path as JSON can hold it: bytes that are not UTF-8 as backslash escapes."""
-    return path.encode("utf-8", "backslashreplace").decode()
 
 
 class Upload:

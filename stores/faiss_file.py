@@ -124,7 +124,7 @@ def _why_not(error: Exception | None) -> str:
 
     owners = sorted(set(packages_distributions().get("faiss", [])))
     if len(owners) > 1:
-        return f"The packages {' and '.join(owners)} both bring the module faiss, and overwrote each other."
+        return f"The packages {' and '.join(owners)} both contain the module faiss, and overwrote each other."
     if isinstance(error, ModuleNotFoundError) or error is None:
         return "FAISS is not installed."
     return f"FAISS cannot be loaded: {' '.join(str(error).split())[:200]}."

@@ -189,8 +189,8 @@ class GpuStore:
         candidates = []
         for places in near:
             places = places[places >= 0]
-            kept = piece.rows[places[allowed[places]]]
-            candidates.append(kept if len(kept) >= min(k, n) else piece.rows[allowed])
+            rows = piece.rows[places[allowed[places]]]
+            candidates.append(rows if len(rows) >= min(k, n) else piece.rows[allowed])
         return candidates
 
     def _set_breadth(self, index: Any, narrowing: float) -> None:

@@ -238,22 +238,26 @@ def store_text(state: State) -> str:
     return f"{text}, recall {state.promised:g} promised" if state.recall else text
 
 
-def findings(remaining: Sequence[Finding], mended: Sequence[Finding], as_json: bool) -> None:
-    """What was mended, what is wrong still, or that all is well."""
-    for finding, is_mended in [*((f, True) for f in mended), *((f, False) for f in remaining)]:
+def findings(remaining: Sequence[Finding], repaired: Sequence[Finding], as_json: bool) -> None:
+    """What was repaired, what is wrong still, or that all is well."""
+    for finding, is_repaired in [*((f, True) for f in repaired), *((f, False) for f in remaining)]:
         if as_json:
             record = {
                 **{name: getattr(finding, name) for name in ("code", "message", "count")},
                 "mendable": finding.is_repairable,
                 "mend": finding.remedy,
             }
-            sys.stdout.write(json_line({"type": "finding", "mended": is_mended, **record}) + "\n")
+            sys.stdout.write(json_line({"type": "finding", "mended": is_repaired, **record}) + "\n")
         else:
             verb = (
-                "mended" if is_mended else "can be mended (--mend)" if finding.is_repairable else "what to do"
+                "repaired"
+                if is_repaired
+                else "can be repaired (--repair)"
+                if finding.is_repairable
+                else "what to do"
             )
             sys.stdout.write(
                 f"{finding.code}: {printable(finding.message)}\n  {verb}: {printable(finding.remedy)}\n"
             )
     if not remaining and not as_json:
-        sys.stdout.write("The index is healthy.\n" if not mended else "All else is healthy.\n")
+        sys.stdout.write("The index is healthy.\n" if not repaired else "All else is healthy.\n")

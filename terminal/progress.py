@@ -66,7 +66,7 @@ class IndexingScreen:
         elif not self._is_quiet:
             _print_report(report, str(index), is_dry_run)
         if is_empty and not report.interrupted and not self._is_quiet:
-            output.remark("No text, image, audio or depth files were found.", self._as_json)
+            output.remark("No media files were found.", self._as_json)
 
     def __enter__(self) -> IndexingScreen:
         return self

@@ -50,7 +50,7 @@ def tokenize(text: str) -> npt.NDArray[np.int64]:
 
 
 def clean(text: str) -> str:
-    """Broken Unicode mended, HTML entities resolved twice, white space single, lower case."""
+    """Broken Unicode repaired, HTML entities resolved twice, white space single, lower case."""
     try:
         import ftfy
     except ImportError as error:

@@ -256,8 +256,8 @@ def _dense(place: Path) -> Module:
     bend = ACTIVATIONS.get(kind)
     if bend is None or not (place / "model.safetensors").exists():
         raise ModelNotFound(f"{place} is a dense module that is not supported.", "Use st:NAME.")
-    held = load_file(place / "model.safetensors")
-    weight, bias = held["linear.weight"], held.get("linear.bias", np.float32(0))
+    tensors = load_file(place / "model.safetensors")
+    weight, bias = tensors["linear.weight"], tensors.get("linear.bias", np.float32(0))
     return lambda rows, mask: bend(rows @ weight.T + bias)
 
 

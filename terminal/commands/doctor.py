@@ -13,17 +13,17 @@ from anyseek.terminal.options import Debug, IndexDir, Json
 
 def register(app: App) -> None:
     """Add the command to the program."""
-    app.command("doctor", epilog="Example: anyseek doctor --mend")(doctor)
+    app.command("doctor", epilog="Example: anyseek doctor --repair")(doctor)
 
 
 def doctor(
     folder: Annotated[str, typer.Argument(metavar="[FOLDER]", help="Whose index.")] = ".",
     index_dir: IndexDir = None,
-    mend: Annotated[bool, typer.Option("--mend", help="Put right what safely can be.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", "--mend", help="Put right what safely can be.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
-    """Check an index, and mend it.
+    """Check an index, and repair it.
 
     Looks at the catalog, the vectors and whether they agree. Ends with 14 when something is wrong.
     """
@@ -32,7 +32,7 @@ def doctor(
     from anyseek.terminal import output
 
     findings = workspace.check(folder, index=index_dir)
-    left = workspace.check(folder, index=index_dir, mend=True) if mend and findings else findings
+    left = workspace.check(folder, index=index_dir, repair=True) if repair and findings else findings
     output.findings(
         left, [one for one in findings if one.code not in {still.code for still in left}], as_json
     )

@@ -16,7 +16,7 @@ from anyseek.terminal.options import Debug, Json
 
 if TYPE_CHECKING:
     from anyseek.embedders.entry import Entry
-    from anyseek.embedders.hub import Progress
+    from anyseek.embedders.hub import DownloadProgress
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A model; see `anyseek models`.")]
 
@@ -103,7 +103,7 @@ def pull(
     weights = replace(entry.weights, sha256=sha256.lower()) if sha256 else entry.weights
     if address is not None:
         if not address.startswith(("http://", "https://")):
-            raise UsageError(f"{address} is no address.", "It begins with http:// or https://.")
+            raise UsageError(f"{address} is not an address.", "It begins with http:// or https://.")
         weights = replace(weights, url=address, size_bytes=0)
     typer.echo(hub.pull(name, weights, _progress(name)))
     return EXIT_OK
@@ -157,7 +157,7 @@ def _table(entries: list[Entry]) -> None:
         typer.echo(line.rstrip())
 
 
-def _progress(name: str) -> Progress:
+def _progress(name: str) -> DownloadProgress:
     """A line on standard error that is written over, where that is a terminal; nothing elsewhere."""
     if not sys.stderr.isatty():
         return lambda done, total: None

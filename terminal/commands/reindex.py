@@ -35,7 +35,7 @@ def reindex(
     """Change an index to another model.
 
     The old vectors answer searches until all new ones are there; then they change places in one step. A run that
-    was interrupted or killed is gone on with by the same command.
+    was interrupted or killed is continued by the same command.
     """
     from anyseek import workspace
     from anyseek.printable import printable

@@ -1,4 +1,4 @@
-"""What doctor finds and mends; damage never gives a wrong answer in silence where it can be told."""
+"""What doctor finds and repairs; damage never gives a wrong answer in silence where it can be told."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def names(folder: Path) -> list[str]:
         return sorted(contents(snapshot))
 
 
-def mend_all(folder: Path) -> list[str]:
-    """Mend, and be healthy; the codes of what was mended."""
-    mended = repair(folder, check(folder))
+def repair_all(folder: Path) -> list[str]:
+    """Repair, and be healthy; the codes of what was repaired."""
+    repaired = repair(folder, check(folder))
     assert check(folder) == []
-    return [finding.code for finding in mended]
+    return [finding.code for finding in repaired]
 
 
 def test_a_healthy_index(folder: Path) -> None:
@@ -73,7 +73,7 @@ def test_one_flipped_bit_in_a_vector(folder: Path, bit: int) -> None:
     bits.tofile(path)
     (finding,) = check(folder)
     assert (finding.code, finding.count, finding.file_ids) == ("vectors-damaged", 1, (5,))
-    assert mend_all(folder) == ["vectors-damaged"]
+    assert repair_all(folder) == ["vectors-damaged"]
     assert names(folder) == [f"a{i}" for i in range(10) if i != 4]
 
 
@@ -88,7 +88,7 @@ def test_not_numbers_never_reach_a_result(folder: Path) -> None:
         assert (rows >= 0).sum(axis=1).tolist() == [28, 28]
         assert not np.isnan(scores).any()
     assert found(folder) == {"vectors-damaged": 2}
-    mend_all(folder)
+    repair_all(folder)
 
 
 @pytest.mark.parametrize("left", [0, 1, 15 * 32, 30 * 32 - 1])
@@ -100,7 +100,7 @@ def test_a_cut_vector_file(folder: Path, left: int) -> None:
             ExactStore(snapshot, 1)
     lost = 10 - left // (3 * 32)
     assert found(folder) == {"vectors-cut-off": lost}
-    assert mend_all(folder) == ["vectors-cut-off"]
+    assert repair_all(folder) == ["vectors-cut-off"]
     assert names(folder) == [f"a{i}" for i in range(10 - lost)]
     with Catalog.open(folder) as catalog:
         with catalog.begin() as writer:
@@ -116,7 +116,7 @@ def test_a_vector_file_that_is_gone(folder: Path) -> None:
         assert len(list(snapshot.files())) == 10
         with pytest.raises(IndexDamaged, match="gone"):
             ExactStore(snapshot, 1)
-    assert mend_all(folder) == ["vectors-cut-off"]
+    assert repair_all(folder) == ["vectors-cut-off"]
     assert names(folder) == []
 
 
@@ -138,7 +138,7 @@ def test_rows_that_do_not_fit_together(folder: Path) -> None:
         "segments-without-vector",
         "wrong-counts",
     }
-    mend_all(folder)
+    repair_all(folder)
     assert names(folder) == ["a1", "a4", "a5", "a6", "a7", "a8", "a9"]
     with Catalog.open(folder) as catalog, catalog.read() as snapshot:
         (space,) = snapshot.spaces()
@@ -160,7 +160,7 @@ def test_leftovers_of_a_killed_run(folder: Path) -> None:
     (folder / "vectors/1.7.f16").write_bytes(bytes(100))
     assert set(found(folder)) == {"half-indexed", "lock-left", "log-left", "unused-files"}
     # Looking has moved the log into the catalog already.
-    assert set(mend_all(folder)) == {"half-indexed", "lock-left", "unused-files"}
+    assert set(repair_all(folder)) == {"half-indexed", "lock-left", "unused-files"}
     assert names(folder) == [f"a{i}" for i in range(10)]
 
 
@@ -193,7 +193,7 @@ def test_a_damaged_table_index(folder: Path) -> None:
     assert codes == ["table-index-damaged"]
     repair(folder, check(folder))
     assert "table-index-damaged" not in found(folder)
-    mend_all(folder)
+    repair_all(folder)
     assert names(folder)[:8] == [f"a{i}" for i in range(8)]
 
 
@@ -237,10 +237,10 @@ def test_flipped_bits_in_the_catalog(tmp_path: Path, folder: Path, seed: int) ->
             shutil.rmtree(copy)
 
 
-def test_mended_files_are_embedded_again(folder: Path) -> None:
+def test_repaired_files_are_embedded_again(folder: Path) -> None:
     """What was forgotten looks new to the next run."""
     os.truncate(folder / "vectors/1.0.f16", 15 * 32)
-    mend_all(folder)
+    repair_all(folder)
     with Catalog.open(folder) as catalog, catalog.read() as snapshot:
         assert snapshot.file_at(0, "a7") is None
         assert {record.state for record in snapshot.files()} == {FileState.OK}

@@ -51,7 +51,7 @@ def killed(folder: Path, space: int, moment: str) -> int:
 
 
 def verify(folder: Path, space: int, told: int, undisturbed: list[State]) -> None:
-    """The last told step or the one after it; healthy after mending; goes on from there as if undisturbed."""
+    """The last told step or the one after it; healthy after a repair; goes on from there as if undisturbed."""
     assert not is_locked(folder)
     found = state(folder)
     # The step may have been committed before it could be told.

@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 import anyseek
 from anyseek.library.duplicates import Group
-from anyseek.search.collapse import group_near_copies
+from anyseek.search.near_copies import group_near_copies
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 

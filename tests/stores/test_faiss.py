@@ -230,15 +230,15 @@ def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
         assert isinstance(registry.open_store(snapshot, 1), ExactStore)
     # Without a description that fits, the file counts for nothing.
     is_finding = damage in ("flipped", "cut", "gone")
-    findings = check_all(library.folder, and_repair=False)
+    findings = check_all(library.folder, repair=False)
     assert [finding.code for finding in findings] == ["store-damaged"] * is_finding
-    assert check_all(library.folder, and_repair=True) == []
+    assert check_all(library.folder, repair=True) == []
     manager(library).refresh()
     with library.read() as snapshot:
         store = registry.open_store(snapshot, 1)
         assert isinstance(store, FaissStore)
         store.close()
-    assert check_all(library.folder, and_repair=False) == []
+    assert check_all(library.folder, repair=False) == []
 
 
 def test_a_reader_goes_on_with_the_file_that_it_opened(library: Catalog) -> None:

@@ -139,7 +139,7 @@ def test_damage_is_found_and_repaired(run: Run, media: Path) -> None:
     ran = run("doctor")
     assert ran.code == 14
     assert ran.out.startswith("store-damaged: The file of the store toy is damaged")
-    assert run("doctor", "--mend").code == 0
+    assert run("doctor", "--repair").code == 0
     assert run("store", "refresh").out == "toy, 15 of 15 vectors\n"
     assert run("doctor").out == "The index is healthy.\n"
 

@@ -99,7 +99,7 @@ def test_an_empty_folder_and_one_without_media(tmp_path: Path, here: Run) -> Non
     (tmp_path / "program.xyz").write_bytes(bytes(range(256)))
     ran = here("index", tmp_path, "--model", "words")
     assert ran.code == 0
-    assert "No text, image, audio or depth files were found" in ran.err
+    assert "No media files were found" in ran.err
     found = here("search", "red", cwd=tmp_path)
     assert found.code == 0
     assert "Nothing is indexed yet" in found.err
@@ -251,17 +251,17 @@ def test_status_as_a_table_and_as_an_object(media: Path, here: Run) -> None:
     assert record["last_run"]["report"]["seen"] == 14
 
 
-def test_doctor_finds_mends_and_then_is_content(media: Path, here: Run) -> None:
+def test_doctor_finds_repairs_and_then_is_content(media: Path, here: Run) -> None:
     well = here("doctor", media)
     assert (well.code, well.out) == (0, "The index is healthy.\n")
     (vectors,) = (media / ".anyseek/vectors").iterdir()
     vectors.write_bytes(bytes(64) + vectors.read_bytes()[64:])
     ill = here("doctor", media)
     assert ill.code == 14
-    assert "--mend" in ill.out
-    mended = here("doctor", media, "--mend", "--json")
-    assert mended.code == 0
-    assert all(line["type"] == "finding" and line["mended"] for line in lines(mended.out))
+    assert "--repair" in ill.out
+    repaired = here("doctor", media, "--mend", "--json")  # the flag's older name
+    assert repaired.code == 0
+    assert all(line["type"] == "finding" and line["mended"] for line in lines(repaired.out))
     assert here("doctor", media).code == 0
 
 

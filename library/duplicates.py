@@ -1,7 +1,7 @@
 """Files that are the same, or nearly: by their content, and by how near their vectors lie.
 
-Vectors know what is shown, not which bytes: a copy that was saved again, made smaller or cut a little stays near. How
-near is the model's affair; `docs/duplicates.md` has figures for `mini`.
+Vectors stand for what is shown, not for bytes: a copy that was saved again, made smaller or cut a little stays near.
+How near depends on the model; docs/searching.md says it of `mini`.
 """
 
 from __future__ import annotations

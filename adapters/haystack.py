@@ -21,7 +21,7 @@ class AnyseekRetriever:
 
     def __init__(self, index: str, **options: Unpack[SearchKeywords]) -> None:
         self.index, self.options = index, dict(options)
-        search_options(options)  # what is wrong is said now
+        search_options(options)  # invalid ones raise now, not at the first query
         self._opened: Index | None = None
 
     def warm_up(self) -> None:

@@ -1,6 +1,6 @@
 """The one door to the models: their cards, and the models themselves by name.
 
-Packages bring models through entry points, in three groups:
+Packages add models through entry points, in three groups:
 
     anyseek.embedders        a model's name -> a function without arguments that returns an `Entry`
     anyseek.model_families   a prefix -> a function of the whole name, `prefix:anything`, that returns an `Entry`

@@ -1,4 +1,4 @@
-"""The one answer of every model to a modality that it has no tower for."""
+"""The one answer of every model to a modality that it does not support."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ def identify(source: Source) -> FileType | None:
     """The file's format and modality; None for what is not searched.
 
     A name that claims a format of the table on content that is not of it (a zip called .jpg) is a mistake that the
-    person will want to know of: MediaError mislabelled; empty, when there is no content at all.
+    user will want to know of: MediaError mislabelled; empty, when there is no content at all.
     """
     return _identified(source, source.head(), by_suffix().get(source.suffix))
 

@@ -22,7 +22,7 @@ def texts() -> tuple[str, ...]:
 
 def embedded(embedder: Embedder) -> Floats:
     """Their vectors as queries, (heads, len(texts()), dim) float32: one head, or of a model that has a head for each
-    target one for each modality of its card, in that order. (1, 0, dim) for a model that knows no text."""
+    target one for each modality of its card, in that order. (1, 0, dim) for a model that does not support text."""
     import numpy as np
 
     card = embedder.card

@@ -20,7 +20,7 @@ _MORE = 4
 """How many times more rows are asked for when too few files were among those that came."""
 
 _FROM_WORDS = 50
-"""Rows that keyword search brings at least; in fused ranks the 50th already weighs half of the first."""
+"""The fewest rows that keyword search adds; in fused ranks the 50th already weighs half of the first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from anyseek.contracts import Floats
 
 MOST = 64
-"""Items of a batch, unless a single request brings more."""
+"""Items of a batch, unless a single request has more."""
 
 
 class ConcurrencyLimit:

@@ -94,7 +94,7 @@ class Upload:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(OSError):  # what could not be written was told already
+        with suppress(OSError):  # what could not be written was reported already
             self._file.close()
         self._folder.cleanup()
 

@@ -109,7 +109,7 @@ def is_installed() -> bool:
 
 
 def _choose_blas() -> None:
-    """The wheel's OpenBLAS (0.3.15) does not know processors younger than itself and takes the slowest kernel."""
+    """The wheel's OpenBLAS (0.3.15) does not recognise processors younger than itself and takes the slowest kernel."""
     try:
         flags = Path("/proc/cpuinfo").read_text("ascii")
     except OSError:

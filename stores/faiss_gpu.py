@@ -1,6 +1,6 @@
 """FAISS on GPUs: float16 rows in their memory, exact or in the cells of the index file, on one GPU or split over more.
 
-A GPU's index knows no filters, and one over all rows would answer a search for pictures with nothing but texts (the
+A GPU's index cannot filter, and one over all rows would answer a search for pictures with nothing but texts (the
 modality gap). So each modality is an index of its own; a narrower filter asks for more hits than it needs,
 and what a GPU cannot answer (k past its limit, a filter that leaves too few) is answered by our own rows. As in every
 store, these also give the scores, so that a hit has the same score wherever it was found.

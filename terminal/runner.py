@@ -33,7 +33,7 @@ class Terminated(BaseException):
 def run(build: Callable[[], App], arguments: Sequence[str]) -> int:
     """Run a command and return the exit code; never raises, whatever happens.
 
-    build: makes the program; called again when an option is unknown that a package may bring.
+    build: makes the program; called again when an option is unknown that a package may add.
     """
     mode = Output()
     _be_tolerant_of_names()

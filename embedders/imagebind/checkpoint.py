@@ -93,6 +93,4 @@ def _check(state: Mapping[str, Tensor], path: Path, config: Config) -> None:
             raise ModelNotFound(f"{path} is not an ImageBind checkpoint: {key} is {state[key].dtype}.", HINT)
     for key in state:
         if key not in expected:
-            raise ModelNotFound(
-                f"{path} is not an ImageBind checkpoint: nobody knows its tensor {key}.", HINT
-            )
+            raise ModelNotFound(f"{path} is not an ImageBind checkpoint: its tensor {key} is unknown.", HINT)

@@ -1,4 +1,4 @@
-"""Which preparer belongs to which modality; a preparer's module is imported when it is asked for."""
+"""Which preparer belongs to which modality; a preparer's module is imported when it is needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from anyseek.contracts import Modality, Preparer
 
 
 def of(modality: Modality) -> Preparer:
-    """The preparer of one of the four modalities that `mini` knows."""
+    """The preparer of one of the four modalities that `mini` supports."""
     if modality is Modality.TEXT:
         from anyseek.embedders.mini.prepare_text import PrepareText
 

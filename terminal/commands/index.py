@@ -75,5 +75,5 @@ def index(
         screen.finish(report, opened.folder, is_dry_run=dry_run, is_empty=is_empty)
     if report.interrupted and stop.is_requested():
         return stop.exit_code
-    # A file that the model has no tower for is not broken.
+    # A file that the model does not support is not broken.
     return EXIT_NEW_PROBLEMS if set(report.skipped) - {ModalityNotSupported.code} else EXIT_OK

@@ -26,14 +26,14 @@ def serve(
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535)] = 8750,
     allow_write: Annotated[
-        bool, typer.Option("--allow-write", help="Let requests bring the index up to date.")
+        bool, typer.Option("--allow-write", help="Let requests update the index.")
     ] = False,
     debug: Debug = False,
 ) -> int:
     """Open the index in a browser, and over HTTP.
 
     Only this machine can connect, unless --host names another address; then the variable ANYSEEK_TOKEN must hold a
-    token that requests bring along. Ends with Ctrl-C."""
+    token that requests carry. Ends with Ctrl-C."""
     from anyseek import workspace
 
     place = Path(index_dir) if index_dir else workspace.nearest_index()

@@ -60,7 +60,7 @@ def names_in(module: Path) -> set[str]:
 
 
 def is_there(dotted: str, beside: Path) -> bool:
-    """Whether a dotted name exists; True for one that does not begin with a module of the package or beside the file."""
+    """Whether a dotted name exists; True where it begins with no module of the package, nor one beside the file."""
     first, *others = dotted.removeprefix("anyseek.").split(".")
     answers = []
     for folder in ([], list(beside.relative_to(ROOT).parent.parts)):

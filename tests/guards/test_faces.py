@@ -148,3 +148,10 @@ def test_an_option_changes_what_is_found(tmp_path: Path) -> None:
             index.search("red", options=options, k=3)
         with pytest.raises(TypeError, match="smell"):
             index.search(smell="rose.smell")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("page", ["adapters.md", "python.md", "searching.md", "serve.md"])
+def test_the_pages_name_each_option(page: str) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / page).read_text(encoding="utf-8")
+    for name, (_, info) in OPTIONS.items():
+        assert f"`{name}`" in text or (page == "serve.md" and f"`{info.json}`" in text), name

@@ -123,7 +123,7 @@ class FaissBackend(StoreBackend[FaissOptions]):
         return ExactBackend(ExactOptions(self.options.device))
 
     def _usable(self, snapshot: Snapshot, space: SpaceRecord) -> Description | None:
-        """What describes the file, if it can be gone on from."""
+        """What describes the file, if it can be extended."""
         from anyseek.stores import faiss_file
 
         old = faiss_file.read_description(snapshot.folder, space)

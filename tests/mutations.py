@@ -1,7 +1,7 @@
 """Whether the tests notice when a rule is broken: `.venv/bin/python tests/mutations.py [WORD...]`
 
 Each row of TABLE breaks one rule in a copy of the project and runs the tests that should notice. "caught" when one of
-them fails, "SURVIVED" when none does, "STALE" when the code is no longer there: mend the row then, "NO
+them fails, "SURVIVED" when none does, "STALE" when the code is no longer there: correct the row then, "NO
 PREMISE" when its tests fail without it. WORDs choose rows by
 their file or their reason. Exit code 1 unless all were caught. Not run by `make test`: it takes half an hour.
 """

@@ -80,7 +80,7 @@ def pull(
     ] = "",
     debug: Debug = False,
 ) -> int:
-    """Fetch the weights of a model; an interrupted download goes on where it stopped."""
+    """Fetch the weights of a model; an interrupted download continues where it stopped."""
     from dataclasses import replace
 
     from anyseek.embedders import hub, registry, repositories

@@ -43,5 +43,5 @@ def test_a_library_is_drawn_by_modality_and_by_folder(tmp_path: Path) -> None:
             assert index.library.map(tmp_path / f"{by}.png", by) == 15  # type: ignore[arg-type]
             picture = np.asarray(Image.open(tmp_path / f"{by}.png"))
             assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 4
-        with pytest.raises(UsageError, match="no name of a picture"):
+        with pytest.raises(UsageError, match="is not the name of a picture"):
             index.library.map(tmp_path / "map.txt")

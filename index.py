@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot, SpaceRecord
     from anyseek.catalog.tags import Tags
     from anyseek.contracts import Floats
-    from anyseek.indexer import Progress
+    from anyseek.indexer import IndexOptions, Progress
     from anyseek.library import Library
     from anyseek.library.status import Status
     from anyseek.search.query_reader import QueryReader
@@ -99,29 +98,34 @@ class Index:
         this thread. stop: asked between batches; what was committed stays.
         Raises UsageError, IndexLocked, RootUnavailable, DiskFull, ReadOnlyIndex, OtherModel.
         """
+        from anyseek.indexer import IndexOptions
+
+        options = IndexOptions(tuple(exclude), retry_failed, depth_unit, dry_run, workers=workers)
+        return self.update(folders, options, progress=progress, stop=stop)
+
+    def update(
+        self,
+        folders: Sequence[AnyPath],
+        options: IndexOptions,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> Report:
+        """`add` for options that were checked already. Raises what `add` raises."""
         from anyseek import indexer
         from anyseek.indexer.scan import existing_folder
         from anyseek.search import calibration
         from anyseek.search.background import embedded
 
-        if workers is not None and workers < 1:
-            raise UsageError(f"{workers} decoding processes can do nothing.", "For example: --workers 2")
-        if depth_unit is not None and not 0 < depth_unit < math.inf:
-            raise UsageError(
-                f"A depth unit of {depth_unit:g} metres is none.", "For millimetres: --depth-unit 0.001"
-            )
         with self._catalog.read() as snapshot:
             known = set(snapshot.roots().values())
         # An indexed folder that is gone is for the indexer to tell of: nothing is deleted because of it.
         absolute = [Path(os.path.abspath(folder)) for folder in folders]
         roots = [path if path in known else existing_folder(path) for path in absolute]
-        options = indexer.IndexOptions(
-            tuple(exclude), retry_failed, depth_unit, dry_run=dry_run, workers=workers
-        )
         report = indexer.update(
             self._catalog, self._embedder(), roots=roots, options=options, progress=progress, stop=stop
         )
-        if not dry_run and not report.interrupted:
+        if not options.dry_run and not report.interrupted:
             self.store.refresh()
             with self._catalog.read() as snapshot:
                 calibration.refresh(snapshot, self._space(snapshot), lambda: embedded(self._embedder()))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from anyseek.contracts import Limits, Modality, Problem
+from anyseek.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class IndexOptions:
     count, and write nothing. limits: of each decoding task. workers: decoding processes, None to fit the
     machine. memory_bytes: of each worker. batch: the most segments that the model is given at once.
     commit_s: the longest time between two commits, in seconds of work.
+
+    Raises UsageError for less than one worker, and for a depth unit that is not a positive number.
     """
 
     exclude: tuple[str, ...] = ()
@@ -28,6 +32,17 @@ class IndexOptions:
     memory_bytes: int = 4 << 30
     batch: int = 32
     commit_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(
+                f"The number of decoding processes cannot be {self.workers}.", "For example: --workers 2"
+            )
+        if self.depth_unit is not None and not 0 < self.depth_unit < math.inf:
+            raise UsageError(
+                f"A depth unit of {self.depth_unit:g} metres is not possible.",
+                "For millimetres: --depth-unit 0.001",
+            )
 
     def n_workers(self) -> int:
         """`workers`, else one for each processor that this process may use."""

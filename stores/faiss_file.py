@@ -25,6 +25,7 @@ from anyseek.atomic import replacing
 from anyseek.catalog import derived
 from anyseek.catalog.database import translated
 from anyseek.errors import MissingExtra
+from anyseek.jsonable import from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,8 @@ class Tuned:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a FAISS file is. trained_on: rows when its cells were made. tuned: by the modality searched."""
+    """What a FAISS file is. trained_on: rows when its cells were made. tuned: by the modality searched.
+    own_crc: of the other fields, so that a damaged description is not believed; None in those of older versions."""
 
     kind: Kind
     file: str
@@ -75,6 +77,7 @@ class Description:
     stamp: tuple[int, int, int]
     target: float = 0.95
     tuned: dict[str, Tuned] = field(default_factory=dict)
+    own_crc: int | None = None
 
     @property
     def recall(self) -> float:
@@ -133,27 +136,33 @@ def _why_not(error: Exception | None) -> str:
 # ---------------------------------------------------------------- reading
 
 
-def read_description(index: Path, space: SpaceRecord) -> Description | None:
-    """Of the file for this space and generation; None when there is nothing that can be used."""
+def read_description(folder: Path, space: SpaceRecord) -> Description | None:
+    """Of the file for this space and generation; None when there is nothing that can be used, or it is damaged."""
+    text = derived.read_file(folder / FOLDER / f"{space.space_id}.json")
     try:
-        saved = json.loads((index / FOLDER / f"{space.space_id}.json").read_text("utf-8"))
-        tuned = {modality: Tuned(**one) for modality, one in saved.pop("tuned").items()}
-        description = Description(**{**saved, "stamp": tuple(saved["stamp"])}, tuned=tuned)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        description = from_json(text or b"", Description)
+    except ValueError:
+        return None
+    if description.own_crc not in (None, _own_crc(json.loads(text or b""))):
         return None
     if description.generation != space.generation or description.rows > space.rows:
         return None
     return description
 
 
-def is_whole(index: Path, description: Description, *, thorough: bool = False) -> bool:
+def _own_crc(fields: dict[str, Any]) -> int:
+    """A checksum of a description's other fields."""
+    return zlib.crc32(json.dumps({**fields, "own_crc": None}).encode())
+
+
+def is_whole(folder: Path, description: Description, *, thorough: bool = False) -> bool:
     """Whether the file is what was written. thorough: by its checksum even when nobody touched it."""
-    path = index / FOLDER / description.file
+    path = folder / FOLDER / description.file
     try:
         if not thorough and _stamp(path) == description.stamp:
             return True
         return path.stat().st_size == description.stamp[0] and _crc(path) == description.crc
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no file can have
         return False
 
 
@@ -179,17 +188,17 @@ class OpenIndex:
         return selector
 
 
-def open_file(index: Path, description: Description) -> OpenIndex:
+def open_file(folder: Path, description: Description) -> OpenIndex:
     """The file, mapped where its kind allows."""
     faiss = faiss_module()
     flags = faiss.IO_FLAG_MMAP if description.kind == "ivf" else 0
-    return OpenIndex(faiss.read_index(str(index / FOLDER / description.file), flags))
+    return OpenIndex(faiss.read_index(str(folder / FOLDER / description.file), flags))
 
 
 # ---------------------------------------------------------------- writing
 
 
-def build(index: Path, space: SpaceRecord, vectors: Halves, kind: Kind, cells: int) -> Description:
+def build(folder: Path, space: SpaceRecord, vectors: Halves, kind: Kind, cells: int) -> Description:
     """Write a new file over all rows of `vectors`, deleted ones too. Raises DiskFull, ReadOnlyIndex, MissingExtra."""
     faiss = faiss_module()
     if kind == "hnsw":
@@ -208,7 +217,7 @@ def build(index: Path, space: SpaceRecord, vectors: Halves, kind: Kind, cells: i
     for block in _blocks(vectors, 0):
         built.add(block)
     return _write(
-        index, space, built, Description(kind, "", space.generation, 0, len(vectors), cells, 0, (0, 0, 0))
+        folder, space, built, Description(kind, "", space.generation, 0, len(vectors), cells, 0, (0, 0, 0))
     )
 
 
@@ -218,58 +227,59 @@ def codes(dim: int) -> str:
     return f"PQ{dim // 2 if dim % 2 == 0 else dim}x4fs"
 
 
-def extend(index: Path, space: SpaceRecord, vectors: Halves, old: Description) -> Description:
+def extend(folder: Path, space: SpaceRecord, vectors: Halves, old: Description) -> Description:
     """The same file with the rows that came since, under a new name."""
     faiss = faiss_module()
-    extended = faiss.read_index(str(index / FOLDER / old.file))
+    extended = faiss.read_index(str(folder / FOLDER / old.file))
     for block in _blocks(vectors, old.rows):
         extended.add(block)
-    return _write(index, space, extended, old)
+    return _write(folder, space, extended, old)
 
 
-def write_description(index: Path, space_id: int, description: Description) -> None:
+def write_description(folder: Path, space_id: int, description: Description) -> None:
     """Whole or not at all, and durable. Raises DiskFull, ReadOnlyIndex."""
-    derived.write_file(index / FOLDER / f"{space_id}.json", json.dumps(asdict(description)).encode())
-    tidy(index, space_id, description)
+    summed = replace(description, own_crc=_own_crc(asdict(description)))
+    derived.write_file(folder / FOLDER / f"{space_id}.json", to_json(summed).encode())
+    tidy(folder, space_id, description)
 
 
-def tidy(index: Path, space_id: int, description: Description) -> None:
+def tidy(folder: Path, space_id: int, description: Description) -> None:
     """Remove what killed runs left, and older files, which readers may still have mapped."""
-    with translated(index):
-        for path in _files(index, space_id):
+    with translated(folder):
+        for path in _files(folder, space_id):
             if path.name not in (f"{space_id}.json", description.file):
                 path.unlink(missing_ok=True)
 
 
-def remove(index: Path, space_id: int) -> None:
+def remove(folder: Path, space_id: int) -> None:
     """Delete all files of a space, if there are any."""
-    with translated(index):
-        for path in _files(index, space_id):
+    with translated(folder):
+        for path in _files(folder, space_id):
             path.unlink(missing_ok=True)
 
 
-def _files(index: Path, space_id: int) -> list[Path]:
+def _files(folder: Path, space_id: int) -> list[Path]:
     """All files of a space, the unfinished ones of atomic.replacing too."""
-    folder = index / FOLDER
-    return [*folder.glob(f"{space_id}.*"), *folder.glob(f".{space_id}.*.part")]
+    files = folder / FOLDER
+    return [*files.glob(f"{space_id}.*"), *files.glob(f".{space_id}.*.part")]
 
 
-def _write(index: Path, space: SpaceRecord, built: Any, description: Description) -> Description:
+def _write(folder: Path, space: SpaceRecord, built: Any, description: Description) -> Description:
     """Write the file under a name that no reader has mapped; the description is the caller's to write."""
     faiss = faiss_module()
-    folder = index / FOLDER
+    files = folder / FOLDER
     name = f"{space.space_id}.{space.generation}.{built.ntotal}.faiss"
-    if (folder / name).exists():
+    if (files / name).exists():
         name = f"{space.space_id}.{space.generation}.{built.ntotal}-2.faiss"
-    with translated(index):
-        folder.mkdir(exist_ok=True)
-        with replacing(folder / name) as file:
+    with translated(folder):
+        files.mkdir(exist_ok=True)
+        with replacing(files / name) as file:
             try:
                 faiss.write_index(built, file.name)
             except RuntimeError as error:
                 raise OSError(errno.ENOSPC, "No space left on device") from error
-        crc = _crc(folder / name)
-        return replace(description, file=name, rows=built.ntotal, crc=crc, stamp=_stamp(folder / name))
+        crc = _crc(files / name)
+        return replace(description, file=name, rows=built.ntotal, crc=crc, stamp=_stamp(files / name))
 
 
 def _blocks(vectors: Halves, first: int) -> Iterator[Floats]:

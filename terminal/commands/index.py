@@ -51,9 +51,11 @@ def index(
 ) -> int:
     """Make or update an index of the media in folders."""
     from anyseek import workspace
+    from anyseek.indexer import IndexOptions
     from anyseek.terminal.progress import IndexingScreen
     from anyseek.terminal.runner import Stop
 
+    options = IndexOptions(tuple(exclude or ()), retry_failed, depth_unit, dry_run, workers=workers)
     with (
         workspace.open_or_create(folders or [], index=index_dir, model=model, is_dry_run=dry_run) as opened,
         Stop().listening() as stop,
@@ -61,16 +63,7 @@ def index(
     ):
         if recall is not None:
             opened.store.promise(recall)
-        report = opened.add(
-            *(folders or []),
-            exclude=exclude or [],
-            retry_failed=retry_failed,
-            depth_unit=depth_unit,
-            workers=workers,
-            dry_run=dry_run,
-            progress=screen.show,
-            stop=stop.is_requested,
-        )
+        report = opened.update(folders or [], options, progress=screen.show, stop=stop.is_requested)
         is_empty = not dry_run and not opened.n_segments
         screen.finish(report, opened.folder, is_dry_run=dry_run, is_empty=is_empty)
     if report.interrupted and stop.is_requested():

@@ -23,6 +23,7 @@ from anyseek.errors import (
     RootUnavailable,
     UsageError,
 )
+from anyseek.indexer import IndexOptions
 
 
 def add(folder: Path) -> anyseek.Report:
@@ -137,6 +138,13 @@ def test_a_model_that_is_not_here(media: Path, tmp_path: Path) -> None:
 def test_options_of_add_that_make_no_sense(media: Path, wrong: dict[str, float]) -> None:
     with anyseek.open(media, model=WordEmbedder()) as index, pytest.raises(UsageError):
         index.add(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(UsageError):
+        IndexOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_reindex_refuses_what_add_refuses(media: Path) -> None:
+    with pytest.raises(UsageError, match="decoding processes cannot be -1"):
+        anyseek.reindex(media, model=WordEmbedder(version="2"), workers=-1)
 
 
 def test_an_index_moves_with_its_folder(media: Path, tmp_path: Path) -> None:

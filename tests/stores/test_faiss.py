@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dying
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from indexes import card, put, unit_rows
 from vector_store_suite import Build, VectorStoreSuite
 
@@ -239,6 +242,70 @@ def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
         assert isinstance(store, FaissStore)
         store.close()
     assert check_all(library.folder, repair=False) == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=3,
+)
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where something stands in a JSON value: keys and numbers, from the outside in."""
+    yield place
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*place, key))
+
+
+@settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+)
+@given(data=st.data(), has_own_crc=st.booleans())
+def test_a_damaged_description_never_costs_an_answer(
+    library: Catalog, data: st.DataObject, has_own_crc: bool
+) -> None:
+    path = library.folder / "faiss/1.json"
+    if not path.exists():
+        manager(library).set(Choice("faiss"))
+    whole = path.read_bytes()
+    damaged = json.loads(whole)
+    place = data.draw(st.sampled_from([place for place in places(damaged) if place != ("own_crc",)]))
+    value = data.draw(JSON)
+    if not has_own_crc:  # of an older version: only what has the wrong type can be noticed
+        del damaged["own_crc"]
+        value = [[value]]
+    if place:
+        inner = damaged
+        for key in place[:-1]:
+            inner = inner[key]
+        assume(inner[place[-1]] != value)
+        inner[place[-1]] = value
+    else:
+        damaged = value
+    try:
+        path.write_text(json.dumps(damaged))
+        query = gap_rows(Modality.TEXT, 3, 11)
+        with library.read() as snapshot:
+            assert read_description(library.folder, snapshot.spaces()[0]) is None
+            store = registry.open_store(snapshot, 1)
+            assert np.array_equal(store.search(query, 10)[1], ExactStore(snapshot, 1).search(query, 10)[1])
+            assert registry.state(snapshot) is not None
+            store.close()
+    finally:
+        path.write_bytes(whole)
+
+
+def test_a_description_of_an_older_version_is_read(library: Catalog) -> None:
+    manager(library).set(Choice("faiss"))
+    path = library.folder / "faiss/1.json"
+    old = json.loads(path.read_text())
+    del old["own_crc"]
+    path.write_text(json.dumps(old))
+    assert described(library).rows == 7500
 
 
 def test_a_reader_goes_on_with_the_file_that_it_opened(library: Catalog) -> None:

@@ -74,6 +74,7 @@ def refused(ran: Ran, code: int, *facts: str) -> None:
         (("index", ".", "--index", "pictures"), 2, ["pictures"]),
         (("index", "--workers", "some"), 2, ["some", "--workers"]),
         (("index", "--workers", "0"), 2, ["0", "--workers"]),
+        (("reindex", "--model", "mini", "--workers", "-1"), 2, ["-1", "--workers"]),
         (("index", "--depth-unit", "-1"), 2, ["-1", "--depth-unit"]),
         (("index", "--depth-unit", "nan"), 2, ["nan", "--depth-unit"]),
         (("status", "/nowhere"), 10, ["/nowhere"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anyseek.atomic import replacing
 from anyseek.contracts import Modality, ModelCard, SeenFile, Span, Unit
 from anyseek.errors import MissingExtra, OtherModel, UsageError
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from anyseek.contracts import Floats
 
 AT_ONCE = 8192
+_CRC = "vectors_crc32"
 _FIELDS = ("segment_id", "path", "modality", "start", "end", "unit", "excerpt")
 
 
@@ -45,18 +48,13 @@ class _Content:
 def export(snapshot: Snapshot, space: SpaceRecord, target: Path) -> Moved:
     """Every searchable segment to `target`: .parquet, or .npy with a .jsonl of the same name beside it.
 
-    Raises UsageError for another suffix, MissingExtra without pyarrow, OSError where it cannot be written.
+    Raises UsageError for another suffix, MissingExtra without pyarrow, OSError where it cannot be written;
+    the files that were there before stay then.
     """
     write = {".parquet": _write_parquet, ".npy": _write_npy}.get(target.suffix.lower())
     if write is None:
         raise UsageError(f"Vectors cannot be exported to {target.name}.", "Name it .parquet or .npy.")
-    partial = target.with_name(f".{target.name}.part")
-    try:
-        moved = write(snapshot, space, partial, target)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    return moved
+    return write(snapshot, space, target)
 
 
 def _batches(snapshot: Snapshot, space: SpaceRecord) -> Iterator[tuple[list[dict[str, Any]], Floats]]:
@@ -79,7 +77,7 @@ def _batches(snapshot: Snapshot, space: SpaceRecord) -> Iterator[tuple[list[dict
         yield records, snapshot.vectors_at(space.space_id, part)
 
 
-def _write_parquet(snapshot: Snapshot, space: SpaceRecord, partial: Path, target: Path) -> Moved:
+def _write_parquet(snapshot: Snapshot, space: SpaceRecord, target: Path) -> Moved:
     pa, pq = _arrow()
     metadata = {"anyseek": json.dumps(_about(space))}
     fields = [("segment_id", pa.int64()), ("path", pa.string()), ("modality", pa.string())]
@@ -91,7 +89,7 @@ def _write_parquet(snapshot: Snapshot, space: SpaceRecord, partial: Path, target
     ]
     schema = pa.schema([*fields, ("vector", pa.list_(pa.float32(), space.card.dim))], metadata=metadata)
     n, paths = 0, set[str]()
-    with pq.ParquetWriter(partial, schema) as file:
+    with replacing(target) as whole, pq.ParquetWriter(whole, schema) as file:
         for records, vectors in _batches(snapshot, space):
             columns = {name: [record[name] for record in records] for name in _FIELDS}
             flat = pa.array(vectors.reshape(-1), pa.float32())
@@ -102,27 +100,29 @@ def _write_parquet(snapshot: Snapshot, space: SpaceRecord, partial: Path, target
     return Moved(n, len(paths), space.card.fingerprint)
 
 
-def _write_npy(snapshot: Snapshot, space: SpaceRecord, partial: Path, target: Path) -> Moved:
-    n, paths = 0, set[str]()
-    vectors = (
-        np.lib.format.open_memmap(partial, "w+", np.float32, (space.live, space.card.dim))
-        if space.live
-        else None
-    )
-    with target.with_suffix(".jsonl").open("w", encoding="utf-8") as file:
-        file.write(json.dumps({"anyseek": _about(space)}) + "\n")
-        for records, part in _batches(snapshot, space):
-            assert vectors is not None, "there are rows"
-            vectors[n : n + len(part)] = part
-            file.writelines(json.dumps(record) + "\n" for record in records)
+def _write_npy(snapshot: Snapshot, space: SpaceRecord, target: Path) -> Moved:
+    """The vectors take their place last, after the lines; by their checksum a reader knows whether both belong
+    together."""
+    n, paths, crc = 0, set[str](), 0
+    header = {"descr": "<f4", "fortran_order": False, "shape": (space.live, space.card.dim)}
+    with replacing(target) as file, replacing(target.with_suffix(".jsonl")) as lines:
+        np.lib.format.write_array_header_1_0(file, header)
+        lines.write(_first_line(space, crc))
+        for records, vectors in _batches(snapshot, space):
+            data = np.ascontiguousarray(vectors, "<f4").tobytes()
+            crc = zlib.crc32(data, crc)
+            file.write(data)
+            lines.writelines(json.dumps(record).encode() + b"\n" for record in records)
             n += len(records)
             paths.update(record["path"] for record in records)
-    if vectors is None:
-        with partial.open("wb") as empty:
-            np.save(empty, np.zeros((0, space.card.dim), np.float32))
-    else:
-        vectors.flush()
+        lines.seek(0)
+        lines.write(_first_line(space, crc))
     return Moved(n, len(paths), space.card.fingerprint)
+
+
+def _first_line(space: SpaceRecord, crc: int) -> bytes:
+    """As long for any checksum."""
+    return json.dumps({"anyseek": {**_about(space), _CRC: f"{crc:08x}"}}).encode() + b"\n"
 
 
 def _about(space: SpaceRecord) -> dict[str, Any]:
@@ -239,6 +239,12 @@ def _read_npy(source: Path) -> _Content:
     about = records.pop(0)["anyseek"] if records and "anyseek" in records[0] else {}
     if len(records) != len(vectors):
         raise UsageError(f"{source} has {len(vectors)} vectors, and {len(records)} lines describe them.")
+    actual = f"{zlib.crc32(np.ascontiguousarray(vectors, '<f4').tobytes()):08x}"
+    if about.get(_CRC, actual) != actual:  # files of other programs have none
+        raise UsageError(
+            f"{source.name} does not hold the vectors that {source.stem}.jsonl describes.",
+            f"Export them again; or remove {_CRC} from its first line, if you changed the vectors.",
+        )
     return _Content(about, records, vectors)
 
 

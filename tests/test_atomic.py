@@ -49,3 +49,12 @@ def test_what_fails_half_way_leaves_the_old_content_and_nothing_else(tmp_path: P
         fail()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_need_not_be_durable_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    path = tmp_path / "x"
+    path.write_text("old")
+    atomic.write(path, "new", durable=False)
+    assert (path.read_text(), list(tmp_path.iterdir()), synced) == ("new", [path], [])

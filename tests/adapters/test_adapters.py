@@ -55,7 +55,9 @@ def test_haystack_runs_it_in_a_pipeline_that_can_be_saved(media: Path) -> None:
     assert [one.meta["modality"] for one in fewer] == ["image"]
 
 
-def test_a_store_keeps_odd_ids_metadata_and_files_that_lay_there(tmp_path: Path) -> None:
+def test_a_store_keeps_odd_ids_metadata_and_files_that_lay_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("langchain_core")
     from langchain_core.documents import Document
 
@@ -73,6 +75,10 @@ def test_a_store_keeps_odd_ids_metadata_and_files_that_lay_there(tmp_path: Path)
     assert (best.id, best.page_content) == ("deep/mine.txt", "blue blue blue")
     with pytest.raises(UsageError, match="too long"):
         store.add_texts(["one"], ids=["x" * 300])
+    synced: list[Path] = []
+    monkeypatch.setattr("anyseek.atomic.sync_folder", synced.append)
+    store.add_texts(["one"], ids=["unsynced"])
+    assert folder not in synced
     store.delete()
     assert [path.name for path in folder.rglob("*.txt")] == ["mine.txt"]
     store.close()

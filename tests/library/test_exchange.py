@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from fakes import WordEmbedder
 
 import anyseek
 from anyseek.errors import OtherModel, UsageError
+from anyseek.library import exchange
 
 
 @pytest.fixture
@@ -69,6 +73,7 @@ def test_vectors_of_another_program_need_no_more_than_path_modality_and_vector(
         ({"unit": "miles"}, UsageError, "not a unit"),
         ({"vector": 3.0}, UsageError, "not of length 1"),
         ({"lines": 1}, UsageError, "describe them"),
+        ({"order": 1}, UsageError, "does not hold the vectors that a.jsonl describes"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_is_stored(
@@ -81,7 +86,10 @@ def test_what_does_not_fit_is_refused_and_nothing_is_stored(
         about["anyseek"]["fingerprint"] = change["fingerprint"]
     elif "vector" in change:
         vectors[0] *= 3
+        del about["anyseek"]["vectors_crc32"]
         np.save(tmp_path / "a.npy", vectors)
+    elif "order" in change:
+        np.save(tmp_path / "a.npy", vectors[::-1])
     elif "lines" in change:
         records.pop()
     else:
@@ -97,3 +105,38 @@ def test_another_suffix_is_refused(index: anyseek.Index, tmp_path: Path) -> None
     for act in (index.library.export, index.library.import_):
         with pytest.raises(UsageError, match=r"cannot be (ex|im)ported"):
             act(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("name", ["vectors.parquet", "vectors.npy"])
+@pytest.mark.parametrize("n_batches", [0, 2])
+def test_an_export_that_fails_leaves_what_was_there(
+    index: anyseek.Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, n_batches: int
+) -> None:
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    out = tmp_path / "out"
+    out.mkdir()
+    index.library.export(out / name)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (tmp_path / "media/notes/red.txt").unlink()
+    index.add(workers=1)
+    batches = exchange._batches
+
+    def cut_off(*arguments: Any) -> Iterator[Any]:
+        yield from islice(batches(*arguments), n_batches)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(exchange, "AT_ONCE", 4)
+    monkeypatch.setattr(exchange, "_batches", cut_off)
+    with pytest.raises(OSError, match="No space"):
+        index.library.export(out / name)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_the_lines_beside_vectors_may_lack_the_checksum(index: anyseek.Index, tmp_path: Path) -> None:
+    moved = index.library.export(tmp_path / "a.npy")
+    about, *records = (tmp_path / "a.jsonl").read_text().splitlines()
+    facts = json.loads(about)
+    del facts["anyseek"]["vectors_crc32"]
+    (tmp_path / "a.jsonl").write_text("\n".join([json.dumps(facts), *records]))
+    assert index.library.import_(tmp_path / "a.npy") == moved

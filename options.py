@@ -8,40 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields
-from math import inf
-from numbers import Integral, Real
+from dataclasses import Field, dataclass, fields
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, cast
 
 from anyseek.errors import UsageError
 from anyseek.filters import Expression, as_expression
 from anyseek.modalities import Media, Modality, table
+from anyseek.option_info import OptionInfo as OptionInfo
+from anyseek.option_info import option, options_of
 
 AnyPath: TypeAlias = str | os.PathLike[str]
 By: TypeAlias = Literal["both", "words", "vectors"]
 Targets: TypeAlias = str | Modality | Iterable[str | Modality] | None
 
-
-@dataclass(frozen=True, slots=True)
-class OptionInfo:
-    """What a face needs to know of an option.
-
-    flag, metavar, help: of the command line. kind: text, a number or a switch. least, most: bounds of a number.
-    choices: of a word. json: its name over HTTP, where that is not the field's.
-    """
-
-    flag: str
-    help: str
-    kind: type[str] | type[int] | type[float] | type[bool]
-    metavar: str = ""
-    least: float = 0
-    most: float = inf
-    choices: tuple[str, ...] = ()
-    json: str = ""
-
-
-def _info(*facts: Any, **more: Any) -> dict[str, OptionInfo]:
-    return {"info": OptionInfo(*facts, **more)}
+NEAR = 0.97
+"""The least cosine of two files that count as nearly the same."""
 
 
 class SearchKeywords(TypedDict, total=False):
@@ -74,50 +55,50 @@ class SearchOptions:
     their words, vectors, or both. fold: near copies of a better hit are listed with it (`Hit.alike`) instead of after
     it."""
 
-    to: tuple[Modality, ...] | None = field(
-        default=None,
-        metadata=_info("--to", "Find only these modalities, as in image,audio.", str, "MODALITIES"),
+    to: tuple[Modality, ...] | None = option(
+        None,
+        "Find only these modalities, as in image,audio.",
+        flag="--to",
+        kind=str,
+        metavar="MODALITIES",
+        is_free=True,
     )
-    k: int = field(default=10, metadata=_info("-k", "How many hits of each modality.", int, "N", least=1))
-    offset: int = field(
-        default=0,
-        metadata=_info("--offset", "Leave out so many of the first hits.", int, "N"),
+    k: int = option(10, "How many hits of each modality.", flag="-k", metavar="N", least=1)
+    offset: int = option(0, "Leave out so many of the first hits.", metavar="N", least=0)
+    in_: str | None = option(
+        None,
+        "Only what lies below this folder.",
+        flag="--in",
+        kind=str,
+        metavar="FOLDER",
+        json="in",
+        is_free=True,
     )
-    in_: str | None = field(
-        default=None, metadata=_info("--in", "Only what lies below this folder.", str, "FOLDER", json="in")
+    where: Expression | None = option(
+        None, "Only these: 'size < 5MB and not tag = old'.", kind=str, metavar="FILTER", is_free=True
     )
-    where: Expression | None = field(
-        default=None, metadata=_info("--where", "Only these: 'size < 5MB and not tag = old'.", str, "FILTER")
+    segments: bool = option(False, "Let several segments of one file be hits.")
+    merge: bool = option(False, "One list over all modalities.")
+    min_match: float = option(
+        0.0, "Leave out what chance gives as often: 0.9.", metavar="SHARE", least=0, most=1
     )
-    segments: bool = field(
-        default=False, metadata=_info("--segments", "Let several segments of one file be hits.", bool)
+    by: By = option(
+        "both",
+        "What finds: words of names and texts, vectors, or both.",
+        metavar="both|words|vectors",
+        choices=("both", "words", "vectors"),
     )
-    merge: bool = field(default=False, metadata=_info("--merge", "One list over all modalities.", bool))
-    min_match: float = field(
-        default=0.0,
-        metadata=_info("--min-match", "Leave out what chance gives as often: 0.9.", float, "SHARE", most=1),
-    )
-    by: By = field(
-        default="both",
-        metadata=_info(
-            "--by",
-            "What finds: words of names and texts, vectors, or both.",
-            str,
-            "both|words|vectors",
-            choices=("both", "words", "vectors"),
-        ),
-    )
-    fold: bool = field(
-        default=False, metadata=_info("--fold", "List near copies with the best of them, not after it.", bool)
-    )
+    fold: bool = option(False, "List near copies with the best of them, not after it.")
 
     @classmethod
     def of(cls, **values: Unpack[SearchKeywords]) -> SearchOptions:
         """Raises UsageError: an unknown modality, k below 1, a match above 1, a malformed filter."""
         raw = dict(cast("Mapping[str, Any]", values))
-        for one in fields(cls):
-            if one.name in raw:
-                _check(one, raw[one.name])
+        for name, info in options_of(cls).items():
+            if name in raw:
+                raw[name] = info.checked(raw[name])
+        if not isinstance(raw.get("where"), str | Expression | None):
+            raise UsageError(f"{raw['where']!r} is not a filter.", "A filter is text: 'type = jpg'")
         raw["to"] = parse_modalities(raw.get("to"))
         raw["in_"] = _folder(raw.get("in_"))
         raw["where"] = as_expression(raw.get("where"))
@@ -126,27 +107,8 @@ class SearchOptions:
 
 def option_fields() -> Mapping[str, tuple[Field[Any], OptionInfo]]:
     """The options by name, in their order: what faces are derived from."""
-    return {one.name: (one, one.metadata["info"]) for one in fields(SearchOptions)}
-
-
-def _check(one: Field[Any], value: Any) -> None:
-    info: OptionInfo = one.metadata["info"]
-    if info.kind in (int, float):
-        kind = Real if info.kind is float else Integral
-        is_number = isinstance(value, kind) and not isinstance(value, bool)
-        if not is_number or not info.least <= value <= info.most:
-            what = "a number" if info.kind is float else "a whole number"
-            bounds = (
-                f"of at least {info.least:g}" if info.most == inf else f"from {info.least:g} to {info.most:g}"
-            )
-            example = "0.9" if info.kind is float else "10"
-            raise UsageError(
-                f"{info.flag} takes {what} {bounds}, not {value!r}.", f"For example: {info.flag} {example}"
-            )
-    elif info.choices and value not in info.choices:
-        raise UsageError(f"{info.flag} cannot be {value!r}.", f"Choose among: {', '.join(info.choices)}.")
-    elif one.name == "where" and not (value is None or isinstance(value, str | Expression)):
-        raise UsageError(f"{value!r} is not a filter.", "A filter is text: 'type = jpg'")
+    infos = options_of(SearchOptions)
+    return {one.name: (one, infos[one.name]) for one in fields(SearchOptions)}
 
 
 def _folder(path: AnyPath | None) -> str | None:

@@ -4,7 +4,7 @@ An index is a folder:
 
     catalog.sqlite          files, segments, which row is whose (SQLite, write-ahead log)
     vectors/S.G.f16         the vectors of space S, generation G (see vectors.py)
-    faiss/, qdrant/, calibration/   derived, and made again when they are gone
+    faiss/, qdrant/, stores/NAME/, calibration/   derived, and made again when they are gone; NAME: a package's store
     lock                    who writes (see locking.py)
     .gitignore, CACHEDIR.TAG   so that neither git nor backups take it for content
 
@@ -46,6 +46,7 @@ _OURS = {
     "vectors",
     "faiss",
     "qdrant",
+    "stores",
     "calibration",
     ".gitignore",
     "CACHEDIR.TAG",

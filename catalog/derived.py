@@ -17,7 +17,7 @@ def read_file(path: Path) -> bytes | None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write INDEX/FOLDER/FILE; durable when this returns. Raises DiskFull, ReadOnlyIndex."""
+    """Write INDEX/FOLDER/FILE or INDEX/stores/NAME/FILE; durable when this returns. Raises DiskFull, ReadOnlyIndex."""
     with translated(path.parent.parent):
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(path, data)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anyseek.atomic import sync_folder
 from anyseek.catalog.catalog import Catalog, WriterLock
 from anyseek.catalog.database import translated
 from anyseek.catalog.tags import carry_over
@@ -148,8 +149,4 @@ def exchange(one: Path, other: Path) -> None:
         one.rename(aside)
         other.rename(one)
         aside.rename(other)
-    parent = os.open(one.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+    sync_folder(one.parent)

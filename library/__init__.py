@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anyseek.options import NEAR
+
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog, Snapshot, SpaceRecord
     from anyseek.catalog.check import Finding
@@ -24,7 +26,7 @@ class Library:
         """space: finds the space of the index's model in a snapshot. after_import: brings the store up to date."""
         self._catalog, self._space, self._after_import = catalog, space, after_import
 
-    def duplicates(self, near: float = 0.97) -> list[Group]:
+    def duplicates(self, near: float = NEAR) -> list[Group]:
         """Groups of files with the same bytes, then of files whose vectors have at least this cosine (below 1)."""
         from anyseek.library import duplicates
 

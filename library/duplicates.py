@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from anyseek.contracts import Filter, Modality
-from anyseek.search.near_copies import NEAR
+from anyseek.options import NEAR
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot, SpaceRecord

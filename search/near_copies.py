@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from anyseek.options import NEAR
+
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
-
-NEAR = 0.97
-"""The least cosine of two files that count as nearly the same."""
 
 _AT_ONCE = 256
 

@@ -60,8 +60,8 @@ class SyncRequest:
 class StoreBackend(ABC, Generic[OptionsT]):
     """One kind of store, with the options that were chosen for it. Holds nothing open between calls.
 
-    Its package names it under the entry point group `anyseek.stores`. Files belong in a folder of its own inside the
-    index, `snapshot.folder / "NAME"`. Importing its module should be cheap: import engines inside methods.
+    Its package names it under the entry point group `anyseek.stores`. Its files belong in a folder of its own inside
+    the index, `snapshot.folder / "stores" / "NAME"`. Importing its module should be cheap: import engines in methods.
     """
 
     options_type: ClassVar[type[StoreOptions]] = StoreOptions
@@ -111,8 +111,8 @@ class StoreBackend(ABC, Generic[OptionsT]):
         """
         self.remove(snapshot.folder, space)
 
-    def remove(self, index: Path, space: SpaceRecord) -> None:
-        """Delete what the store keeps in the folder `index`, because another store answers from now on.
+    def remove(self, folder: Path, space: SpaceRecord) -> None:
+        """Delete what the store keeps in the index in `folder`, because another store answers from now on.
 
         Also called when there is nothing. Readers may still have its files open. Raises ReadOnlyIndex.
         """

@@ -1,4 +1,4 @@
-"""The options of a store: one frozen dataclass a store, from which the command line and every check are derived.
+"""The options of a store: one frozen dataclass a store, of fields that option_info.py explains.
 
     @dataclass(frozen=True)
     class ToyOptions(StoreOptions):
@@ -10,93 +10,14 @@ A field's type is that of its default: str, bool, int or float.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from anyseek.errors import UsageError
+from anyseek.option_info import option as option
+from anyseek.option_info import options_of
 
 LEAST_RECALL, MOST_RECALL = 0.5, 1.0
-
-_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-_KEY = "anyseek.option"
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One field of an options record.
-
-    help: one sentence for the command line. choices: the only values there are, () for any. least, most: the range of a
-    number, both ends allowed. metavar: what stands for the value in help texts. is_flag: whether a built-in store has
-    a flag of its own for it; `--option NAME=VALUE` sets any option of any store.
-    """
-
-    name: str = ""
-    default: Any = None
-    help: str = ""
-    choices: tuple[str, ...] = ()
-    least: float | None = None
-    most: float | None = None
-    metavar: str = ""
-    is_flag: bool = True
-
-    @property
-    def flag(self) -> str:
-        """`write_consistency` is `--write-consistency` on the command line."""
-        return f"--{self.name.replace('_', '-')}"
-
-    def parsed(self, text: str) -> Any:
-        """The value that a word of the command line stands for. Raises UsageError."""
-        kind = type(self.default)
-        if kind is bool:
-            if text.lower() in _TRUE + _FALSE:
-                return text.lower() in _TRUE
-        elif kind in (int, float):
-            try:
-                return kind(text)
-            except ValueError:
-                pass
-        else:
-            return text
-        raise self._wrong_type(text)
-
-    def checked(self, value: Any) -> Any:
-        """The value as the record holds it; an int becomes a float where floats belong. Raises UsageError."""
-        kind = type(self.default)
-        if kind is float and type(value) is int:
-            value = float(value)
-        if type(value) is not kind:
-            raise self._wrong_type(value)
-        if self.choices and value not in self.choices:
-            raise UsageError(
-                f"There is no {self.name} {value!r}.", f"Choose one of: {', '.join(self.choices)}."
-            )
-        # Written so that NaN is refused too.
-        if self.least is not None and not value >= self.least:
-            raise UsageError(f"{self.name} is {value:g}; {self.least:g} is the least it can be.")
-        if self.most is not None and not value <= self.most:
-            raise UsageError(f"{self.name} is {value:g}; {self.most:g} is the most it can be.")
-        return value
-
-    def _wrong_type(self, value: Any) -> UsageError:
-        words = {bool: "true or false", int: "a whole number", float: "a number"}
-        return UsageError(
-            f"{self.name} is {value!r}; it has to be {words.get(type(self.default), 'a text')}."
-        )
-
-
-def option(
-    default: Any,
-    help: str,
-    *,
-    choices: tuple[str, ...] = (),
-    least: float | None = None,
-    most: float | None = None,
-    metavar: str = "",
-    is_flag: bool = True,
-) -> Any:
-    """A field of a StoreOptions record; see Option."""
-    about = Option(help=help, choices=choices, least=least, most=most, metavar=metavar, is_flag=is_flag)
-    return field(default=default, metadata={_KEY: about})
 
 
 def recall_option(default: float = 0.95) -> Any:
@@ -113,8 +34,8 @@ class StoreOptions:
     """
 
     def __post_init__(self) -> None:
-        for name, about in options_of(type(self)).items():
-            object.__setattr__(self, name, about.checked(getattr(self, name)))
+        for name, info in options_of(type(self)).items():
+            object.__setattr__(self, name, info.checked(getattr(self, name), name))
         self.check()
 
     def check(self) -> None:
@@ -122,14 +43,6 @@ class StoreOptions:
 
 
 OptionsT = TypeVar("OptionsT", bound=StoreOptions)
-
-
-def options_of(record: type[StoreOptions]) -> dict[str, Option]:
-    """The options of a record, by name, in the order of its fields."""
-    return {
-        one.name: replace(one.metadata.get(_KEY, Option()), name=one.name, default=one.default)
-        for one in fields(record)
-    }
 
 
 def make_options(store: str, record: type[OptionsT], values: Mapping[str, Any]) -> OptionsT:

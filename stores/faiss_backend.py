@@ -113,11 +113,11 @@ class FaissBackend(StoreBackend[FaissOptions]):
             return ""
         return f"The FAISS file of {space.card.name} is damaged; searches go without it."
 
-    def remove(self, index: Path, space: SpaceRecord) -> None:
+    def remove(self, folder: Path, space: SpaceRecord) -> None:
         """Deletes the file and its description."""
         from anyseek.stores import faiss_file
 
-        faiss_file.remove(index, space.space_id)
+        faiss_file.remove(folder, space.space_id)
 
     def _exact(self) -> ExactBackend:
         return ExactBackend(ExactOptions(self.options.device))

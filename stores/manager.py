@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,8 +16,6 @@ from anyseek.stores.registry import Choice
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog
     from anyseek.contracts import Floats
-
-    Progress: TypeAlias = Callable[[str], None]
 
 _SAMPLE = 20
 """Stored vectors that a new store has to find before it answers."""
@@ -39,7 +37,7 @@ class StoreManager:
         with self._catalog.read() as snapshot:
             return registry.state(snapshot)
 
-    def set(self, choice: Choice, progress: Progress | None = None) -> None:
+    def set(self, choice: Choice, progress: Callable[[str], None] | None = None) -> None:
         """Fill another store from the catalog, try it, and only then let it answer. Resumable: the same call again.
 
         progress: is called with lines for people. Raises UsageError for a store or options that do not exist.
@@ -60,7 +58,7 @@ class StoreManager:
                     old.remove(snapshot.folder, space)
         registry.write_choice(self._catalog, choice)
 
-    def refresh(self, progress: Progress | None = None, *, anew: bool = False) -> None:
+    def refresh(self, progress: Callable[[str], None] | None = None, *, anew: bool = False) -> None:
         """Bring the store up to date with the index, as `Index.add` does. anew: build it again in any case."""
         request = self._request(progress, rebuild=anew)
         with self._catalog.lock("anyseek store"), self._catalog.read() as snapshot:
@@ -93,7 +91,7 @@ class StoreManager:
         self.refresh()
         return freed
 
-    def _request(self, progress: Progress | None, *, rebuild: bool = False) -> SyncRequest:
+    def _request(self, progress: Callable[[str], None] | None, *, rebuild: bool = False) -> SyncRequest:
         return SyncRequest(self._texts, progress or silent, rebuild)
 
     def _verify(self, choice: Choice) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from anyseek.catalog.records import SpaceRecord
     from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import VectorStore
-    from anyseek.stores.qdrant_engines import Engine
+    from anyseek.stores.qdrant_engines import QdrantEngine
     from anyseek.stores.qdrant_store import SyncedRows
 
 
@@ -51,7 +51,7 @@ class QdrantBackend(StoreBackend[QdrantOptions]):
         name = f"qdrant ({self.options.url or 'embedded'})"
         return State(name, len(synced.rows), space.live, self.options.recall)
 
-    def _connect(self, snapshot: Snapshot, space: SpaceRecord) -> tuple[Engine, SyncedRows]:
+    def _connect(self, snapshot: Snapshot, space: SpaceRecord) -> tuple[QdrantEngine, SyncedRows]:
         from anyseek.stores import qdrant_store
 
         synced = qdrant_store.read_synced_rows(snapshot.folder, space, snapshot.index_id)

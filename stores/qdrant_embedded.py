@@ -27,7 +27,7 @@ class EmbeddedEngine:
         self._shard: Any = None
 
     def ensure(self, dim: int) -> None:
-        """See Engine."""
+        """See QdrantEngine."""
         edge = self._edge
         if self._folder.exists() and any(self._folder.iterdir()):
             self._open()
@@ -52,11 +52,11 @@ class EmbeddedEngine:
         return self._shard
 
     def count(self) -> int:
-        """See Engine."""
+        """See QdrantEngine."""
         return int(self._open().count(self._edge.CountRequest(exact=True)))
 
     def upsert(self, rows: Rows, vectors: Floats, modalities: Sequence[Modality]) -> None:
-        """See Engine; the write-ahead log makes it durable."""
+        """See QdrantEngine; the write-ahead log makes it durable."""
         points = [
             self._edge.Point(int(row), vector.tolist(), {FIELD: str(modality)})
             for row, vector, modality in zip(rows, vectors, modalities, strict=True)
@@ -65,12 +65,12 @@ class EmbeddedEngine:
             self._open().update(self._edge.UpdateOperation.upsert_points(points))
 
     def delete(self, rows: Rows) -> None:
-        """See Engine."""
+        """See QdrantEngine."""
         with translated_errors(str(self._folder)):
             self._open().update(self._edge.UpdateOperation.delete_points([int(row) for row in rows]))
 
     def candidates(self, queries: Floats, k: int, modalities: frozenset[Modality] | None) -> list[list[int]]:
-        """See Engine."""
+        """See QdrantEngine."""
         edge, condition = self._edge, None
         if modalities is not None:
             match = edge.MatchAny(sorted(str(modality) for modality in modalities))
@@ -86,13 +86,13 @@ class EmbeddedEngine:
         return answers
 
     def finish_building(self) -> None:
-        """See Engine: builds the graph."""
+        """See QdrantEngine: builds the graph."""
         with translated_errors(str(self._folder)):
             self._open().optimize()
             self._open().flush()
 
     def close(self) -> None:
-        """See Engine."""
+        """See QdrantEngine."""
         if self._shard is not None:
             self._shard.close()
             self._shard = None

@@ -41,10 +41,10 @@ class QdrantOptions(StoreOptions):
     url: str = option("", "The Qdrant server; without it, Qdrant runs embedded.", metavar="URL")
     api_key_env: str = option("", "The environment variable that holds its key.", metavar="NAME")
     grpc: bool = option(False, "Talk to Qdrant by gRPC.")
-    shards: int = option(0, "Shards of the collection; 0: the server's default.", metavar="N")
-    replicas: int = option(0, "Copies of each shard; 0: the server's default.", metavar="N")
+    shards: int = option(0, "Shards of the collection; 0: the server's default.", metavar="N", least=0)
+    replicas: int = option(0, "Copies of each shard; 0: the server's default.", metavar="N", least=0)
     write_consistency: int = option(
-        0, "Replicas that must acknowledge a write; 0: the server's default.", metavar="N"
+        0, "Replicas that must acknowledge a write; 0: the server's default.", metavar="N", least=0
     )
     quantisation: str = option(
         "none",
@@ -60,7 +60,7 @@ class QdrantOptions(StoreOptions):
     timeout_s: int = option(30, "Seconds to wait for an answer.", least=1, is_flag=False)
 
 
-class Engine(Protocol):
+class QdrantEngine(Protocol):
     """A Qdrant with one collection of rows. upsert_threads: how many threads may call `upsert` at once."""
 
     upsert_threads: int

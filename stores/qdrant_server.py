@@ -50,7 +50,7 @@ class ServerEngine:
             )
 
     def ensure(self, dim: int) -> None:
-        """See Engine."""
+        """See QdrantEngine."""
         models, options = self._models, self._options
         with translated_errors(options.url):
             if self._client.collection_exists(self.collection):
@@ -93,12 +93,12 @@ class ServerEngine:
         return None
 
     def count(self) -> int:
-        """See Engine."""
+        """See QdrantEngine."""
         with translated_errors(self._options.url):
             return int(self._client.count(self.collection, exact=True).count)
 
     def upsert(self, rows: Rows, vectors: Floats, modalities: Sequence[Modality]) -> None:
-        """See Engine; a batch that fails is sent again, with longer and longer pauses."""
+        """See QdrantEngine; a batch that fails is sent again, with longer and longer pauses."""
         batch = self._models.Batch(
             ids=[int(row) for row in rows],
             vectors=vectors.tolist(),
@@ -108,13 +108,13 @@ class ServerEngine:
             retry(lambda: self._client.upsert(self.collection, batch, wait=True))
 
     def delete(self, rows: Rows) -> None:
-        """See Engine."""
+        """See QdrantEngine."""
         chosen = self._models.PointIdsList(points=[int(row) for row in rows])
         with translated_errors(self._options.url):
             retry(lambda: self._client.delete(self.collection, chosen, wait=True))
 
     def candidates(self, queries: Floats, k: int, modalities: frozenset[Modality] | None) -> list[list[int]]:
-        """See Engine; one request for all queries."""
+        """See QdrantEngine; one request for all queries."""
         models, condition = self._models, None
         if modalities is not None:
             match = models.MatchAny(any=sorted(str(modality) for modality in modalities))
@@ -132,8 +132,8 @@ class ServerEngine:
         return [[int(point.id) for point in answer.points] for answer in answers]
 
     def finish_building(self) -> None:
-        """See Engine: a server builds its graph by itself, in the background."""
+        """See QdrantEngine: a server builds its graph by itself, in the background."""
 
     def close(self) -> None:
-        """See Engine."""
+        """See QdrantEngine."""
         self._client.close()

@@ -21,7 +21,7 @@ from anyseek.catalog import derived
 from anyseek.contracts import Filter, Modality
 from anyseek.stores.exact import ExactStore, checked
 from anyseek.stores.qdrant_embedded import EmbeddedEngine
-from anyseek.stores.qdrant_engines import Engine, QdrantOptions
+from anyseek.stores.qdrant_engines import QdrantEngine, QdrantOptions
 from anyseek.stores.qdrant_server import ServerEngine
 
 if TYPE_CHECKING:
@@ -45,16 +45,16 @@ class SyncedRows:
     rows: Rows = field(default_factory=lambda: np.empty(0, np.int64))
 
 
-def folder_of(index: Path) -> Path:
+def folder_of(folder: Path) -> Path:
     """Where the lists of synced rows are, and the embedded engine's files."""
-    return index / FOLDER
+    return folder / FOLDER
 
 
-def read_synced_rows(index: Path, space: SpaceRecord, index_id: str) -> SyncedRows:
+def read_synced_rows(folder: Path, space: SpaceRecord, index_id: str) -> SyncedRows:
     """What was acknowledged so far; no rows when the file is missing, damaged, or of another generation."""
     collection = f"anyseek-{index_id}-{space.space_id}-{space.generation}"
     try:
-        with np.load(folder_of(index) / f"{space.space_id}.npz") as saved:
+        with np.load(folder_of(folder) / f"{space.space_id}.npz") as saved:
             about = json.loads(str(saved["about"]))
             if about == {"name": collection, "generation": space.generation}:
                 return SyncedRows(collection, space.generation, saved["rows"].astype(np.int64))
@@ -63,25 +63,25 @@ def read_synced_rows(index: Path, space: SpaceRecord, index_id: str) -> SyncedRo
     return SyncedRows(collection, space.generation)
 
 
-def write_synced_rows(index: Path, space_id: int, synced: SyncedRows) -> None:
+def write_synced_rows(folder: Path, space_id: int, synced: SyncedRows) -> None:
     """Whole or not at all, and durable. Raises DiskFull, ReadOnlyIndex."""
     about = json.dumps({"name": synced.collection, "generation": synced.generation})
     data = io.BytesIO()
     np.savez(data, rows=synced.rows, about=np.array(about))
-    derived.write_file(folder_of(index) / f"{space_id}.npz", data.getvalue())
+    derived.write_file(folder_of(folder) / f"{space_id}.npz", data.getvalue())
 
 
-def connect(options: QdrantOptions, index: Path, collection: str) -> Engine:
+def connect(options: QdrantOptions, folder: Path, collection: str) -> QdrantEngine:
     """The engine that `options` name. Raises MissingExtra, StoreUnreachable, StoreRefused."""
     if options.url:
         return ServerEngine(options, collection)
-    return EmbeddedEngine(options, folder_of(index) / collection)
+    return EmbeddedEngine(options, folder_of(folder) / collection)
 
 
 def sync(
     snapshot: Snapshot,
     space: SpaceRecord,
-    engine: Engine,
+    engine: QdrantEngine,
     synced: SyncedRows,
     progress: Callable[[int, int], None] | None = None,
 ) -> SyncedRows:
@@ -90,7 +90,6 @@ def sync(
     progress: (rows sent, rows to send). Raises StoreUnreachable, StoreRefused, DiskFull, ReadOnlyIndex; what was
     acknowledged before is on the list then.
     """
-    index = snapshot.folder
     engine.ensure(space.card.dim)
     if len(synced.rows) and engine.count() == 0:  # somebody emptied it
         synced = SyncedRows(synced.collection, synced.generation)
@@ -107,17 +106,17 @@ def sync(
             synced.rows = np.union1d(synced.rows, sent)
             n_sent += len(sent)
             if (n_sent // BATCH) % 16 == 0:
-                write_synced_rows(index, space.space_id, synced)
+                write_synced_rows(snapshot.folder, space.space_id, synced)
             if progress:
                 progress(n_sent, len(missing))
         if len(missing):
             engine.finish_building()
     finally:
-        write_synced_rows(index, space.space_id, synced)
+        write_synced_rows(snapshot.folder, space.space_id, synced)
     return synced
 
 
-def _send(snapshot: Snapshot, space: SpaceRecord, engine: Engine, missing: Rows) -> Iterator[Rows]:
+def _send(snapshot: Snapshot, space: SpaceRecord, engine: QdrantEngine, missing: Rows) -> Iterator[Rows]:
     """Sends `missing`, as many batches at once as the engine takes; yields the rows of each that was acknowledged."""
     modality = modality_of_rows(snapshot, space)
     batches = [missing[i : i + BATCH] for i in range(0, len(missing), BATCH)]
@@ -156,7 +155,7 @@ class QdrantStore:
     """A VectorStore over an engine. Lives as long as its snapshot; one thread at a time."""
 
     def __init__(
-        self, snapshot: Snapshot, space: SpaceRecord, engine: Engine, synced: SyncedRows, few: int = FEW
+        self, snapshot: Snapshot, space: SpaceRecord, engine: QdrantEngine, synced: SyncedRows, few: int = FEW
     ) -> None:
         """few: up to so many allowed rows are searched exactly, without asking Qdrant."""
         self._snapshot, self._space, self._engine, self._few = snapshot, space, engine, few

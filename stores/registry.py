@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from anyseek.errors import UsageError
-from anyseek.stores.backend_options import StoreOptions, make_options, options_of
+from anyseek.option_info import options_of
+from anyseek.stores.backend_options import StoreOptions, make_options
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog
@@ -34,9 +35,6 @@ BUILT_IN = {
 }
 
 _SETTING = "store"
-
-# In the setting these stand beside the name, all other options in an object that has the store's name.
-_SHARED = ("kind", "recall", "device")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +123,20 @@ def read_choice(snapshot: Snapshot) -> Choice:
     """As it was set, or the rule. Options that this version of the store does not have are left out."""
     setting = snapshot.settings().get(_SETTING) or {}
     name = setting.get("name", AUTO)
-    options = {shared: setting[shared] for shared in _SHARED if shared in setting} | (setting.get(name) or {})
+    options = setting.get(name) or {}
     try:
         known = options_of(options_type(name))
     except UsageError:
         return Choice(name, options)
+    # Older versions wrote some of the options beside the name.
+    options = {**setting, **options}
     return Choice(name, {option: value for option, value in options.items() if option in known})
 
 
 def write_choice(catalog: Catalog, choice: Choice) -> None:
     """Keep it in the index. Raises UsageError for wrong options."""
     options = asdict(make_options(choice.name, options_type(choice.name), choice.options))
-    setting = {
-        "name": choice.name,
-        **{shared: options.pop(shared) for shared in _SHARED if shared in options},
-    }
-    if options:
-        setting[choice.name] = options
+    setting = {"name": choice.name, choice.name: options}
     with catalog.begin() as writer:
         writer.set_setting(_SETTING, setting)
 

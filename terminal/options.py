@@ -1,9 +1,10 @@
-"""Options that several commands share: one name, one help text. Those of a search are derived from `SearchOptions`."""
+"""Options that several commands share: one name, one help text. Those of records (of
+a search, of the stores) are derived from the fields of these."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from inspect import Parameter
 from typing import Annotated, Any, TypeAlias
@@ -14,6 +15,7 @@ from anyseek import modalities
 from anyseek.errors import UsageError
 from anyseek.filters import Comparison, Expression, OneOf, all_of, as_expression
 from anyseek.modalities import Modality
+from anyseek.option_info import OptionInfo, options_of
 from anyseek.options import SearchOptions, option_fields
 
 IndexDir: TypeAlias = Annotated[
@@ -61,43 +63,87 @@ _SHORTCUTS: dict[str, Any] = {
 
 def with_search_options(command: Callable[..., int]) -> Callable[..., int]:
     """The command with an option for each field of SearchOptions in the place of its parameter `options`, and one for
-    each modality in the place of its parameter `media`. Its own docstring and other parameters stay."""
+    each modality in the place of its parameter `media`."""
+
+    def make(values: dict[str, Any]) -> dict[str, Any]:
+        media = {
+            row.modality: values[row.name] or []
+            for row in modalities.table(plugins=False)
+            if row.name in values
+        }
+        return {"options": _search_options(values), "media": media}
+
+    return _with_parameters(command, {"options": _search_parameters(), "media": _media_parameters()}, make)
+
+
+def with_store_options(command: Callable[..., int]) -> Callable[..., int]:
+    """The command with a flag for each option of the built-in stores in the place of its parameter `flags`, which gets
+    those that were used, as {name: value}. It has a parameter `ctx`."""
+    parameters = list(_store_parameters())
+
+    def make(values: dict[str, Any]) -> dict[str, Any]:
+        source = values["ctx"].get_parameter_source
+        used = (one.name for one in parameters if source(one.name).name == "COMMANDLINE")
+        return {"flags": {name: values[name] for name in used}}
+
+    return _with_parameters(command, {"flags": parameters}, make)
+
+
+def _with_parameters(
+    command: Callable[..., int],
+    replacements: Mapping[str, Iterable[Parameter]],
+    make: Callable[[dict[str, Any]], dict[str, Any]],
+) -> Callable[..., int]:
+    """The command with other parameters in the place of some of its own, which `make` makes of all values. Its
+    docstring and other parameters stay."""
     signature = inspect.signature(command, eval_str=True)
     parameters: list[Parameter] = []
     for one in signature.parameters.values():
-        if one.name == "options":
-            parameters += _search_parameters()
-        elif one.name == "media":
-            parameters += _media_parameters()
-        else:
-            parameters.append(one.replace(kind=Parameter.KEYWORD_ONLY))
+        parameters += replacements.get(one.name, [one.replace(kind=Parameter.KEYWORD_ONLY)])
 
     @wraps(command)
     def derived(**values: Any) -> int:
-        own = {name: value for name, value in values.items() if name in signature.parameters}
-        own["options"] = _search_options(values)
-        if "media" in signature.parameters:
-            own["media"] = {
-                row.modality: values[row.name] or []
-                for row in modalities.table(plugins=False)
-                if row.name in values
-            }
-        return command(**own)
+        all_values = {**values, **make(values)}
+        return command(**{name: all_values[name] for name in signature.parameters})
 
     derived.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     derived.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": int}
     return derived
 
 
+def _option_parameter(info: OptionInfo, remark: str = "") -> Parameter:
+    """What stands for an option of a record on the command line. remark: added to its help."""
+    option = typer.Option(
+        info.flag,
+        metavar=info.metavar or None,
+        help=f"{info.help}{remark}",
+        show_default=info.default != "" and info.default is not False,
+    )
+    kind: Any = info.kind | None if info.default is None else info.kind
+    return _parameter(info.name, Annotated[kind, option], info.default)
+
+
 def _search_parameters() -> Iterator[Parameter]:
-    for name, (one, info) in option_fields().items():
-        option = typer.Option(info.flag, metavar=info.metavar or None, help=info.help)
-        kind: Any = info.kind | None if one.default is None else info.kind
-        yield _parameter(name, Annotated[kind, option], one.default)
+    for name, (_, info) in option_fields().items():
+        yield _option_parameter(info)
         if name == "where":
             for shortcut, annotation in _SHORTCUTS.items():
                 is_switch = shortcut.endswith("_only")
                 yield _parameter(shortcut, annotation, False if is_switch else None)
+
+
+def _store_parameters() -> Iterator[Parameter]:
+    from anyseek.stores.registry import AUTO, BUILT_IN, options_type
+
+    options: dict[str, OptionInfo] = {}
+    stores: dict[str, list[str]] = {}
+    for store in (AUTO, *BUILT_IN):
+        for name, info in options_of(options_type(store)).items():
+            if info.is_flag:
+                options.setdefault(name, info)
+                stores.setdefault(name, []).append(store)
+    for name, info in options.items():
+        yield _option_parameter(info, f" For {', '.join(stores[name])}.")
 
 
 def _media_parameters() -> Iterator[Parameter]:

@@ -10,31 +10,17 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from anyseek.contracts import Hit, Modality, Report, Span, Unit
 from anyseek.errors import AnyseekError
 from anyseek.printable import printable
 
 if TYPE_CHECKING:
+    from anyseek.catalog.check import Finding
     from anyseek.options import SearchOptions
     from anyseek.search.results import Results
     from anyseek.stores.backend import State
-
-
-class Finding(Protocol):
-    """What `doctor` shows of a catalog.check.Finding."""
-
-    @property
-    def code(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def count(self) -> int: ...
-    @property
-    def is_repairable(self) -> bool: ...
-    @property
-    def remedy(self) -> str: ...
 
 
 # ---------------------------------------------------------------- small parts

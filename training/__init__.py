@@ -1,1 +1,1 @@
-
+"""How the model `mini` is made; not part of the wheel."""

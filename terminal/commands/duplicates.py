@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK, UsageError
+from anyseek.options import NEAR
 from anyseek.terminal.app import App
 from anyseek.terminal.options import Debug, IndexDir, Json
 
@@ -22,7 +23,7 @@ def duplicates(
         typer.Option(
             "--near", metavar="COSINE", help="How near counts as nearly the same; 1: only identical."
         ),
-    ] = 0.97,
+    ] = NEAR,
     index_dir: IndexDir = None,
     as_json: Json = False,
     debug: Debug = False,

@@ -2,73 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperOption
 
 from anyseek.errors import EXIT_OK, UsageError
-from anyseek.terminal.app import App, Command
-from anyseek.terminal.options import Debug, IndexDir, Json, Many
-
-if TYPE_CHECKING:
-    from anyseek.stores.backend_options import Option
-
-_FLAGS = "anyseek.store.flags"
-
-
-class _SetCommand(Command):
-    """`store set`, with a flag for every option of the built-in stores, which are imported only when it is used."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """The flags of the stores stand between the name and the other options."""
-        name, *others = super().get_params(ctx)
-        return [name, *self._flags, *others]
-
-    def invoke(self, ctx: Any) -> Any:
-        """The function gets the flags that were used in `ctx.meta`, as {option: value}."""
-        values = {flag.name: ctx.params.pop(flag.name) for flag in self._flags}
-        ctx.meta[_FLAGS] = {
-            name: value
-            for name, value in values.items()
-            if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
-        }
-        return super().invoke(ctx)
-
-    @cached_property
-    def _flags(self) -> list[TyperOption]:
-        return [_flag(option, stores) for option, stores in _options_with_flags()]
-
-
-def _options_with_flags() -> Iterator[tuple[Option, list[str]]]:
-    """Each option of a built-in store that has a flag, and the names of the stores that have it."""
-    from anyseek.stores.backend_options import options_of
-    from anyseek.stores.registry import AUTO, BUILT_IN, options_type
-
-    options: dict[str, Option] = {}
-    stores: dict[str, list[str]] = {}
-    for store in (AUTO, *BUILT_IN):
-        for name, option in options_of(options_type(store)).items():
-            if option.is_flag:
-                options.setdefault(name, option)
-                stores.setdefault(name, []).append(store)
-    for name, option in options.items():
-        yield option, stores[name]
-
-
-def _flag(option: Option, stores: list[str]) -> TyperOption:
-    is_flag = isinstance(option.default, bool)
-    return TyperOption(
-        param_decls=[option.name, option.flag],
-        type=None if is_flag else type(option.default),
-        default=option.default,
-        is_flag=is_flag,
-        metavar=option.metavar or None,
-        help=f"{option.help} For {', '.join(stores)}.",
-        show_default=not is_flag and option.default != "",
-    )
+from anyseek.terminal.app import App
+from anyseek.terminal.options import Debug, IndexDir, Json, Many, with_store_options
 
 
 def register(app: App) -> None:
@@ -78,7 +18,7 @@ def register(app: App) -> None:
         no_args_is_help=True,
     )
     group.command("show", epilog="Example: anyseek store show")(show)
-    group.command("set", cls=_SetCommand, epilog="Example: anyseek store set faiss --recall 0.99")(set_)
+    group.command("set", epilog="Example: anyseek store set faiss --recall 0.99")(with_store_options(set_))
     group.command("refresh", epilog="Example: anyseek store refresh --anew")(refresh)
     app.add_typer(group, name="store", epilog="Example: anyseek store show")
     app.command(epilog="Example: anyseek compact")(compact)
@@ -102,6 +42,7 @@ def set_(
     name: Annotated[
         str, typer.Argument(metavar="auto|exact|faiss|qdrant|NAME", help="What is to answer searches.")
     ],
+    flags: dict[str, Any],
     option: Annotated[
         Many,
         typer.Option("--option", metavar="NAME=VALUE", help="Any option of any store; repeatable."),
@@ -119,7 +60,7 @@ def set_(
     from anyseek.stores.registry import Choice
     from anyseek.terminal import output
 
-    choice = Choice(name, _options(name, ctx.meta[_FLAGS], option or []))
+    choice = Choice(name, _options(name, flags, option or []))
     with workspace.open(index=index_dir) as index:
         index.store.set(choice, None if as_json else output.remark)
         state = index.store.state()
@@ -133,7 +74,8 @@ def _options(store: str, flags: dict[str, Any], pairs: list[str]) -> dict[str, A
 
     Raises UsageError for what the store does not have and for values that it does not take.
     """
-    from anyseek.stores.backend_options import make_options, options_of
+    from anyseek.option_info import options_of
+    from anyseek.stores.backend_options import make_options
     from anyseek.stores.registry import options_type
 
     record = options_type(store)
@@ -148,7 +90,7 @@ def _options(store: str, flags: dict[str, Any], pairs: list[str]) -> dict[str, A
         name, equals, text = pair.partition("=")
         if not equals:
             raise UsageError(f"--option {pair!r} has no value.", "As in: --option NAME=VALUE")
-        values[name] = known[name].parsed(text) if name in known else text
+        values[name] = known[name].parsed(text, name) if name in known else text
     make_options(store, record, values)
     return values
 

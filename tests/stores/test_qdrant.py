@@ -22,7 +22,7 @@ from anyseek.contracts import Modality, VectorStore
 from anyseek.errors import StoreRefused, StoreUnreachable
 from anyseek.stores.exact import ExactStore
 from anyseek.stores.qdrant_embedded import EmbeddedEngine
-from anyseek.stores.qdrant_engines import Engine, QdrantOptions
+from anyseek.stores.qdrant_engines import QdrantEngine, QdrantOptions
 from anyseek.stores.qdrant_server import ServerEngine
 from anyseek.stores.qdrant_store import QdrantStore, connect, folder_of, read_synced_rows, sync
 
@@ -94,7 +94,7 @@ if SERVER:
 
 
 @pytest.fixture(params=["server", "embedded"])
-def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Catalog, int, Engine]]:
+def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Catalog, int, QdrantEngine]]:
     catalog = Catalog.create(tmp_path / "index", [tmp_path])
     with catalog.begin() as writer:
         space = writer.ensure_space(card())
@@ -107,7 +107,7 @@ def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Cata
     catalog.close()
 
 
-def filled(catalog: Catalog, engine: Engine) -> int:
+def filled(catalog: Catalog, engine: QdrantEngine) -> int:
     """Bring Qdrant up to date; how many points it has."""
     with catalog.read() as snapshot:
         space = snapshot.spaces()[0]
@@ -115,7 +115,7 @@ def filled(catalog: Catalog, engine: Engine) -> int:
     return engine.count()
 
 
-def agrees(catalog: Catalog, space_id: int, engine: Engine) -> None:
+def agrees(catalog: Catalog, space_id: int, engine: QdrantEngine) -> None:
     """Qdrant's answers are the exact ones, without a filter and under two."""
     with catalog.read() as snapshot, ExactStore(snapshot, space_id) as exact:
         space = snapshot.spaces()[0]
@@ -126,7 +126,7 @@ def agrees(catalog: Catalog, space_id: int, engine: Engine) -> None:
             np.testing.assert_array_equal(ours[0], theirs[0])
 
 
-def test_what_is_added_and_deleted_reaches_qdrant(index: tuple[Catalog, int, Engine]) -> None:
+def test_what_is_added_and_deleted_reaches_qdrant(index: tuple[Catalog, int, QdrantEngine]) -> None:
     catalog, space, engine = index
     assert filled(catalog, engine) == 40
     with catalog.begin() as writer:
@@ -136,7 +136,7 @@ def test_what_is_added_and_deleted_reaches_qdrant(index: tuple[Catalog, int, Eng
     agrees(catalog, space, engine)
 
 
-def test_a_lagging_qdrant_still_answers_right(index: tuple[Catalog, int, Engine]) -> None:
+def test_a_lagging_qdrant_still_answers_right(index: tuple[Catalog, int, QdrantEngine]) -> None:
     catalog, space, engine = index
     filled(catalog, engine)
     with catalog.begin() as writer:
@@ -145,7 +145,7 @@ def test_a_lagging_qdrant_still_answers_right(index: tuple[Catalog, int, Engine]
     agrees(catalog, space, engine)
 
 
-def test_the_list_of_synced_rows_may_be_lost(index: tuple[Catalog, int, Engine]) -> None:
+def test_the_list_of_synced_rows_may_be_lost(index: tuple[Catalog, int, QdrantEngine]) -> None:
     catalog, space, engine = index
     filled(catalog, engine)
     next(folder_of(catalog.folder).glob("*.npz")).write_bytes(b"PK not a file of ours")
@@ -154,7 +154,7 @@ def test_the_list_of_synced_rows_may_be_lost(index: tuple[Catalog, int, Engine])
 
 
 def test_a_stop_in_the_middle_loses_nothing(
-    index: tuple[Catalog, int, Engine], monkeypatch: pytest.MonkeyPatch
+    index: tuple[Catalog, int, QdrantEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalog, space, engine = index
     calls = itertools.count()
@@ -277,7 +277,7 @@ class Counting(QdrantStub):
 
 
 def test_batches_go_side_by_side_and_one_that_is_refused_costs_the_others_nothing(
-    index: tuple[Catalog, int, Engine], monkeypatch: pytest.MonkeyPatch
+    index: tuple[Catalog, int, QdrantEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("anyseek.stores.qdrant_store.BATCH", 4)
     catalog, _, _ = index
@@ -363,7 +363,7 @@ def test_one_process_holds_the_embedded_engine(tmp_path: Path) -> None:
     second.close()
 
 
-def test_the_list_of_synced_rows_names_no_key(index: tuple[Catalog, int, Engine]) -> None:
+def test_the_list_of_synced_rows_names_no_key(index: tuple[Catalog, int, QdrantEngine]) -> None:
     catalog, _, engine = index
     filled(catalog, engine)
     with np.load(next(folder_of(catalog.folder).glob("*.npz"))) as saved:

@@ -15,8 +15,9 @@ from indexes import new_index, unit_rows
 
 from anyseek.catalog.catalog import Catalog
 from anyseek.errors import UsageError
+from anyseek.option_info import OptionInfo, options_of
 from anyseek.stores import faiss_file, registry
-from anyseek.stores.backend_options import Option, StoreOptions, options_of
+from anyseek.stores.backend_options import StoreOptions
 from anyseek.stores.exact_backend import ExactBackend
 from anyseek.stores.faiss_backend import FaissBackend, FaissOptions
 from anyseek.stores.manager import StoreManager
@@ -69,7 +70,8 @@ OLDER = {
         "device": "cpu",
     },
     "nothing": None,
-    "of a later version": {"name": "faiss", "recall": 0.9, "faiss": {"colour": "blue"}},
+    "of a later version": {"name": "faiss", "colour": 1, "faiss": {"recall": 0.9, "colour": "blue"}},
+    "both forms": {"name": "faiss", "recall": 0.9, "faiss": {"recall": 0.8}},
 }  # fmt: skip
 
 
@@ -86,6 +88,7 @@ def test_what_other_versions_wrote_is_read(catalog: Catalog, which: str) -> None
             {"url": "http://q:6333", "grpc": True, "shards": 2, "quantisation": "int8", "on_disk": True},
         ),
         "nothing": (ExactBackend, {"device": "cpu"}),
+        "both forms": (FaissBackend, {"kind": "ivf", "recall": 0.8}),
         "of a later version": (FaissBackend, {"kind": "ivf", "recall": 0.9}),
     }[which]
     assert type(backend) is expected[0]
@@ -101,26 +104,29 @@ def test_the_rule_keeps_what_was_chosen_for_the_day_when_the_index_is_large(
     assert chosen(catalog).options == FaissOptions(kind="hnsw", recall=0.9)
 
 
-def test_a_choice_is_written_as_earlier_versions_read_it(catalog: Catalog) -> None:
+def test_options_are_written_under_the_name_of_their_store(catalog: Catalog) -> None:
     registry.write_choice(catalog, Choice("faiss", {"recall": 1}))
-    assert setting(catalog) == {"name": "faiss", "kind": "ivf", "recall": 1.0, "device": "cpu"}
+    assert setting(catalog) == {
+        "name": "faiss",
+        "faiss": {"kind": "ivf", "recall": 1.0, "device": "cpu"},
+    }
     registry.write_choice(catalog, Choice("qdrant", {"url": "http://q:6333"}))
     written = setting(catalog)
-    assert set(written) == {"name", "recall", "qdrant"}
+    assert set(written) == {"name", "qdrant"}
     assert written["qdrant"]["url"] == "http://q:6333"
     with catalog.read() as snapshot:
-        assert registry.read_choice(snapshot) == Choice("qdrant", {"recall": 0.95, **written["qdrant"]})
+        assert registry.read_choice(snapshot) == Choice("qdrant", written["qdrant"])
     json.dumps(written)
 
 
 def test_a_promise_is_kept_for_stores_that_have_one_and_met_by_exact_search(catalog: Catalog) -> None:
     manager(catalog).promise(0.9)
-    assert setting(catalog) == {"name": "auto", "kind": "ivf", "recall": 0.9, "device": "cpu"}
+    assert setting(catalog) == {"name": "auto", "auto": {"kind": "ivf", "recall": 0.9, "device": "cpu"}}
     registry.write_choice(catalog, Choice("exact"))
     manager(catalog).promise(0.9)
     with pytest.raises(UsageError):
         manager(catalog).promise(2)
-    assert setting(catalog) == {"name": "exact", "device": "cpu"}
+    assert setting(catalog) == {"name": "exact", "exact": {"device": "cpu"}}
 
 
 # ---------------------------------------------------------------- options
@@ -135,7 +141,7 @@ def test_every_option_of_a_built_in_store_is_explained(name: str) -> None:
 
 
 def test_stores_with_an_option_of_one_name_share_its_flag() -> None:
-    flags: dict[str, Option] = {}
+    flags: dict[str, OptionInfo] = {}
     for name in ALL:
         for option in options_of(registry.options_type(name)).values():
             assert flags.setdefault(option.name, option) == option
@@ -144,25 +150,29 @@ def test_stores_with_an_option_of_one_name_share_its_flag() -> None:
 @pytest.mark.parametrize(
     ("option", "text", "value"),
     [
-        (Option("grpc", False), "true", True),
-        (Option("grpc", True), "Off", False),
-        (Option("shards", 0), "-3", -3),
-        (Option("recall", 0.95), "1", 1.0),
-        (Option("url", ""), "http://q:6333", "http://q:6333"),
+        (OptionInfo("grpc", kind=bool), "true", True),
+        (OptionInfo("grpc", kind=bool), "Off", False),
+        (OptionInfo("shards", kind=int), "-3", -3),
+        (OptionInfo("recall", kind=float), "1", 1.0),
+        (OptionInfo("url", kind=str), "http://q:6333", "http://q:6333"),
     ],
 )
-def test_words_become_values(option: Option, text: str, value: object) -> None:
-    parsed = option.parsed(text)
+def test_words_become_values(option: OptionInfo, text: str, value: object) -> None:
+    parsed = option.parsed(text, option.name)
     assert (parsed, type(parsed)) == (value, type(value))
 
 
 @pytest.mark.parametrize(
     ("option", "text"),
-    [(Option("grpc", False), "maybe"), (Option("shards", 0), "2.5"), (Option("recall", 0.95), "high")],
+    [
+        (OptionInfo("grpc", kind=bool), "maybe"),
+        (OptionInfo("shards", kind=int), "2.5"),
+        (OptionInfo("recall", kind=float), "high"),
+    ],
 )
-def test_words_that_stand_for_no_value_are_refused(option: Option, text: str) -> None:
+def test_words_that_stand_for_no_value_are_refused(option: OptionInfo, text: str) -> None:
     with pytest.raises(UsageError, match=option.name):
-        option.parsed(text)
+        option.parsed(text, option.name)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +185,7 @@ def test_words_that_stand_for_no_value_are_refused(option: Option, text: str) ->
         (QdrantOptions, {"shards": 1.5}),
         (QdrantOptions, {"grpc": 1}),
         (QdrantOptions, {"ef": 0}),
+        (QdrantOptions, {"shards": -1}),
     ],
 )
 def test_a_record_checks_its_values(record: type[StoreOptions], values: dict[str, Any]) -> None:

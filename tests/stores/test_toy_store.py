@@ -103,7 +103,7 @@ def test_on_the_command_line(run: Run, media: Path, model: Path) -> None:
     assert "rounding 15 vectors" in ran.err
     assert run("store", "show").out == ran.out
     assert run(*SEARCH) == before
-    assert [path.name for path in (media / ".anyseek/toy").iterdir()] == ["1.0.npy"]
+    assert [path.name for path in (media / ".anyseek/stores/toy").iterdir()] == ["1.0.npy"]
 
     # Without its package, searches are exact, and say so.
     bare = (model, SUPPORT)
@@ -112,14 +112,14 @@ def test_on_the_command_line(run: Run, media: Path, model: Path) -> None:
     assert "the store toy is not installed" in run("store", "show", packages=bare).out
 
     assert run("store", "set", "exact").out.startswith("exact")
-    assert not (media / ".anyseek/toy").exists()
+    assert not (media / ".anyseek/stores/toy").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--option", "candidates=0"], "candidates is 0; 1 is the least it can be."),
-        (["--option", "candidates=many"], "candidates is 'many'; it has to be a whole number."),
+        (["--option", "candidates=0"], "candidates takes a whole number of at least 1, not 0."),
+        (["--option", "candidates=many"], "candidates takes a whole number of at least 1, not 'many'."),
         (["--option", "width=3"], "The store toy has no option width."),
         (["--kind", "ivf"], "The store toy has no --kind."),
     ],
@@ -134,7 +134,7 @@ def test_options_are_checked_by_its_record(run: Run, arguments: list[str], messa
 def test_damage_is_found_and_repaired(run: Run, media: Path) -> None:
     run("store", "set", "toy")
     before = run(*SEARCH)
-    (media / ".anyseek/toy/1.0.npy").write_bytes(b"\x93NUMPY, not really")
+    (media / ".anyseek/stores/toy/1.0.npy").write_bytes(b"\x93NUMPY, not really")
     assert run(*SEARCH) == before
     ran = run("doctor")
     assert ran.code == 14
@@ -159,6 +159,17 @@ def test_in_python_and_what_comes_later_is_found(media: Path) -> None:
         assert [Path(hit.path).name for hit in hits] == ["moved.png"]
         with pytest.raises(UsageError):
             index.store.promise(0.9)
+
+
+def test_an_index_is_made_anew_beside_what_it_left(media: Path) -> None:
+    with anyseek.open(media) as index:
+        index.store.set(Choice("toy"))
+    for path in (media / ".anyseek").glob("catalog.sqlite*"):
+        path.unlink()
+    with anyseek.create(media, model=WordEmbedder()) as index:
+        index.add(workers=1)
+        index.store.set(Choice("toy"))
+        assert [Path(hit.path).name for hit in index.search("green", to="image", k=1)] == ["green.png"]
 
 
 def test_over_http(media: Path) -> None:

@@ -49,13 +49,13 @@ def test_the_state_is_an_object_and_part_of_the_status(media: Path, here: Run) -
     ("options", "code", "told"),
     [
         (["set", "chroma"], 2, "There is no store 'chroma'."),
-        (["set", "faiss", "--kind", "lsh"], 2, "There is no kind 'lsh'."),
-        (["set", "faiss", "--recall", "2"], 2, "recall is 2"),
+        (["set", "faiss", "--kind", "lsh"], 2, "kind cannot be 'lsh'."),
+        (["set", "faiss", "--recall", "2"], 2, "recall takes a number from 0.5 to 1, not 2"),
         (["set", "exact", "--kind", "ivf"], 2, "The store exact has no --kind."),
         (["set", "faiss", "--write-consistency", "2"], 2, "The store faiss has no --write-consistency."),
         (["set", "faiss", "--option", "m=16"], 2, "The store faiss has no option m."),
         (["set", "faiss", "--option", "recall"], 2, "--option 'recall' has no value."),
-        (["set", "qdrant", "--option", "ef=wide"], 2, "ef is 'wide'; it has to be a whole number."),
+        (["set", "qdrant", "--option", "ef=wide"], 2, "ef takes a whole number of at least 1, not 'wide'."),
         (["set", "qdrant", "--url", "http://127.0.0.1:9"], 30, "Qdrant"),
     ],
 )

@@ -240,7 +240,7 @@ TABLE = [
         "tests/search tests/index",
     ),
     Mutation(
-        "search/near_copies.py",
+        "options.py",
         "NEAR = 0.97",
         "NEAR = 0.5",
         "only near copies are folded",

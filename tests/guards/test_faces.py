@@ -57,6 +57,8 @@ def test_numbers_of_numpy_are_numbers() -> None:
         SearchOptions.of(min_match=np.float32(1.5))  # type: ignore[typeddict-item]
     with pytest.raises(UsageError, match="of at least 1,"):
         SearchOptions.of(k=True)
+    with pytest.raises(UsageError, match="--segments takes true or false, not 'yes'"):
+        SearchOptions.of(segments="yes")  # type: ignore[typeddict-item]
     with pytest.raises(UsageError, match="NUL"):
         SearchOptions.of(in_="a\0b")
 

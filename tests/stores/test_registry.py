@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from indexes import new_index, unit_rows
 
@@ -191,6 +192,12 @@ def test_words_that_stand_for_no_value_are_refused(option: OptionInfo, text: str
 def test_a_record_checks_its_values(record: type[StoreOptions], values: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(values))):
         record(**values)
+
+
+def test_numbers_of_numpy_become_numbers_that_json_knows(catalog: Catalog) -> None:
+    registry.write_choice(catalog, Choice("qdrant", {"recall": np.float32(0.75), "ef": np.int64(64)}))
+    written = setting(catalog)["qdrant"]
+    assert (written["recall"], written["ef"]) == (0.75, 64)
 
 
 # ---------------------------------------------------------------- which there are

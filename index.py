@@ -147,7 +147,7 @@ class Index:
 
         words, not_: words to look for, and to subtract. like, unlike: hits that are wanted and that are not, by
         segment_id or by the path of an indexed file. Any modality is a keyword too (`image=`, `audio=`, ...): the path
-        of a file, or, but for text, data (a Pillow picture, an array: see search/in_memory.py). Words and media take
+        of a file, or, but for text, data (a Pillow picture, an array: see media/in_memory.py). Words and media take
         one value, a pair (value, weight), or a list of these. All other keywords are those of `SearchOptions`,
         unless `options` has them all.
 

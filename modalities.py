@@ -4,20 +4,21 @@ A modality is a row here. Everything that differs between modalities is a column
 them: to add one, register a row, or declare it in a package under the entry-point group `anyseek.modalities` (a name,
 and a function without arguments that returns the `ModalityInfo`).
 
-Standard library only. Handlers are named as `module:attribute` and imported when they are first needed.
+Standard library only. Handlers are named as `module:attribute` and imported when they are first needed
+(`plugins.resolve`); those of the built-in rows are in the room media/.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib import import_module
 from typing import Any, ClassVar, Literal, TypedDict
 
-GROUP = "anyseek.modalities"
-LOG = logging.getLogger(__name__)
+from anyseek.plugins import Group
+
+PACKAGES = Group("anyseek.modalities", "modality")
 
 
 class Unit(StrEnum):
@@ -26,6 +27,17 @@ class Unit(StrEnum):
     WHOLE = "whole"
     SECONDS = "s"
     CHARACTERS = "char"
+
+
+class UnknownModality(ValueError):
+    """No row and no installed package has a modality of that `name`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name!r} is not a modality.")
+        self.name = name
+
+    def __reduce__(self) -> tuple[type[UnknownModality], tuple[str]]:
+        return UnknownModality, (self.name,)
 
 
 class _Members(type):
@@ -41,8 +53,8 @@ class _Members(type):
 class Modality(str, metaclass=_Members):
     """What kind of thing a segment is: its name, a string. One object a name, so `is` compares.
 
-    `Modality("image")` is `Modality.IMAGE`; an unknown name is looked for among installed packages, and is a
-    ValueError when none declares it. Iteration is in the order of the table.
+    `Modality("image")` is `Modality.IMAGE`; an unknown name is looked for among installed packages, and is an
+    UnknownModality, a ValueError, when none declares it. Iteration is in the order of the table.
     """
 
     __slots__ = ()
@@ -57,27 +69,40 @@ class Modality(str, metaclass=_Members):
 
     def __new__(cls, name: str) -> Modality:
         known = _MEMBERS.get(name)
-        if known is None and load_plugins():
+        if known is None:
+            load_plugins()
             known = _MEMBERS.get(name)
         if known is None:
-            raise ValueError(f"{name!r} is not a modality.")
+            raise UnknownModality(name)
         return known
+
+    @property
+    def name(self) -> str:
+        """In upper case, as of an enum's member: "IMAGE"."""
+        return self.upper()
+
+    @property
+    def value(self) -> str:
+        """A plain string, as of an enum's member: "image"."""
+        return str(self)
 
     def __reduce__(self) -> tuple[type[Modality], tuple[str]]:
         return Modality, (str(self),)
 
     def __repr__(self) -> str:
         # As an enum's member: fingerprints of models are made of it, and must not change.
-        return f"<Modality.{self.upper()}: {str(self)!r}>"
+        return f"<Modality.{self.name}: {self.value!r}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModalityInfo:
     """One row.
 
-    name: one word, lower case; the Python keyword and the command-line option are called so. noun: in a sentence ("a
-    picture"). unit: what the spans of its segments count. query_help: of the command-line option that takes a file.
+    name: one word, lower case; the Python keyword and the command-line option are called so. unit: what the spans of
+    its segments count. query_help: of the command-line option that takes a file.
     shown_as: what a person is shown of a hit: its preview, or its excerpt.
+    is_text: the data of a segment is a str, whose words are searched too; how a file is read depends on its suffix.
+    has_unit: numbers in a file may be in a unit that only a person knows (`DecodeHint.depth_unit`).
     prompts: sentences with `{}` for a label, whose mean stands for it when files are classified (Radford et al. 2021,
     section 3.1.4).
 
@@ -87,10 +112,11 @@ class ModalityInfo:
     that of its pictures). sample: `(DecodeHint, numpy.random.Generator) -> Decoded.data`, for measuring speed."""
 
     name: str
-    noun: str
     unit: Unit
     query_help: str
     shown_as: Literal["picture", "sound", "text", "nothing"] = "nothing"
+    is_text: bool = False
+    has_unit: bool = False
     prompts: tuple[str, ...] = ("{}",)
     in_memory: str = ""
     takes_rate: bool = False
@@ -106,14 +132,20 @@ class ModalityInfo:
 
 _MEMBERS: dict[str, Modality] = {}
 _TABLE: dict[str, ModalityInfo] = {}
+_built_in: frozenset[str] = frozenset()
 
 
 def register(row: ModalityInfo) -> Modality:
-    """Add a row, or replace the one of that name; the modality."""
-    if row.name not in _MEMBERS:
-        _MEMBERS[row.name] = str.__new__(Modality, row.name)
+    """Add a row, or replace the one of that name; the modality. Raises ValueError for the name of a built-in row."""
+    if row.name in _built_in:
+        raise ValueError(f"the modality {row.name} is built in")
+    return _put(row)
+
+
+def _put(row: ModalityInfo) -> Modality:
+    member = _MEMBERS.setdefault(row.name, str.__new__(Modality, row.name))
     _TABLE[row.name] = row
-    return _MEMBERS[row.name]
+    return member
 
 
 def info(modality: Modality) -> ModalityInfo:
@@ -128,32 +160,34 @@ def table(*, plugins: bool = True) -> tuple[ModalityInfo, ...]:
     return tuple(_TABLE.values())
 
 
-def handler(name: str) -> Any:
-    """What `module:attribute` names."""
-    module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute)
-
-
-_is_loaded = False
+# Re-entrant: a package's module may look a modality up, or register one, while it is imported.
+_loading = threading.RLock()
+_is_loading = _is_loaded = False
 
 
 def load_plugins() -> bool:
     """Register the rows that installed packages declare, once a process; whether it was done now.
 
-    A package whose row cannot be had is logged and left out, so that it does not stop the others.
+    Another thread waits until all are there. A package whose row cannot be had is logged and left out.
     """
-    global _is_loaded
+    global _is_loaded, _is_loading
     if _is_loaded:
         return False
-    _is_loaded = True
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group=GROUP):
+    with _loading:
+        if _is_loaded or _is_loading:  # the latter: within a package that is being loaded
+            return False
+        _is_loading = True
         try:
-            register(point.load()())
-        except Exception:
-            LOG.warning("The modality %s cannot be used.", point.name, exc_info=True)
+            for _ in PACKAGES.each(_register_made):
+                pass
+            _is_loaded = True
+        finally:
+            _is_loading = False
     return True
+
+
+def _register_made(make: Callable[[], ModalityInfo]) -> Modality:
+    return register(make())
 
 
 class Media(TypedDict, total=False):
@@ -171,88 +205,86 @@ class Media(TypedDict, total=False):
     imu: Any
 
 
-Modality.TEXT = register(
+# The words of a query are embedded as this one, so code may name it; all others are met through the table alone.
+Modality.TEXT = _put(
     ModalityInfo(
         name="text",
-        noun="a text",
         unit=Unit.CHARACTERS,
         query_help="A text file; repeatable.",
         shown_as="text",
-        sample="anyseek.library.benchmark:sample_text",
+        is_text=True,
+        sample="anyseek.media.samples:text",
     )
 )
-Modality.IMAGE = register(
+Modality.IMAGE = _put(
     ModalityInfo(
         name="image",
-        noun="a picture",
         unit=Unit.WHOLE,
         query_help="A picture; repeatable.",
         shown_as="picture",
         prompts=("{}", "a photo of {}", "a picture that shows {}", "{} in a photo"),
-        in_memory="anyseek.search.in_memory:image",
-        preview="anyseek.serve.previews:PICTURE",
-        sample="anyseek.library.benchmark:sample_image",
+        in_memory="anyseek.media.in_memory:image",
+        preview="anyseek.media.previews:PICTURE",
+        sample="anyseek.media.samples:image",
     )
 )
-Modality.AUDIO = register(
+Modality.AUDIO = _put(
     ModalityInfo(
         name="audio",
-        noun="a sound",
         unit=Unit.SECONDS,
         query_help="A sound; repeatable.",
         shown_as="sound",
         prompts=("{}", "the sound of {}"),
-        in_memory="anyseek.search.in_memory:audio",
+        in_memory="anyseek.media.in_memory:audio",
         takes_rate=True,
-        preview="anyseek.serve.previews:SOUND",
-        sample="anyseek.library.benchmark:sample_audio",
+        preview="anyseek.media.previews:SOUND",
+        sample="anyseek.media.samples:audio",
     )
 )
-Modality.DEPTH = register(
+Modality.DEPTH = _put(
     ModalityInfo(
         name="depth",
-        noun="a depth map",
         unit=Unit.WHOLE,
         query_help="A depth map; repeatable.",
         shown_as="picture",
-        in_memory="anyseek.search.in_memory:depth",
-        preview="anyseek.serve.previews:RELIEF",
-        sample="anyseek.library.benchmark:sample_depth",
+        has_unit=True,
+        in_memory="anyseek.media.in_memory:depth",
+        preview="anyseek.media.previews:RELIEF",
+        sample="anyseek.media.samples:depth",
     )
 )
-Modality.VIDEO = register(
+Modality.VIDEO = _put(
     ModalityInfo(
         name="video",
-        noun="a video",
         unit=Unit.SECONDS,
         query_help="A video; repeatable.",
         shown_as="picture",
         prompts=("{}", "a video of {}"),
-        in_memory="anyseek.search.in_memory:video",
+        in_memory="anyseek.media.in_memory:video",
         preview_as="image",
-        sample="anyseek.library.benchmark:sample_video",
+        sample="anyseek.media.samples:video",
     )
 )
-Modality.THERMAL = register(
+Modality.THERMAL = _put(
     ModalityInfo(
         name="thermal",
-        noun="a thermal picture",
         unit=Unit.WHOLE,
         query_help="A thermal picture; repeatable.",
         shown_as="picture",
-        in_memory="anyseek.search.in_memory:thermal",
-        preview="anyseek.serve.previews:PICTURE",
-        sample="anyseek.library.benchmark:sample_thermal",
+        in_memory="anyseek.media.in_memory:thermal",
+        preview="anyseek.media.previews:PICTURE",
+        sample="anyseek.media.samples:thermal",
     )
 )
-Modality.IMU = register(
+Modality.IMU = _put(
     ModalityInfo(
         name="imu",
-        noun="a table of motion",
         unit=Unit.SECONDS,
         query_help="A table of motion; repeatable.",
-        in_memory="anyseek.search.in_memory:imu",
+        in_memory="anyseek.media.in_memory:imu",
         takes_rate=True,
-        sample="anyseek.library.benchmark:sample_imu",
+        sample="anyseek.media.samples:imu",
     )
 )
+
+_built_in = frozenset(_TABLE)

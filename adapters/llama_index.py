@@ -7,8 +7,8 @@ from typing import Unpack
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import ImageNode, NodeWithScore, QueryBundle, TextNode
 
+from anyseek import modalities
 from anyseek.adapters.retrieval import Retrieved, open_index, retrieve, search_options
-from anyseek.contracts import Modality
 from anyseek.options import SearchKeywords
 
 
@@ -34,7 +34,10 @@ def _node(retrieved: Retrieved) -> NodeWithScore:
         "text": retrieved.text,
         "metadata": retrieved.facts,
     }
-    is_picture = retrieved.hit.modality is Modality.IMAGE
+    row = modalities.info(retrieved.hit.modality)
+    is_picture = (
+        row.shown_as == "picture" and not row.preview_as
+    )  # a video is shown by a picture, but is not one
     node = (
         ImageNode(image_path=retrieved.facts["path"], **node_facts) if is_picture else TextNode(**node_facts)
     )

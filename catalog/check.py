@@ -53,7 +53,8 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
 
     more: checks of what is derived from the catalog. is_alone: whether the caller knows that nobody else writes (it
     holds the lock); None to find out. While there is a writer, what it may be in the middle of is not a finding.
-    Reads every vector: seconds for a million. Raises IndexNotFound and NewerFormat; damage is a finding.
+    Reads every vector: seconds for a million. Raises IndexNotFound, NewerFormat, and
+    MissingExtra for a modality whose package is gone; damage is a finding.
     """
     if is_alone is None:
         is_alone = not is_locked(folder)

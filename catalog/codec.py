@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyseek import jsonable
 from anyseek.contracts import FileRecord, FileState, Modality, ModelCard, Problem, Report, Segment, Span, Unit
-from anyseek.errors import IndexDamaged
+from anyseek.errors import IndexDamaged, MissingExtra
+from anyseek.modalities import PACKAGES, UnknownModality
 
 if TYPE_CHECKING:
     from anyseek.contracts import Rows
@@ -20,6 +22,9 @@ FILE_COLUMNS = (
     " problem_code, problem_stage, problem_reason"
 )
 SEGMENT_COLUMNS = "s.segment_id, s.file_id, s.modality, s.start, s.end, s.unit, s.excerpt"
+
+# What a row of the table can be called; anything else was not written by us.
+_MODALITY = re.compile(r"[a-z][a-z0-9_]*")
 
 # Looking a member up in a dict is several times faster than calling the enum; 100,000 files feel it.
 _STATES = {str(state): state for state in FileState}
@@ -43,7 +48,7 @@ def file_record(row: Any) -> FileRecord:
             None if code is None else Problem(code, stage, reason),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise unreadable(f"file {file_id}") from error
+        raise unreadable(f"file {file_id}", error) from error
 
 
 def segment(row: Any) -> Segment:
@@ -52,11 +57,18 @@ def segment(row: Any) -> Segment:
     try:
         return Segment(segment_id, file_id, Modality(modality), Span(start, end, _UNITS[unit]), excerpt)
     except (KeyError, ValueError) as error:
-        raise unreadable(f"segment {segment_id}") from error
+        raise unreadable(f"segment {segment_id}", error) from error
 
 
-def unreadable(record: str) -> IndexDamaged:
-    """The error for a record that holds what no Anyseek of this format ever wrote."""
+def unreadable(record: str, error: BaseException) -> IndexDamaged | MissingExtra:
+    """The error for a record that names a modality whose package is gone, or holds what no Anyseek of this format ever
+    wrote. error: of reading it."""
+    cause = error.__cause__ if isinstance(error.__cause__, UnknownModality) else error  # msgspec wraps it
+    if isinstance(cause, UnknownModality) and _MODALITY.fullmatch(str(cause.name)):
+        return MissingExtra(
+            f"The index has the modality {cause.name}, which no installed package declares.",
+            f"Install the package that it was made with (entry-point group {PACKAGES.name}).",
+        )
     return IndexDamaged(f"The catalog's record of {record} cannot be read.", "Run `anyseek doctor`.")
 
 
@@ -65,7 +77,7 @@ def modality(name: str) -> Modality:
     try:
         return Modality(name)
     except ValueError as error:
-        raise unreadable("a modality") from error
+        raise unreadable("a modality", error) from error
 
 
 def state(name: str) -> FileState:
@@ -73,7 +85,7 @@ def state(name: str) -> FileState:
     try:
         return FileState(name)
     except ValueError as error:
-        raise unreadable("a file's state") from error
+        raise unreadable("a file's state", error) from error
 
 
 def from_json(text: str) -> Any:
@@ -81,7 +93,7 @@ def from_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (TypeError, ValueError) as error:
-        raise unreadable("a setting") from error
+        raise unreadable("a setting", error) from error
 
 
 def report(text: str) -> Report:
@@ -89,7 +101,7 @@ def report(text: str) -> Report:
     try:
         return jsonable.from_json(text, Report)
     except (TypeError, ValueError) as error:
-        raise unreadable("a run") from error
+        raise unreadable("a run", error) from error
 
 
 def row_array(rows: Iterable[Any], *, sort: bool = False) -> Rows:
@@ -99,7 +111,7 @@ def row_array(rows: Iterable[Any], *, sort: bool = False) -> Rows:
     try:
         array = np.fromiter((row for (row,) in rows), np.int64)
     except (TypeError, ValueError) as error:
-        raise unreadable("a row") from error
+        raise unreadable("a row", error) from error
     if sort:
         array.sort()
     return array
@@ -110,7 +122,7 @@ def card(text: str) -> ModelCard:
     try:
         return jsonable.from_json(text, ModelCard)
     except (TypeError, ValueError) as error:
-        raise unreadable("a model") from error
+        raise unreadable("a model", error) from error
 
 
 def clean_text(text: str) -> str:

@@ -6,10 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from anyseek.contracts import Modality
+from anyseek import modalities
 
 if TYPE_CHECKING:
     from anyseek.catalog.snapshot import Snapshot
+    from anyseek.contracts import Modality
 
 MOST = 200
 """Files and passages that each list gives at most."""
@@ -52,7 +53,7 @@ def ranked_rows(snapshot: Snapshot, space_id: int, match: str, modality: Modalit
         _first_rows(snapshot, of_files % _NAMES, [*place, match]),
         _first_rows(snapshot, of_files % _DESCRIBED, [*place, passages]),
     ]
-    if modality is Modality.TEXT:
+    if modalities.info(modality).is_text:
         by_passage = f"{_ROWS_OF_PASSAGES} WHERE {_SEARCHABLE} LIMIT {MOST}"
         lists.insert(0, _first_rows(snapshot, by_passage, [passages, *place]))
     return lists

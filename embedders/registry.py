@@ -12,19 +12,16 @@ every installed package (a test holds the two equal).
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Embedder, ModelCard
 from anyseek.embedders.entry import Entry as Entry
-from anyseek.errors import AnyseekError, ModelNotFound
+from anyseek.errors import ModelNotFound
+from anyseek.plugins import Group
 
 if TYPE_CHECKING:
     from anyseek.embedders.sentence_tf.reranker import CrossReranker
-
-LOG = logging.getLogger(__name__)
 
 MODELS, FAMILIES, RERANKERS = "anyseek.embedders", "anyseek.model_families", "anyseek.rerankers"
 
@@ -48,6 +45,10 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
 }
 """By entry-point group: a name or prefix, and the `module:function` that makes the model."""
 
+_MODELS = Group(MODELS, "model", BUILT_IN[MODELS])
+_FAMILIES = Group(FAMILIES, "family of models", BUILT_IN[FAMILIES])
+_RERANKERS = Group(RERANKERS, "reranker", BUILT_IN[RERANKERS])
+
 
 def load(name: str) -> Embedder:
     """The model called `name`. Raises ModelNotFound, naming those that exist."""
@@ -64,51 +65,40 @@ def entries() -> Iterator[Entry]:
 
     A model whose package is broken is logged and left out, so that one bad plugin does not hide the others.
     """
-    for name in sorted(_declared(MODELS)):
-        try:
-            yield entry(name)
-        except (ImportError, AttributeError, AnyseekError) as error:
-            LOG.warning("The model %s cannot be used: %s", name, error)
+    for name in sorted(_MODELS.names()):
+        if (model := _MODELS.guarded(name, entry, name)) is not None:
+            yield model
 
 
 def entry(name: str) -> Entry:
     """The model called `name`, not loaded. Raises ModelNotFound, naming those that exist."""
     prefix, colon, _ = name.partition(":")
-    if colon and (place := _place(FAMILIES, prefix)):
-        member: Entry = _function(place)(name)
+    if colon and _FAMILIES.has(prefix):
+        member: Entry = _function(_FAMILIES, prefix)(name)
         return member
-    if place := _place(MODELS, name):
-        model: Entry = _function(place)()
+    if _MODELS.has(name):
+        model: Entry = _function(_MODELS, name)()
         return model
-    names = ", ".join(sorted(_declared(MODELS)))
+    names = ", ".join(sorted(_MODELS.names()))
     raise ModelNotFound(f"There is no model called {name!r}.", f"Models here: {names}. See `anyseek models`.")
 
 
 def reranker(name: str) -> CrossReranker:
     """The model `PREFIX:NAME` that reads query and hit together. Raises ModelNotFound, MissingExtra, DownloadFailed."""
     prefix, colon, _ = name.partition(":")
-    place = _place(RERANKERS, prefix) if colon else None
-    if place is None:
+    if not colon or not _RERANKERS.has(prefix):
         raise ModelNotFound(
             f"There is no reranker called {name!r}.", "As in: --rerank st:BAAI/bge-reranker-v2-m3"
         )
-    model: CrossReranker = _function(place)(name)
+    model: CrossReranker = _function(_RERANKERS, prefix)(name)
     return model
 
 
-def _function(place: str) -> Any:
-    """The function at `module:function`."""
-    module, _, function = place.partition(":")
-    return getattr(import_module(module), function)
-
-
-def _place(group: str, name: str) -> str | None:
-    """Where a name is made; the metadata of packages is read only for one that is not built in."""
-    return BUILT_IN[group].get(name) or _declared(group).get(name)
-
-
-def _declared(group: str) -> dict[str, str]:
-    """Name -> `module:function` of everything in a group that installed packages declare."""
-    from importlib.metadata import entry_points
-
-    return {**{point.name: point.value for point in entry_points(group=group)}, **BUILT_IN[group]}
+def _function(group: Group, name: str) -> Any:
+    """What makes the model of a declared name or prefix. Raises ModelNotFound for a broken package."""
+    try:
+        return group.load(name)
+    except ImportError as error:
+        raise ModelNotFound(
+            f"The {group.noun} {name} cannot be loaded ({error}).", "Install its package again."
+        ) from error

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from anyseek.contracts import Modality
 from anyseek.indexer.diff import reads_alike
 from anyseek.indexer.file_task import FileTask, Key
+from anyseek.modalities import info
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog, Snapshot, Writer
@@ -73,7 +73,7 @@ class Batch:
                 and record.modality is task.modality
                 and record.modality not in self.plan.reread
                 and record.file_id not in self.plan.free
-                and (task.modality is not Modality.TEXT or reads_alike(record.path, task.seen.path))
+                and (not task.is_text or reads_alike(record.path, task.seen.path))
             ):
                 return record.file_id
         return None
@@ -126,7 +126,7 @@ class Batch:
             segments = [segment for segment in task.embedded if segment.modality is modality]
             parts = [(segment.span, segment.excerpt) for segment in segments]
             vectors = np.stack([segment.vector for segment in segments])
-            words = [segment.words for segment in segments] if modality is Modality.TEXT else ()
+            words = [segment.words for segment in segments] if info(modality).is_text else ()
             writer.add_segments(task.file_id, self.space_id, modality, parts, vectors, words)
         if complete and is_continued:
             writer.complete_file(task.file_id)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from anyseek.contracts import Modality, Problem, SeenFile, Span
 from anyseek.indexer.diff import Facts, Kind, name_role
+from anyseek.modalities import info
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -57,9 +58,14 @@ class FileTask:
         return self.next_segment is None and self.n_waiting == 0
 
     @property
+    def is_text(self) -> bool:
+        """Whether its suffix decides how it is read."""
+        return self.modality is not None and info(self.modality).is_text
+
+    @property
     def key(self) -> Key:
         """See Key."""
-        suffix = name_role(self.seen.path)[0] if self.modality is Modality.TEXT else ""
+        suffix = name_role(self.seen.path)[0] if self.is_text else ""
         return self.content_hash, self.modality, suffix
 
     def set_facts(self, facts: Facts) -> None:

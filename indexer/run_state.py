@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anyseek import modalities
 from anyseek.catalog.records import other_model
-from anyseek.contracts import Embedder, Modality
+from anyseek.contracts import Embedder
 from anyseek.indexer.diff import TRANSIENT, Trust
 from anyseek.indexer.options import IndexOptions
 from anyseek.indexer.scan import Unread
@@ -68,9 +69,8 @@ class RunState:
         has_new_unit = options.depth_unit not in (None, self.settings.get(_UNIT))
         if not has_new_unit:
             return Trust(self._trusted(), options.retry_failed)
-        return Trust(
-            self._trusted(), options.retry_failed, frozenset({Modality.DEPTH}), TRANSIENT | {"no-unit"}
-        )
+        measured = frozenset(row.modality for row in modalities.table() if row.has_unit)
+        return Trust(self._trusted(), options.retry_failed, measured, TRANSIENT | {"no-unit"})
 
     def depth_unit(self, options: IndexOptions) -> float | None:
         """Of the options, else of an earlier run: metres that a raw depth unit stands for."""

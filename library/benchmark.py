@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from anyseek import modalities
-from anyseek.contracts import DecodeHint, Embedder, HasChoices, Modality, Preparer
+from anyseek import modalities, plugins
+from anyseek.contracts import Embedder, HasChoices, Modality, Preparer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def measure(embedder: Embedder, *, batch: int = 8, seconds: float = 3.0) -> Iter
         sample = modalities.info(modality).sample
         if not sample:
             continue
-        make = modalities.handler(sample)
+        make = plugins.resolve(sample)
         items = [make(preparer.hint, rng) for _ in range(batch)]
         prepared = [preparer(item) for item in items]
         embedder.embed(modality, prepared)
@@ -57,41 +57,3 @@ def _rate(work: Callable[[], object], batch: int, seconds: float) -> float:
         work()
         n += batch
     return n / (time.perf_counter() - start)
-
-
-# ---------------------------------------------------------------- samples, named by the table of modalities
-
-
-def sample_text(hint: DecodeHint, rng: np.random.Generator) -> str:
-    """A sentence of nine words."""
-    return " ".join(rng.choice("a dog and two cats run on the beach near some old trees".split(), 9))
-
-
-def sample_image(hint: DecodeHint, rng: np.random.Generator) -> Any:
-    """uint8 (480, 640, 3)."""
-    return rng.integers(0, 256, (480, 640, 3), np.uint8)
-
-
-def sample_video(hint: DecodeHint, rng: np.random.Generator) -> Any:
-    """uint8 (clips * frames, 240, 320, 3)."""
-    return rng.integers(0, 256, (hint.clips * hint.frames, 240, 320, 3), np.uint8)
-
-
-def sample_audio(hint: DecodeHint, rng: np.random.Generator) -> Any:
-    """float32 (N,), a whole window of noise."""
-    return rng.uniform(-1, 1, int(hint.rate_hz * hint.window_s)).astype(np.float32)
-
-
-def sample_imu(hint: DecodeHint, rng: np.random.Generator) -> Any:
-    """float32 (6, N), a whole window."""
-    return rng.normal(size=(6, int(hint.imu_hz * hint.window_s))).astype(np.float32)
-
-
-def sample_thermal(hint: DecodeHint, rng: np.random.Generator) -> Any:
-    """float32 (480, 640), 0 to 1."""
-    return rng.uniform(0, 1, (480, 640)).astype(np.float32)
-
-
-def sample_depth(hint: DecodeHint, rng: np.random.Generator) -> Any:
-    """float32 (480, 640), metres."""
-    return rng.uniform(0.5, 8, (480, 640)).astype(np.float32)

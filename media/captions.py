@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from anyseek.contracts import Limits, Modality
+from anyseek.contracts import Limits
 from anyseek.errors import MediaError
 from anyseek.media.format import FileType
 from anyseek.media.source import Source
-from anyseek.modalities import handler
+from anyseek.plugins import resolve
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,7 +39,7 @@ def caption(source: Source, file_type: FileType) -> str:
     if not file_type.format.caption:
         return ""
     try:
-        parts = list(handler(file_type.format.caption)(source, file_type))
+        parts = list(resolve(file_type.format.caption)(source, file_type))
     except (
         MediaError,
         OSError,
@@ -64,8 +64,6 @@ def of_picture(source: Source, file_type: FileType) -> list[str]:
     """What EXIF, XMP, IPTC and the comments of the format say. Raises MediaError."""
     from anyseek.media.readers.images import opened
 
-    if file_type.modality not in (Modality.IMAGE, Modality.THERMAL):
-        return []
     with opened(source, file_type, Limits()) as picture:
         exif = picture.getexif()
         return [

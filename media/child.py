@@ -23,7 +23,8 @@ from anyseek.media.formats import FileType, all_formats
 from anyseek.media.limits import check_bytes, one_line
 from anyseek.media.sniffing import identify, identify_as
 from anyseek.media.source import FileFacts, Source
-from anyseek.modalities import handler
+from anyseek.modalities import info
+from anyseek.plugins import resolve
 from anyseek.printable import printable
 
 LOG = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class PreparedFile:
     its first part. first: the number of the first segment. has_more: there are segments after these; submit again with
     first + len(segments).
 
-    content_hash: 16 bytes, of the whole file; empty when nothing was decoded and no hash requested, and in
+    content_hash: 16 bytes, of the whole file; empty when nothing was decoded, and in
     continuations (first > 0). seen: the file's facts when it was read; where those of a continuation differ from the
     first part's, the file is another one by now.
     """
@@ -72,7 +73,6 @@ class Task:
     first: int = 0
     modality: Modality | None = None
     span: Span | None = None
-    hash_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,8 @@ def _import_readers(preparers: Mapping[Modality, Preparer]) -> None:
         for modality, reader in {**row.taken_as, row.modality: row.reader}.items():
             if modality in preparers:
                 try:
-                    handler(reader)
-                except (ImportError, AttributeError):  # its files get a reason of their own
+                    resolve(reader)
+                except ImportError:  # its files get a reason of their own
                     LOG.warning("The reader %s cannot be imported.", reader, exc_info=True)
 
 
@@ -176,9 +176,6 @@ def _outcome(task: Task, setting: Setting) -> PreparedFile | AnyseekError:
 
 
 def _work(source: Source, task: Task, setting: Setting) -> PreparedFile:
-    if task.hash_only:
-        source.load()
-        return PreparedFile(task.modality, source.digest(), (), 0, False, source.facts)
     file_type = identify(source) if task.modality is None else identify_as(source, task.modality)
     hints = setting.hints(file_type) if file_type else {}
     if file_type is None or not hints:
@@ -206,7 +203,7 @@ def _decoded(
 
 
 def _prepared(source: Source, segment: Decoded, setting: Setting) -> PreparedSegment:
-    words = segment.data if segment.modality is Modality.TEXT else ""
+    words = segment.data if info(segment.modality).is_text else ""
     try:
         item = setting.preparers[segment.modality](segment.data)
     except (MediaError, MemoryError):

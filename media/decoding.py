@@ -11,7 +11,7 @@ from anyseek.errors import MediaError
 from anyseek.media.formats import FileType
 from anyseek.media.limits import check_bytes
 from anyseek.media.source import Source
-from anyseek.modalities import handler
+from anyseek.plugins import resolve
 
 if TYPE_CHECKING:
     from anyseek.media.formats import Reader
@@ -65,8 +65,8 @@ def _starts_at(segment: Decoded, span: Span) -> bool:
 
 def _reader(source: Source, file_type: FileType) -> Reader:
     try:
-        return cast("Reader", handler(file_type.reader))
-    except (ImportError, AttributeError) as error:
+        return cast("Reader", resolve(file_type.reader))
+    except ImportError as error:
         raise MediaError(
             f"{source.name} is a {file_type.format.name} file, whose reader {file_type.reader} cannot be imported: "
             f"{error}.",

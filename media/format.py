@@ -5,7 +5,7 @@ Standard library only: readers are named as `module:attribute` and imported when
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -101,7 +101,3 @@ class FileType:
     def reader(self) -> str:
         """The `module:attribute` that decodes it."""
         return self.format.taken_as.get(self.modality, self.format.reader)
-
-    def can_be_searched_by(self, supported: Collection[Modality]) -> bool:
-        """Whether a model that supports these modalities can take a segment of it."""
-        return any(modality in supported for modality in self.segment_modalities)

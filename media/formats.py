@@ -8,12 +8,13 @@ more specific than the built-in ones.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
 from anyseek.media.builtin_formats import FORMATS, HTML, PLAIN_TEXT
 from anyseek.media.format import FileType, Format, Reader
+from anyseek.plugins import Group
 
 __all__ = [
     "FORMATS",
@@ -27,7 +28,7 @@ __all__ = [
     "is_media_name",
 ]
 
-GROUP = "anyseek.formats"
+PACKAGES = Group("anyseek.formats", "format")
 LOG = logging.getLogger(__name__)
 
 
@@ -49,15 +50,12 @@ def is_media_name(suffix: str) -> bool:
 
 
 def _plugins() -> Iterable[Format]:
-    from importlib.metadata import entry_points
+    return (row for rows in PACKAGES.each(_rows) for row in rows)
 
-    for point in entry_points(group=GROUP):
-        try:
-            made = point.load()()
-            rows = (made,) if isinstance(made, Format) else tuple(made)
-            yield from [_checked(row) for row in rows]
-        except Exception:
-            LOG.warning("The formats of %s cannot be used.", point.name, exc_info=True)
+
+def _rows(make: Callable[[], Format | Iterable[Format]]) -> list[Format]:
+    made = make()
+    return [_checked(row) for row in ((made,) if isinstance(made, Format) else made)]
 
 
 def _checked(row: object) -> Format:

@@ -7,6 +7,7 @@ from anyseek.errors import MediaError
 from anyseek.media import peek
 from anyseek.media.formats import HTML, PLAIN_TEXT, FileType, Format, all_formats, by_suffix
 from anyseek.media.source import Source
+from anyseek.modalities import info
 
 
 def identify(source: Source) -> FileType | None:
@@ -68,7 +69,7 @@ def _by_content(source: Source, head: bytes, claimed: Format | None) -> FileType
                 return FileType(row, modality)
     if is_text:
         kind = _kind_of_text(source, head, claimed)
-        return FileType(kind, Modality.TEXT) if kind else None
+        return FileType(kind, kind.modality) if kind else None
     if claimed is not None and claimed.matches_named(head):
         return FileType(claimed, claimed.modality)
     return None
@@ -77,7 +78,7 @@ def _by_content(source: Source, head: bytes, claimed: Format | None) -> FileType
 def _kind_of_text(source: Source, head: bytes, claimed: Format | None) -> Format | None:
     """The row that the name tells. No suffix: plain text; a suffix not in the table (code, data): none."""
     if claimed is not None:
-        return claimed if claimed.modality is Modality.TEXT else None
+        return claimed if info(claimed.modality).is_text else None
     if peek.looks_like_html(head):
         return HTML
     return PLAIN_TEXT if not source.suffix else None

@@ -77,12 +77,11 @@ class DecodePool:
         first: int = 0,
         modality: Modality | None = None,
         span: Span | None = None,
-        hash_only: bool = False,
     ) -> Future[PreparedFile]:
         """Decode and prepare a file from segment `first` on, as `modality` (None: as what its content tells).
 
         span: the one segment that begins there instead, which is empty where there is none any more.
-        hash_only: nothing but the hash and the facts. Returns at once, however much is waiting: the caller
+        Returns at once, however much is waiting: the caller
         bounds what is in flight. The future raises MediaError, or AnyseekError when no worker can be started.
         """
         future: Future[PreparedFile] = Future()
@@ -99,7 +98,7 @@ class DecodePool:
                 slot = _Slot(self._setting, self._jobs)
                 self._slots.append(slot)
                 slot.start()
-            self._jobs.put((Task(path, first, modality, span, hash_only), future))
+            self._jobs.put((Task(path, first, modality, span), future))
         return future
 
     def close(self) -> None:

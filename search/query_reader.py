@@ -56,7 +56,7 @@ class QueryReader:
         if term.kind == "words":
             words = " ".join(str(term.value).split())
             return QueryPart(modality, [prepare(words)], term.weight, f'"{words}"')
-        from anyseek.search.in_memory import decode
+        from anyseek.media.in_memory import decode
 
         try:
             segments = islice(decode(modality, term.value, prepare.hint), MOST_SEGMENTS)

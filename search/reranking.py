@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from anyseek import modalities
 from anyseek.contracts import Hit, Modality, Preparer
 from anyseek.errors import UsageError
 
@@ -77,16 +78,17 @@ def check(query: Query, options: SearchOptions) -> str:
 def _judged(
     index: Answering, words: str, modality: Modality, hits: list[Hit], reranker: Reranker
 ) -> list[Hit]:
+    is_text = modalities.info(modality).is_text
     items = (
         [index.text_of(hit.segment_id) for hit in hits]
-        if modality is Modality.TEXT
+        if is_text
         else _decoded(hits, modality, reranker.preparer(modality))
     )
     readable = [i for i, item in enumerate(items) if item is not None and len(item)]
     if not readable:
         return hits
     prepare = reranker.preparer(modality)
-    prepared = [prepare(items[i]) if modality is Modality.TEXT else items[i] for i in readable]
+    prepared = [prepare(items[i]) if is_text else items[i] for i in readable]
     scores = reranker.scores(words, modality, prepared)
     best_first = sorted(range(len(readable)), key=lambda at: -float(scores[at]))
     rest = sorted(set(range(len(hits))) - set(readable))

@@ -173,7 +173,7 @@ def _add_hits(app: FastAPI, service: Service) -> None:
 def _add_models(app: FastAPI, service: Service) -> None:
     @app.post("/v1/embeddings")
     def embed(request: embeddings.EmbeddingsRequest) -> dict[str, Any]:
-        """Embeddings in OpenAI's shape; an input may also be {"image": base64} or {"audio": base64}."""
+        """Embeddings in OpenAI's shape; an input may also be a file: {"image": base64}, or of any modality."""
         return embeddings.embed(service, request)
 
     @app.get("/v1/models")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Field
 
+from anyseek import modalities
 from anyseek.errors import ModelNotFound, QueryFileError
 from anyseek.serve.searching import Upload
 
@@ -19,19 +20,14 @@ if TYPE_CHECKING:
     from anyseek.serve.service import Service
 
 
-class MediaInput(BaseModel):
-    """One of them: a file's content in base64."""
-
-    image: str | None = None
-    audio: str | None = None
+MediaInput: TypeAlias = dict[str, str | None]
+"""A modality by name, and a file's content in base64: {"image": "<base64>"}. Nulls do not count."""
 
 
 class EmbeddingsRequest(BaseModel):
     """input: texts, or media, up to 256 of them."""
 
-    input: str | MediaInput | list[str | MediaInput] = Field(
-        ..., description="A text, a medium, or a list of them"
-    )
+    input: str | MediaInput | list[str | MediaInput] = Field(..., description="A text, a medium, or a list of them")
     model: str | None = None
     encoding_format: Literal["float", "base64"] = "float"
 
@@ -63,10 +59,12 @@ def _vector(service: Service, one: str | MediaInput) -> npt.NDArray[np.float32]:
     with service.index() as index:
         if isinstance(one, str):
             return index.embed(one)
-        parts = {name: value for name, value in one.model_dump().items() if value}
-        if len(parts) != 1:
+        parts = {name: value for name, value in one.items() if value}
+        names = [row.name for row in modalities.table()]
+        if len(parts) != 1 or not parts.keys() <= set(names):
             raise QueryFileError(
-                "An input is a text, an image or a sound.", 'For example: {"image": "<base64>"}'
+                f"An input is words, or a file of one modality: {', '.join(names)}.",
+                'For example: {"image": "<base64>"}',
             )
         ((name, text),) = parts.items()
         try:

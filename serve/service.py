@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek import workspace
-from anyseek.contracts import Modality, Segment
+from anyseek.contracts import Segment
 from anyseek.errors import NoSuchSegment
+from anyseek.media.previews import Preview
 from anyseek.serve.batching import BatchingEmbedder, ConcurrencyLimit
-from anyseek.serve.previews import Preview, Previews
+from anyseek.serve.previews import Previews
 
 if TYPE_CHECKING:
     from anyseek.index import Index
@@ -38,11 +39,7 @@ class Service:
             name = first.model.name
         self._embedder = BatchingEmbedder(registry.load(name), self.limit)
         self._index = workspace.open(index=self.folder, model=self._embedder)
-        sound = Modality.AUDIO
-        window = (
-            self._embedder.preparer(sound).hint.window_s if sound in self._embedder.card.modalities else 10.0
-        )
-        self._previews = Previews(window, self._index.depth_unit)
+        self._previews = Previews(self._embedder, self._index.depth_unit)
         # Held open, so that no other file can get its number while we compare.
         self._catalog_file = os.open(self.folder / workspace.CATALOG_NAME, os.O_RDONLY)
         self._is_open = True

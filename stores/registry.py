@@ -10,11 +10,11 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from anyseek.errors import UsageError
 from anyseek.option_info import options_of
+from anyseek.plugins import Group
 from anyseek.stores.backend_options import StoreOptions, make_options
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-GROUP = "anyseek.stores"
 AUTO = "auto"
 BUILT_IN = {
     "exact": "anyseek.stores.exact_backend:ExactBackend",
     "faiss": "anyseek.stores.faiss_backend:FaissBackend",
     "qdrant": "anyseek.stores.qdrant_backend:QdrantBackend",
 }
+STORES = Group("anyseek.stores", "store", BUILT_IN)
 
 _SETTING = "store"
 
@@ -53,7 +53,7 @@ class Choice:
 
 def names() -> list[str]:
     """What can be chosen: the rule, the built-in stores, and those of packages. Reads the metadata of packages."""
-    return [AUTO, *BUILT_IN, *sorted(set(_declared()) - set(BUILT_IN) - {AUTO})]
+    return [AUTO, *(name for name in STORES.names() if name != AUTO)]
 
 
 def backend_type(name: str) -> type[StoreBackend[Any]]:
@@ -62,10 +62,11 @@ def backend_type(name: str) -> type[StoreBackend[Any]]:
     Raises UsageError, naming those that exist, for another name and for a package that cannot be imported.
     """
     try:
-        return _load(name)
+        kind: type[StoreBackend[Any]] = STORES.load(name)
+        return kind
     except LookupError:
         raise UsageError(f"There is no store {name!r}.", f"Choose one of: {', '.join(names())}.") from None
-    except (ImportError, AttributeError) as error:
+    except ImportError as error:
         raise UsageError(
             f"The store {name} cannot be loaded ({error}).", "Install its package again."
         ) from error
@@ -96,24 +97,6 @@ def built_in() -> Iterator[StoreBackend[Any]]:
     for name in BUILT_IN:
         kind = backend_type(name)
         yield kind(kind.options_type())
-
-
-@cache
-def _load(name: str) -> type[StoreBackend[Any]]:
-    """Reads the metadata of packages at most once a name.
-
-    Raises LookupError for an unknown name, ImportError and AttributeError for a broken package.
-    """
-    module, _, attribute = (BUILT_IN.get(name) or _declared()[name]).partition(":")
-    kind: type[StoreBackend[Any]] = getattr(import_module(module), attribute)
-    return kind
-
-
-def _declared() -> dict[str, str]:
-    """Name -> `module:class` of the stores that installed packages declare."""
-    from importlib.metadata import entry_points
-
-    return {point.name: point.value for point in entry_points(group=GROUP)}
 
 
 # ---------------------------------------------------------------- which was chosen
@@ -156,10 +139,10 @@ def _why_missing(name: str) -> str:
     if name == AUTO or name in BUILT_IN:
         return ""
     try:
-        _load(name)
+        STORES.load(name)
     except LookupError:
         return "is not installed"
-    except (ImportError, AttributeError) as error:
+    except ImportError as error:
         return f"cannot be loaded ({error})"
     return ""
 

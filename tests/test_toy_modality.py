@@ -12,6 +12,8 @@ import pytest
 import recipes
 from ran import ANYSEEK, Ran, objects
 
+from anyseek.errors import MissingExtra
+
 ROOT = Path(__file__).resolve().parents[1]
 
 PYTHON = """
@@ -117,7 +119,10 @@ def test_without_the_package_the_index_says_what_is_missing(
     perfumes: Path, environment: dict[str, str]
 ) -> None:
     without = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
-    ran = run(perfumes, without, "search", "flowers")
-    assert ran.code != 0
-    assert "Traceback" not in ran.err
-    assert len(ran.err.splitlines()) <= 2
+    for command in (("search", "flowers"), ("status",), ("doctor",), ("index", ".")):
+        ran = run(perfumes, without, *command)
+        assert (ran.code, ran.out) == (MissingExtra.exit_code, "")
+        assert ran.err.startswith("The index has the modality smell, which no installed package declares."), (
+            ran
+        )
+        assert "anyseek.modalities" in ran.err

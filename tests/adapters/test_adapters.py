@@ -36,7 +36,7 @@ def test_llama_index_gets_pictures_as_pictures(media: Path) -> None:
     found = AnyseekRetriever(str(media), k=5).retrieve("red")
     assert [one.node.metadata["path"] for one in found] == expected(media, 5)
     for one in found:
-        kind = ImageNode if one.node.metadata["modality"] == "image" else TextNode
+        kind = ImageNode if one.node.metadata["modality"] in ("image", "depth") else TextNode
         assert type(one.node) is kind
 
 

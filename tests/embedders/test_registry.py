@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 import sample_files
 from ran import ANYSEEK
 
+from anyseek import plugins
 from anyseek.embedders import registry
 from anyseek.embedders.fingerprint import fingerprint
 from anyseek.errors import ModelNotFound
@@ -117,7 +117,7 @@ def test_a_packages_family_indexes_and_searches_by_the_real_command(tmp_path: Pa
 
 def test_only_an_unknown_prefix_costs_the_metadata_of_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: asked.append(group) or [])
+    monkeypatch.setattr(plugins, "declared", lambda group: asked.append(group) or ())
     assert registry.entry("mini").card.name == "mini"
     with pytest.raises(ModelNotFound, match="nowhere"):
         registry.entry("mini:nowhere")

@@ -17,7 +17,7 @@ from anyseek.contracts import Modality
 from anyseek.errors import MediaError
 from anyseek.media import peek, sniff
 from anyseek.media.formats import FORMATS, by_suffix
-from anyseek.modalities import handler
+from anyseek.plugins import resolve
 
 
 def reason_of(path: Path | str) -> str:
@@ -233,4 +233,4 @@ def test_the_table_is_consistent() -> None:
         assert not row.yields or row.modality in row.yields
         assert set(row.segments_per_task) <= {row.modality, *row.yields}
         names = {row.reader, *row.taken_as.values(), *filter(None, [row.caption])}
-        assert all(callable(handler(name)) for name in names), row.name
+        assert all(callable(resolve(name)) for name in names), row.name

@@ -129,10 +129,8 @@ def test_what_is_not_media_and_what_has_no_preparer(tmp_path: Path, files: dict[
         assert not done.is_supported
 
 
-def test_hash_only_and_asked_for_modality(pool: DecodePool, files: dict[str, Path], tmp_path: Path) -> None:
+def test_a_file_as_another_modality(pool: DecodePool, files: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "anything.bin").write_bytes(b"\0\1\2")
-    done = pool.submit(str(tmp_path / "anything.bin"), hash_only=True).result(BRAKE_S)
-    assert (done.content_hash, done.segments) == (hashlib.sha256(b"\0\1\2").digest()[:16], ())
     as_picture = pool.submit(str(files["d.png"]), modality=Modality.IMAGE).result(BRAKE_S)
     assert as_picture.segments[0].item.dtype == np.uint8
     assert reason_of(pool.submit(str(files["a.wav"]), modality=Modality.IMAGE)) == "wrong-modality"
@@ -285,7 +283,6 @@ def test_pipes_and_missing_files_reach_the_caller_as_reasons(pool: DecodePool, t
     os.mkfifo(tmp_path / "pipe.wav")
     assert reason_of(pool.submit(str(tmp_path / "pipe.wav"))) == "not-a-file"
     assert reason_of(pool.submit(str(tmp_path / "gone.wav"))) == "vanished"
-    assert reason_of(pool.submit(str(tmp_path / "gone.wav"), hash_only=True)) == "vanished"
 
 
 def test_a_file_that_vanished_while_it_waited(actors: DecodePool, tmp_path: Path) -> None:

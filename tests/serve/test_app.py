@@ -277,10 +277,24 @@ def test_embeddings_have_the_shape_that_other_programs_know(client: TestClient, 
     assert [one["index"] for one in answer["data"]] == [0, 1]
     text, image = (np.array(one["embedding"]) for one in answer["data"])
     assert text @ image > 0.9
+    for modality, name in (
+        ("text", "texts/green.txt"),
+        ("audio", "sounds/green.wav"),
+        ("depth", "depth/green.png"),
+    ):
+        content = base64.b64encode((media / name).read_bytes()).decode()
+        (one,) = client.post("/v1/embeddings", json={"input": {modality: content}}).json()["data"]
+        assert np.argmax(one["embedding"]) == np.argmax(text), modality
     packed = client.post("/v1/embeddings", json={"input": "green", "encoding_format": "base64"}).json()
     unpacked = np.frombuffer(base64.b64decode(packed["data"][0]["embedding"]), "<f4")
     np.testing.assert_allclose(unpacked, text, atol=1e-6)
-    for body in ({"input": []}, {"input": [{"image": "%%"}]}, {"input": [{}]}, {"input": 3}):
+    for body in (
+        {"input": []},
+        {"input": [{"image": "%%"}]},
+        {"input": [{}]},
+        {"input": 3},
+        {"input": {"taste": "AAAA"}},
+    ):
         is_problem(client.post("/v1/embeddings", json=body), 422)
     is_problem(client.post("/v1/embeddings", json={"input": "a", "model": "gpt"}), 404)
 

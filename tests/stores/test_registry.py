@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from indexes import new_index, unit_rows
 
+from anyseek import plugins
 from anyseek.catalog.catalog import Catalog
 from anyseek.errors import UsageError
 from anyseek.option_info import OptionInfo, options_of
@@ -206,7 +207,7 @@ def test_numbers_of_numpy_become_numbers_that_json_knows(catalog: Catalog) -> No
 def test_built_in_stores_are_found_without_reading_the_metadata_of_packages(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib.metadata.entry_points", None)
+    monkeypatch.setattr(plugins, "declared", None)
     for name in ALL:
         put_setting(catalog, {"name": name})
         chosen(catalog)
@@ -229,7 +230,7 @@ def test_a_broken_package_is_told_of_once_and_searches_are_exact(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry._warn_once.cache_clear()
-    monkeypatch.setattr(registry, "_declared", lambda: {"broken": "no_such_module:Backend"})
+    monkeypatch.setattr(plugins, "declared", lambda group: (("broken", "no_such_module:Backend"),))
     with pytest.raises(UsageError, match="broken cannot be loaded"):
         manager(catalog).set(Choice("broken"))
     put_setting(catalog, {"name": "broken", "broken": {"size": 3}})

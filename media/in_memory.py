@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from anyseek import modalities
+from anyseek import modalities, plugins
 from anyseek.contracts import DecodeHint, Modality
 from anyseek.errors import MediaError, UsageError
 
@@ -23,7 +23,7 @@ def decode(modality: Modality, value: Any, hint: DecodeHint) -> Iterator[Any]:
     name = modalities.info(modality).in_memory
     if not name:
         raise UsageError(f"A query of {modality} cannot be given as data.", "Give words or a path.")
-    parts: Iterator[Any] = modalities.handler(name)(value, hint)
+    parts: Iterator[Any] = plugins.resolve(name)(value, hint)
     return parts
 
 

@@ -18,7 +18,7 @@ class Previews:
 
     def __init__(self, embedder: Embedder, depth_unit: float | None = None) -> None:
         """embedder: of the index; its windows are the spans of hits."""
-        self._preparers = _preparers(embedder)
+        self._preparers = preparers(embedder)
         limits = Limits(max_seconds=30)
         self._pool = DecodePool(
             self._preparers, workers=1, limits=limits, segments_per_task=1, depth_unit=depth_unit
@@ -57,14 +57,14 @@ class Previews:
                 self._bytes -= len(oldest.data)
 
 
-def _preparers(embedder: Embedder) -> dict[Modality, Preparer]:
+def preparers(embedder: Embedder) -> dict[Modality, Preparer]:
     """What makes a preview of each modality that has one; of what has times, in the windows of the model."""
-    preparers: dict[Modality, Preparer] = {}
+    made: dict[Modality, Preparer] = {}
     for row in modalities.table():
         if row.preview:
             preparer: Preparer = plugins.resolve(row.preview)
             if row.unit is Unit.SECONDS and row.modality in embedder.card.modalities:
                 hint = embedder.preparer(row.modality).hint
                 preparer = Windowed(preparer, hint.window_s, hint.hop_s)
-            preparers[row.modality] = preparer
-    return preparers
+            made[row.modality] = preparer
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -33,6 +34,25 @@ def test_bare_folder_names_are_refused_by_the_linter(room: str) -> None:
     )
     assert run.returncode == 1
     assert f"anyseek.{room}" in run.stdout
+
+
+# Where modalities are handled one by one, which is what these are for.
+OF_MODALITIES = [
+    ROOT / name for name in ("modalities.py", "media/builtin_formats.py", "media/readers", "embedders")
+]
+
+
+def test_no_module_has_cases_by_modality() -> None:
+    """What differs between modalities is a column of the table. TEXT may be named: the words of a query are one."""
+    modules = [path for room in ROOMS for path in (ROOT / f"{room}.py", *(ROOT / room).rglob("*.py"))]
+    named = {
+        (str(path.relative_to(ROOT)), name)
+        for path in modules
+        if path.is_file() and not any(path.is_relative_to(place) for place in OF_MODALITIES)
+        for name in re.findall(r"\bModality\.([A-Z]+)\b", path.read_text(encoding="utf-8"))
+    }
+    assert named
+    assert {name for _, name in named} == {"TEXT"}, named
 
 
 def test_importing_the_package_loads_no_library() -> None:

@@ -122,7 +122,7 @@ def test_without_the_package_the_index_says_what_is_missing(
     for command in (("search", "flowers"), ("status",), ("doctor",), ("index", ".")):
         ran = run(perfumes, without, *command)
         assert (ran.code, ran.out) == (MissingExtra.exit_code, "")
-        assert ran.err.startswith("The index has the modality smell, which no installed package declares."), (
-            ran
-        )
+        assert ran.err.startswith(
+            "anyseek: The index has the modality smell, which no installed package declares."
+        ), ran
         assert "anyseek.modalities" in ran.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -15,9 +16,11 @@ import pytest
 from indexes import card, contents, new_index, put, seen, unit_rows
 from ran import unmeasured
 
+from anyseek import jsonable
+from anyseek.catalog import codec
 from anyseek.catalog.catalog import Catalog
 from anyseek.contracts import FileState, Filter, Modality, Problem, Report, Span
-from anyseek.errors import IndexDamaged, IndexNotFound, NewerFormat, UsageError
+from anyseek.errors import AnyseekError, IndexDamaged, IndexNotFound, MissingExtra, NewerFormat, UsageError
 from anyseek.stores.exact import ExactStore
 
 
@@ -358,6 +361,24 @@ def test_hits_keep_their_order(tmp_path: Path) -> None:
         assert snapshot.hits_for_rows(space, []) == []
         with pytest.raises(IndexDamaged):
             snapshot.hits_for_rows(space, [5, 1200])
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("smell", MissingExtra), ("", IndexDamaged), ("\0x", IndexDamaged), (7, IndexDamaged)]
+)
+def test_a_modality_whose_package_is_gone_is_no_damage(name: object, error: type[AnyseekError]) -> None:
+    """In every record that has one: of a file, of a segment, of a model."""
+    model = json.loads(jsonable.to_json(card())) | {"modalities": ["image", name]}
+    for read, record in (
+        (codec.modality, name),
+        (codec.file_record, (1, 1, b"a", 1, 1, 1, b"", name, "ok", None, None, None)),
+        (codec.segment, (1, 1, name, 0.0, 0.0, "whole", "")),
+        (codec.card, json.dumps(model)),
+    ):
+        with pytest.raises(error) as caught:
+            read(record)
+        assert type(caught.value) is error
+        assert ("modality smell" in caught.value.message) is (error is MissingExtra)
 
 
 # ---------------------------------------------------------------- cost

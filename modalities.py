@@ -213,7 +213,7 @@ Modality.TEXT = _put(
         query_help="A text file; repeatable.",
         shown_as="text",
         is_text=True,
-        sample="anyseek.media.samples:text",
+        sample="anyseek.media.synthetic:text",
     )
 )
 Modality.IMAGE = _put(
@@ -225,7 +225,7 @@ Modality.IMAGE = _put(
         prompts=("{}", "a photo of {}", "a picture that shows {}", "{} in a photo"),
         in_memory="anyseek.media.in_memory:image",
         preview="anyseek.media.previews:PICTURE",
-        sample="anyseek.media.samples:image",
+        sample="anyseek.media.synthetic:image",
     )
 )
 Modality.AUDIO = _put(
@@ -238,7 +238,7 @@ Modality.AUDIO = _put(
         in_memory="anyseek.media.in_memory:audio",
         takes_rate=True,
         preview="anyseek.media.previews:SOUND",
-        sample="anyseek.media.samples:audio",
+        sample="anyseek.media.synthetic:audio",
     )
 )
 Modality.DEPTH = _put(
@@ -250,7 +250,7 @@ Modality.DEPTH = _put(
         has_unit=True,
         in_memory="anyseek.media.in_memory:depth",
         preview="anyseek.media.previews:RELIEF",
-        sample="anyseek.media.samples:depth",
+        sample="anyseek.media.synthetic:depth",
     )
 )
 Modality.VIDEO = _put(
@@ -262,7 +262,7 @@ Modality.VIDEO = _put(
         prompts=("{}", "a video of {}"),
         in_memory="anyseek.media.in_memory:video",
         preview_as="image",
-        sample="anyseek.media.samples:video",
+        sample="anyseek.media.synthetic:video",
     )
 )
 Modality.THERMAL = _put(
@@ -273,7 +273,7 @@ Modality.THERMAL = _put(
         shown_as="picture",
         in_memory="anyseek.media.in_memory:thermal",
         preview="anyseek.media.previews:PICTURE",
-        sample="anyseek.media.samples:thermal",
+        sample="anyseek.media.synthetic:thermal",
     )
 )
 Modality.IMU = _put(
@@ -283,7 +283,7 @@ Modality.IMU = _put(
         query_help="A table of motion; repeatable.",
         in_memory="anyseek.media.in_memory:imu",
         takes_rate=True,
-        sample="anyseek.media.samples:imu",
+        sample="anyseek.media.synthetic:imu",
     )
 )
 

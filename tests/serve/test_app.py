@@ -278,9 +278,9 @@ def test_embeddings_have_the_shape_that_other_programs_know(client: TestClient, 
     text, image = (np.array(one["embedding"]) for one in answer["data"])
     assert text @ image > 0.9
     for modality, name in (
-        ("text", "texts/green.txt"),
+        ("text", "notes/green.txt"),
         ("audio", "sounds/green.wav"),
-        ("depth", "depth/green.png"),
+        ("depth", "rooms/green.npy"),
     ):
         content = base64.b64encode((media / name).read_bytes()).decode()
         (one,) = client.post("/v1/embeddings", json={"input": {modality: content}}).json()["data"]

@@ -27,7 +27,9 @@ MediaInput: TypeAlias = dict[str, str | None]
 class EmbeddingsRequest(BaseModel):
     """input: texts, or media, up to 256 of them."""
 
-    input: str | MediaInput | list[str | MediaInput] = Field(..., description="A text, a medium, or a list of them")
+    input: str | MediaInput | list[str | MediaInput] = Field(
+        ..., description="A text, a medium, or a list of them"
+    )
     model: str | None = None
     encoding_format: Literal["float", "base64"] = "float"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 Context = typer.Context
 CommandLineError: type[Exception] = typer.BadParameter.__mro__[2]
@@ -30,7 +30,11 @@ class Output:
 
 
 class Command(TyperCommand):
-    """A command whose `--json` and `--debug` hold for its own usage errors too."""
+    """A command with `--debug`, whose `--debug` and `--json` hold for its own usage errors too."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params.append(_debug_option())
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """See click."""
@@ -41,11 +45,16 @@ class Command(TyperCommand):
             ctx.obj.read(_parsed_as_far_as_possible(self, ctx, original))
             raise
         ctx.obj.read(ctx.params)
+        del ctx.params["debug"]
         return rest
 
 
 class Group(TyperGroup):
     """A group of such commands."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params.append(_debug_option())
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """See click."""
@@ -56,6 +65,7 @@ class Group(TyperGroup):
             ctx.obj.read(_parsed_as_far_as_possible(self._any_command(), ctx, original))
             raise
         ctx.obj.read(ctx.params)
+        del ctx.params["debug"]
         return rest
 
     def _any_command(self) -> Any:
@@ -69,6 +79,11 @@ class Group(TyperGroup):
         except CommandLineError:
             ctx.obj.read(_parsed_as_far_as_possible(self._any_command(), ctx, args[1:]))
             raise
+
+
+def _debug_option() -> TyperOption:
+    help_text = "Show the traceback of an unexpected error (or set ANYSEEK_DEBUG)."
+    return TyperOption(param_decls=["--debug"], is_flag=True, default=False, help=help_text)
 
 
 def _parsed_as_far_as_possible(command: Any, ctx: Any, args: list[str]) -> dict[str, Any]:

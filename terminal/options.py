@@ -23,9 +23,6 @@ IndexDir: TypeAlias = Annotated[
     typer.Option("--index", metavar="DIR", help="The index; default: the nearest .anyseek upward."),
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-Debug: TypeAlias = Annotated[
-    bool, typer.Option("--debug", help="Show the traceback of an unexpected error (or set ANYSEEK_DEBUG).")
-]
 Paths: TypeAlias = Annotated[bool, typer.Option("--paths", help="Nothing but paths, one a line.")]
 Nul: TypeAlias = Annotated[
     bool, typer.Option("-0", help="Paths, each ended by a NUL byte: xargs -0 reads them.")

@@ -9,7 +9,7 @@ import typer
 
 from anyseek.errors import EXIT_OK
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, Json
+from anyseek.terminal.options import Json
 
 
 def register(app: App) -> None:
@@ -24,7 +24,6 @@ def model(
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Items at once.")] = 8,
     seconds: Annotated[float, typer.Option("--seconds", metavar="S", min=0, help="For each modality.")] = 3.0,
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """Tell how many items a second a model takes, and what it chose.
 

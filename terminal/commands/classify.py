@@ -12,7 +12,7 @@ import typer
 
 from anyseek.errors import EXIT_OK, QueryFileError, UsageError
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, Json, Many
+from anyseek.terminal.options import Json, Many
 
 
 def register(app: App) -> None:
@@ -37,7 +37,6 @@ def classify(
     k: Annotated[int, typer.Option("-k", metavar="N", min=1, help="How many labels to show.")] = 3,
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="Which model to ask.")] = "mini",
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """Tell which of some labels a file is.
 

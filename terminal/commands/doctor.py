@@ -8,7 +8,7 @@ import typer
 
 from anyseek.errors import EXIT_OK
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, IndexDir, Json
+from anyseek.terminal.options import IndexDir, Json
 
 
 def register(app: App) -> None:
@@ -21,7 +21,6 @@ def doctor(
     index_dir: IndexDir = None,
     repair: Annotated[bool, typer.Option("--repair", "--mend", help="Put right what safely can be.")] = False,
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """Check an index, and repair it.
 

@@ -9,7 +9,7 @@ import typer
 from anyseek.errors import EXIT_OK, UsageError
 from anyseek.options import NEAR
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, IndexDir, Json
+from anyseek.terminal.options import IndexDir, Json
 
 
 def register(app: App) -> None:
@@ -26,7 +26,6 @@ def duplicates(
     ] = NEAR,
     index_dir: IndexDir = None,
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """List files that are the same, or nearly.
 

@@ -10,7 +10,7 @@ import typer
 
 from anyseek.errors import EXIT_OK, UsageError
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, IndexDir, Json
+from anyseek.terminal.options import IndexDir, Json
 
 
 def register(app: App) -> None:
@@ -23,7 +23,6 @@ def export(
     file: Annotated[str, typer.Argument(metavar="FILE", help="vectors.parquet, or vectors.npy.")],
     index_dir: IndexDir = None,
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """Write all vectors to a file.
 
@@ -45,7 +44,6 @@ def import_(
     file: Annotated[str, typer.Argument(metavar="FILE", help="As `anyseek export` writes it.")],
     index_dir: IndexDir = None,
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """Take in vectors made elsewhere.
 

@@ -8,7 +8,7 @@ import typer
 
 from anyseek.errors import EXIT_NEW_PROBLEMS, EXIT_OK, ModalityNotSupported
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, Json, Many
+from anyseek.terminal.options import Json, Many
 
 
 def register(app: App) -> None:
@@ -47,7 +47,6 @@ def index(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it goes wrong.")] = False,
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """Make or update an index of the media in folders."""
     from anyseek import workspace

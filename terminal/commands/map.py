@@ -9,7 +9,7 @@ import typer
 
 from anyseek.errors import EXIT_OK, UsageError
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, IndexDir, Json
+from anyseek.terminal.options import IndexDir, Json
 
 
 def register(app: App) -> None:
@@ -24,7 +24,6 @@ def draw(
     ] = "modality",
     index_dir: IndexDir = None,
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """Draw a map of the library.
 

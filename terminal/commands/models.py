@@ -12,7 +12,7 @@ import typer
 
 from anyseek.errors import EXIT_OK, UsageError
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, Json
+from anyseek.terminal.options import Json
 
 if TYPE_CHECKING:
     from anyseek.embedders.entry import Entry
@@ -29,7 +29,7 @@ def register(app: App) -> None:
 
 
 @models.callback()
-def listed(context: typer.Context, as_json: Json = False, debug: Debug = False) -> int:
+def listed(context: typer.Context, as_json: Json = False) -> int:
     """List the models there are, and what may be done with them."""
     if context.invoked_subcommand is not None:
         return EXIT_OK
@@ -45,7 +45,7 @@ def listed(context: typer.Context, as_json: Json = False, debug: Debug = False) 
 
 
 @models.command(epilog="Example: anyseek models show imagebind")
-def show(name: Name, as_json: Json = False, debug: Debug = False) -> int:
+def show(name: Name, as_json: Json = False) -> int:
     """Show all that is known of one model."""
     from anyseek.embedders import registry
     from anyseek.terminal.output import size_text
@@ -78,7 +78,6 @@ def pull(
     sha256: Annotated[
         str, typer.Option("--sha256", metavar="HEX", help="What the SHA-256 of the file must be.")
     ] = "",
-    debug: Debug = False,
 ) -> int:
     """Fetch the weights of a model; an interrupted download continues where it stopped."""
     from dataclasses import replace
@@ -110,7 +109,7 @@ def pull(
 
 
 @models.command(epilog="Example: anyseek models path imagebind ~/imagebind_huge.pth")
-def path(name: Name, file: Annotated[Path, typer.Argument(metavar="FILE")], debug: Debug = False) -> int:
+def path(name: Name, file: Annotated[Path, typer.Argument(metavar="FILE")]) -> int:
     """Use a file of weights that is here already."""
     from anyseek.embedders import hub, registry
 

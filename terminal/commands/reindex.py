@@ -9,7 +9,7 @@ import typer
 
 from anyseek.errors import EXIT_OK
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, IndexDir, Json
+from anyseek.terminal.options import IndexDir, Json
 
 _SHOWN = 10
 
@@ -30,7 +30,6 @@ def reindex(
     index_dir: IndexDir = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it goes wrong.")] = False,
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """Change an index to another model.
 

@@ -10,7 +10,6 @@ from anyseek.errors import EXIT_OK
 from anyseek.options import SearchOptions
 from anyseek.terminal.app import App
 from anyseek.terminal.options import (
-    Debug,
     ExitCode,
     IndexDir,
     Json,
@@ -70,7 +69,6 @@ def search(
     paths: Paths = False,
     nul: Nul = False,
     exit_code: ExitCode = False,
-    debug: Debug = False,
 ) -> int:
     """Find files by words, pictures, sounds, depth maps.
 
@@ -106,7 +104,6 @@ def similar(
     paths: Paths = False,
     nul: Nul = False,
     exit_code: ExitCode = False,
-    debug: Debug = False,
 ) -> int:
     """Find what resembles an indexed file.
 

@@ -12,7 +12,7 @@ import typer
 
 from anyseek.errors import EXIT_OK, MissingExtra, UsageError
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, IndexDir
+from anyseek.terminal.options import IndexDir
 
 
 def register(app: App) -> None:
@@ -28,7 +28,6 @@ def serve(
     allow_write: Annotated[
         bool, typer.Option("--allow-write", help="Let requests update the index.")
     ] = False,
-    debug: Debug = False,
 ) -> int:
     """Open the index in a browser, and over HTTP.
 
@@ -80,7 +79,7 @@ def _listening(host: str, port: int) -> socket.socket:
     return listening
 
 
-def mcp(index_dir: IndexDir = None, debug: Debug = False) -> int:
+def mcp(index_dir: IndexDir = None) -> int:
     """Serve the index to agents, over MCP on stdio."""
     from anyseek import workspace
 

@@ -9,7 +9,7 @@ import typer
 
 from anyseek.errors import EXIT_OK
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, IndexDir, Json
+from anyseek.terminal.options import IndexDir, Json
 
 
 def register(app: App) -> None:
@@ -22,7 +22,6 @@ def status(
     index_dir: IndexDir = None,
     show_all: Annotated[bool, typer.Option("--all", help="List every skipped file.")] = False,
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """Show what an index holds.
 

@@ -8,7 +8,7 @@ import typer
 
 from anyseek.errors import EXIT_OK, UsageError
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, IndexDir, Json, Many, with_store_options
+from anyseek.terminal.options import IndexDir, Json, Many, with_store_options
 
 
 def register(app: App) -> None:
@@ -24,7 +24,7 @@ def register(app: App) -> None:
     app.command(epilog="Example: anyseek compact")(compact)
 
 
-def show(index_dir: IndexDir = None, as_json: Json = False, debug: Debug = False) -> int:
+def show(index_dir: IndexDir = None, as_json: Json = False) -> int:
     """Show which store answers, and with which recall."""
     from anyseek import workspace
     from anyseek.terminal import output
@@ -49,7 +49,6 @@ def set_(
     ] = None,
     index_dir: IndexDir = None,
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """Choose what answers searches.
 
@@ -99,7 +98,6 @@ def refresh(
     anew: Annotated[bool, typer.Option("--anew", help="Build it again, whatever is there.")] = False,
     index_dir: IndexDir = None,
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """Bring the store up to date with the index.
 
@@ -116,7 +114,7 @@ def refresh(
     return EXIT_OK
 
 
-def compact(index_dir: IndexDir = None, as_json: Json = False, debug: Debug = False) -> int:
+def compact(index_dir: IndexDir = None, as_json: Json = False) -> int:
     """Drop the vectors of deleted files.
 
     Searches leave them out already; this frees their space on the disk.

@@ -8,7 +8,7 @@ import typer
 
 from anyseek.errors import EXIT_OK
 from anyseek.terminal.app import App
-from anyseek.terminal.options import Debug, IndexDir, Json, Many
+from anyseek.terminal.options import IndexDir, Json, Many
 
 
 def register(app: App) -> None:
@@ -28,7 +28,6 @@ def tag(
     remove: Annotated[bool, typer.Option("--remove", help="Take the tag away.")] = False,
     index_dir: IndexDir = None,
     as_json: Json = False,
-    debug: Debug = False,
 ) -> int:
     """Tag files, and find them by --tag.
 

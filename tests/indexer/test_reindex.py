@@ -18,7 +18,7 @@ import anyseek
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
 from anyseek.errors import IndexLocked, RootUnavailable, UsageError
-from anyseek.indexer import IndexOptions, Reindexed, reindex
+from anyseek.indexer import IndexOptions, Progress, Reindexed, reindex
 from anyseek.indexer import reindex as reindexing
 
 SCRIPT = Path(__file__).parents[1] / "support" / "reindexing_process.py"
@@ -85,9 +85,15 @@ def test_a_folder_that_is_unplugged_leaves_the_old_index_as_it_was(filled: Index
 
 
 def test_an_interrupted_run_is_gone_on_with(filled: Indexed) -> None:
-    asked = iter([False] * 25)
+    events: list[Progress] = []
     few = IndexOptions(workers=1, batch=2, commit_s=0)
-    first = reindex(filled.catalog.folder, SECOND, options=few, stop=lambda: next(asked, True))
+    first = reindex(
+        filled.catalog.folder,
+        SECOND,
+        options=few,
+        progress=events.append,
+        stop=lambda: any(event.segments >= 2 for event in events),  # after the first batch
+    )
     assert (first.is_done, first.report.interrupted) == (False, True)
     assert state(filled.catalog.folder)[0] == "words-1"
     second = move(filled)

@@ -27,7 +27,10 @@ FORBIDDEN_IN_A_SEARCH = (
     "charset_normalizer", "anyseek.indexer", "anyseek.media.decoding", "anyseek.media.worker",
 )  # fmt: skip
 
-ALLOWED_IN_A_SEARCH = {"anyseek", "typer", "annotated_doc", "shellingham", "click", "numpy", "onnxruntime"}
+ALLOWED_IN_A_SEARCH = {
+    "anyseek", "typer", "annotated_doc", "shellingham", "click", "numpy", "onnxruntime",
+    "msgspec", "typing_extensions",  # the index's records of models (jsonable.py)
+}  # fmt: skip
 
 
 def loaded_after(code: str, environment: dict[str, str], cwd: Path) -> set[str]:

@@ -257,6 +257,15 @@ def test_a_hit_with_the_words_is_kept_below_the_least_match() -> None:
         assert [hit.path for hit in shown] == ["2"]
 
 
+@pytest.mark.parametrize("merge", [False, True])
+def test_after_an_offset_come_the_next_ranks(merge: bool) -> None:
+    hits = [
+        Hit(rank, 1 - rank / 10, Modality.IMAGE, str(rank), Span(), rank, rank, "m") for rank in range(1, 7)
+    ]
+    shown = select(hits, SearchOptions.of(k=3, offset=2, merge=merge))[:3]
+    assert [(hit.rank, hit.path) for hit in shown] == [(3, "3"), (4, "4"), (5, "5")]
+
+
 @pytest.mark.parametrize("least", [-0.1, 1.5, float("nan")])
 def test_a_match_that_does_not_exist_is_refused(least: float) -> None:
     with pytest.raises(UsageError):

@@ -41,7 +41,8 @@ class Command(TyperCommand):
         original = list(args)
         try:
             rest: list[str] = super().parse_args(ctx, args)
-        except CommandLineError:
+        except CommandLineError as error:
+            _place(error, ctx)
             ctx.obj.read(_parsed_as_far_as_possible(self, ctx, original))
             raise
         ctx.obj.read(ctx.params)
@@ -57,11 +58,14 @@ class Group(TyperGroup):
         self.params.append(_debug_option())
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """See click."""
+        """See click; alone, a group prints its help."""
+        if not args and not self.invoke_without_command:
+            args = ["--help"]
         original = list(args)
         try:
             rest: list[str] = super().parse_args(ctx, args)
-        except CommandLineError:
+        except CommandLineError as error:
+            _place(error, ctx)
             ctx.obj.read(_parsed_as_far_as_possible(self._any_command(), ctx, original))
             raise
         ctx.obj.read(ctx.params)
@@ -79,6 +83,11 @@ class Group(TyperGroup):
         except CommandLineError:
             ctx.obj.read(_parsed_as_far_as_possible(self._any_command(), ctx, args[1:]))
             raise
+
+
+def _place(error: Any, ctx: Any) -> None:
+    """Tell an error that the parser of options raised which command it is of: not all of click's know it."""
+    error.ctx = error.ctx or ctx
 
 
 def _debug_option() -> TyperOption:

@@ -39,7 +39,7 @@ def run(build: Callable[[], App], arguments: Sequence[str]) -> int:
     _be_tolerant_of_names()
     try:
         with _terminated_by_signal():
-            code = _invoke(build, arguments or ["--help"], mode)
+            code = _invoke(build, arguments, mode)
             sys.stdout.flush()
             return code
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from anyseek.terminal.options import Json
 
 def register(app: App) -> None:
     """Add the command to the program."""
-    group = App(help="Measure speed on this machine.", no_args_is_help=True)
+    group = App(help="Measure speed on this machine.")
     group.command("model", epilog="Example: anyseek bench model mini --batch 32")(model)
     app.add_typer(group, name="bench", epilog="Example: anyseek bench model mini")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -48,6 +46,7 @@ def classify(
     from anyseek.embedders import registry
     from anyseek.library.classification import Classifier
     from anyseek.printable import printable
+    from anyseek.terminal import output
 
     code = EXIT_OK
     with closing(Classifier(registry.load(model), names, template or [])) as classifier:
@@ -56,12 +55,12 @@ def classify(
                 result = classifier.classify(file)
             except QueryFileError as error:
                 code = error.exit_code
-                sys.stderr.write(f"anyseek: {error.message}\n  {error.hint}\n")
+                output.error(error, as_json)
                 continue
             if as_json:
                 scores = [{"label": label, "probability": round(share, 6)} for label, share in result.scores]
                 record = {"type": "classified", "path": file, "modality": result.modality, "labels": scores}
-                typer.echo(json.dumps(record))
+                typer.echo(output.json_line(record))
                 continue
             best = ", ".join(f"{label} {share:.0%}" for label, share in result.scores[:k])
             typer.echo(f"{printable(file)}: {best}")
@@ -70,9 +69,8 @@ def classify(
 
 def _labels(listed: str | None, file: Path | None) -> list[str]:
     if (listed is None) == (file is None):
-        raise UsageError(
-            "The labels are needed, from one place.", 'Give --labels "a dog,a cat" or --labels-file FILE.'
-        )
+        message = "There are no labels." if file is None else "--labels and --labels-file exclude each other."
+        raise UsageError(message, 'Give --labels "a dog,a cat" or --labels-file FILE.')
     if listed is not None:
         return [label for label in listed.split(",") if label.strip()]
     assert file is not None

@@ -13,10 +13,7 @@ from anyseek.terminal.options import IndexDir, Json, Many, with_store_options
 
 def register(app: App) -> None:
     """Add the commands to the program."""
-    group = App(
-        help="Show or choose what answers searches.",
-        no_args_is_help=True,
-    )
+    group = App(help="Show or choose what answers searches.")
     group.command("show", epilog="Example: anyseek store show")(show)
     group.command("set", epilog="Example: anyseek store set faiss --recall 0.99")(with_store_options(set_))
     group.command("refresh", epilog="Example: anyseek store refresh --anew")(refresh)

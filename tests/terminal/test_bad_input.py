@@ -103,6 +103,10 @@ def test_wrong_calls(
     assert not as_json.out
 
 
+def test_an_option_without_its_value_points_to_the_help_of_its_command(here: Run) -> None:
+    refused(here("index", "--exclude"), 2, "--exclude", "anyseek index --help")
+
+
 @pytest.fixture(scope="module")
 def odd_media(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The indexed folder, and beside what is indexed some files that nobody should ask with."""

@@ -26,9 +26,11 @@ def test_each_file_gets_a_line_and_a_bad_one_stops_nothing(here: Run, tmp_path: 
     assert first == f"{red}: red 100%"
     assert second.startswith(f"{blue}: blue ")
     assert "nowhere.png" in ran.err
-    told = here("classify", red, "--labels", "red, green,blue", "--json", *WORDS)
+    told = here("classify", red, "nofile.png", "--labels", "red, green,blue", "--json", *WORDS)
     record = json.loads(told.out)
-    assert (told.code, record["path"], record["modality"]) == (0, str(red), "image")
+    error = json.loads(told.err)
+    assert (told.code, error["type"], error["code"]) == (40, "error", "query-file")
+    assert (record["path"], record["modality"]) == (str(red), "image")
     assert record["labels"][0]["label"] == "red"
     assert abs(sum(one["probability"] for one in record["labels"]) - 1) < 1e-5
 
@@ -36,8 +38,8 @@ def test_each_file_gets_a_line_and_a_bad_one_stops_nothing(here: Run, tmp_path: 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((), "labels are needed"),
-        (("--labels", "a,b", "--labels-file", "x"), "from one place"),
+        ((), "no labels"),
+        (("--labels", "a,b", "--labels-file", "x"), "exclude each other"),
         (("--labels", "a"), "Fewer than two"),
         (("--labels-file", "nowhere.txt"), "nowhere.txt"),
         (("--labels", "a,b", "--template", "x"), "'x'"),

@@ -309,6 +309,13 @@ def test_every_command_has_help_with_an_example(command: str, here: Run) -> None
     assert here(command, "-h").out == ran.out
 
 
+@pytest.mark.parametrize("group", [(), ("store",), ("bench",)])
+def test_alone_a_group_prints_its_help(group: tuple[str, ...], here: Run) -> None:
+    ran = here(*group)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == here(*group, "--help").out
+
+
 def test_the_first_page_names_every_command_in_a_whole_sentence(here: Run) -> None:
     ran = here("--help")
     assert ran.code == 0

@@ -55,7 +55,8 @@ class QueryReader:
         prepare = self._embedder.preparer(self._supported(modality))
         if term.kind == "words":
             words = " ".join(str(term.value).split())
-            return QueryPart(modality, [prepare(words)], term.weight, f'"{words}"')
+            is_phrase = len(words) > 1 and words[0] == words[-1] == '"' and words.count('"') == 2
+            return QueryPart(modality, [prepare(words)], term.weight, words if is_phrase else f'"{words}"')
         from anyseek.media.in_memory import decode
 
         try:

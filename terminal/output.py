@@ -169,22 +169,29 @@ def results_paths(answer: Results, end: bytes) -> None:
         sys.stdout.buffer.write(os.fsencode(shown_path(path)) + end)
 
 
-def nothing_indexed(answer: Results, options: SearchOptions, as_json: bool) -> None:
-    """A remark on the modalities in which nothing is indexed, and on those that are there."""
+def no_hits(options: SearchOptions) -> None:
+    """A remark for people on a search whose every list is empty."""
+    remark(f"No hits after the first {options.offset:,}." if options.offset else "No hits.")
+
+
+def nothing_indexed(answer: Results, options: SearchOptions, as_json: bool) -> bool:
+    """A remark on the modalities in which nothing is indexed, and on those that are there; whether there was one."""
     if options.where is not None:
-        if not len(answer):
-            remark("Nothing passes the filter.", as_json)
-        return
+        if len(answer) or options.offset:
+            return False
+        remark("Nothing passes the filter.", as_json)
+        return True
     if not answer.missing:
-        return
+        return False
     if not answer.available:
         remark("Nothing is indexed yet. To bring the index up to date: anyseek index", as_json)
-        return
+        return True
     where, there = (
         (f" below {shown_path(options.in_)}", "In all there is") if options.in_ else ("", "There is")
     )
     names = " or ".join(answer.missing)
     remark(f"No {names} is indexed{where}. {there}: {', '.join(answer.available)}.", as_json)
+    return True
 
 
 # ---------------------------------------------------------------- indexing

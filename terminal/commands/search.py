@@ -127,7 +127,9 @@ def _show(
         output.results_paths(results, b"\0" if nul else b"\n")
     else:
         output.results(results)
-    output.nothing_indexed(results, options, as_json)
+    is_explained = output.nothing_indexed(results, options, as_json)
+    if not (len(results) or is_explained or as_json or paths or nul):
+        output.no_hits(options)
     if results.is_nothing_like_it:
         output.remark("Nothing here clearly matches: chance alone gives hits as good.", as_json)
     return EXIT_NO_HITS if exit_code and not len(results) else EXIT_OK

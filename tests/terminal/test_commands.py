@@ -194,6 +194,18 @@ def test_a_modality_in_which_nothing_is_indexed(tmp_path: Path, here: Run) -> No
     assert here("search", "red", "--to", "image", "--exit-code").code == 0
 
 
+def test_a_search_without_hits_says_so_to_people(media: Path, here: Run) -> None:
+    ran = here("search", "red", "--offset", "5000", cwd=media)
+    assert (ran.code, ran.out, ran.err) == (0, 'Searching for "red"\n', "No hits after the first 5,000.\n")
+    filtered = here("search", "red", "--offset", "5000", "--where", "type = png")
+    assert filtered.err == "No hits after the first 5,000.\n"
+    phrase = here("search", '"no such phrase"', "--words-only")
+    assert (phrase.out, phrase.err) == ('Searching for "no such phrase"\n', "No hits.\n")
+    for option in ("--paths", "-0"):
+        assert here("search", "red", "--offset", "5000", option).err == ""
+    assert [one["type"] for one in lines(here("search", "red", "--offset", "5000", "--json").err)] == ["query"]
+
+
 def test_in_narrows_to_a_folder(media: Path, here: Run) -> None:
     ran = here("search", "red", "--in", "sounds", "--paths", "-k", "9", cwd=media)
     assert len(ran.out.split()) == 4

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.records import other_model
 from anyseek.contracts import Embedder, ModelCard
-from anyseek.errors import IndexNotFound
+from anyseek.errors import IndexNotFound, UsageError
 from anyseek.index import DEFAULT_MODEL, Index
 from anyseek.options import AnyPath
+from anyseek.printable import printable
 
 if TYPE_CHECKING:
     from anyseek.catalog.check import Finding
@@ -27,12 +28,13 @@ CATALOG_NAME = "catalog.sqlite"
 def open(
     folder: AnyPath = ".", *, index: AnyPath | None = None, model: str | Embedder | None = None
 ) -> Index:
-    """The index of a folder: `index` itself when given, else the nearest `.anyseek` from `folder` upward.
+    """The index of a folder: `index` itself when given (or the `.anyseek` in it), else the nearest `.anyseek` from
+    `folder` upward.
 
     model: None for the one that made the index; a name to insist on; an Embedder of one's own.
-    Raises IndexNotFound, OtherModel, NewerFormat, IndexDamaged. Works on read-only media.
+    Raises UsageError (no such folder), IndexNotFound, OtherModel, NewerFormat, IndexDamaged. Works on read-only media.
     """
-    place = Path(index) if index is not None else nearest_index(folder)
+    place = index_folder(folder, index)
     catalog = Catalog.open(place)
     try:
         with catalog.read() as snapshot:
@@ -85,9 +87,9 @@ def open_or_create(
     from anyseek.indexer.scan import existing_folder
 
     if not folders:
-        place = Path(index) if index is not None else nearest_index()
+        place = index_folder(index=index)
     else:
-        place = Path(index) if index is not None else existing_folder(folders[0]) / INDEX_NAME
+        place = _inside(Path(index)) if index is not None else existing_folder(folders[0]) / INDEX_NAME
     if not folders or (place / CATALOG_NAME).exists():
         with open(index=place, model=model) as opened:
             yield opened
@@ -119,17 +121,33 @@ def reindex(
     """
     from anyseek import indexer
 
-    place = Path(index) if index is not None else nearest_index(folder)
+    place = index_folder(folder, index)
     options = indexer.IndexOptions(workers=workers)
     return indexer.reindex(place, _loaded(model), keep=keep, options=options, progress=progress, stop=stop)
+
+
+def index_folder(folder: AnyPath = ".", index: AnyPath | None = None) -> Path:
+    """Where the index of a call lies: `index` or the `.anyseek` in it when given, else the nearest one to `folder`.
+
+    Raises UsageError and IndexNotFound, as `nearest_index` does.
+    """
+    return nearest_index(folder) if index is None else _inside(Path(index))
+
+
+def _inside(place: Path) -> Path:
+    """The index in `place` where it is not one itself but has one."""
+    has_index = not (place / CATALOG_NAME).is_file() and (place / INDEX_NAME / CATALOG_NAME).is_file()
+    return place / INDEX_NAME if has_index else place
 
 
 def nearest_index(folder: AnyPath = ".") -> Path:
     """The `.anyseek` in `folder` or in the nearest folder above it; `folder` itself when it is an index.
 
-    Raises IndexNotFound.
+    Raises UsageError when there is no such folder, IndexNotFound.
     """
     start = Path(os.path.abspath(folder))
+    if not start.exists():
+        raise UsageError(f"There is no folder {printable(os.fspath(folder))}.", "Check the path.")
     if (start / CATALOG_NAME).is_file():
         return start
     for place in (start, *start.parents):
@@ -151,11 +169,11 @@ def check(
     """What is wrong with an index, worst first, even with one that cannot be opened; [] when it is healthy.
 
     repair: put right what safely can be, and return what is wrong still. mend: the older name of `repair`.
-    Raises IndexNotFound, NewerFormat; with `repair` IndexLocked, ReadOnlyIndex, DiskFull.
+    Raises UsageError (no such folder), IndexNotFound, NewerFormat; with `repair` IndexLocked, ReadOnlyIndex, DiskFull.
     """
     from anyseek.library.doctor import check_all
 
-    return check_all(Path(index) if index is not None else nearest_index(folder), repair=repair or mend)
+    return check_all(index_folder(folder, index), repair=repair or mend)
 
 
 def _loaded(model: str | Embedder) -> Embedder:

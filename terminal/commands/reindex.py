@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,7 +41,7 @@ def reindex(
     from anyseek.terminal.progress import IndexingScreen
     from anyseek.terminal.runner import Stop
 
-    place = Path(index_dir) if index_dir else workspace.nearest_index()
+    place = workspace.index_folder(index=index_dir)
     with (
         Stop().listening() as stop,
         IndexingScreen(as_json=as_json, is_quiet=quiet) as screen,

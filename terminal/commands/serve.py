@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,7 +34,7 @@ def serve(
     token that requests carry. Ends with Ctrl-C."""
     from anyseek import workspace
 
-    place = Path(index_dir) if index_dir else workspace.nearest_index()
+    place = workspace.index_folder(index=index_dir)
     try:
         import uvicorn
 
@@ -83,7 +82,7 @@ def mcp(index_dir: IndexDir = None) -> int:
     """Serve the index to agents, over MCP on stdio."""
     from anyseek import workspace
 
-    place = Path(index_dir) if index_dir else workspace.nearest_index()
+    place = workspace.index_folder(index=index_dir)
     try:
         from anyseek.serve.mcp_server import run
     except ModuleNotFoundError as error:

@@ -24,6 +24,7 @@ from anyseek.errors import (
     UsageError,
 )
 from anyseek.indexer import IndexOptions
+from anyseek.workspace import open_or_create
 
 
 def add(folder: Path) -> anyseek.Report:
@@ -80,6 +81,14 @@ def test_add_takes_in_another_folder_and_then_updates_all(media: Path, tmp_path:
 @pytest.mark.parametrize("below", ["", "pictures", ".anyseek"])
 def test_the_nearest_index_upward_is_found(media: Path, below: str) -> None:
     with anyseek.open(media / below) as index:
+        assert index.folder == media / ".anyseek"
+
+
+@pytest.mark.parametrize("place", ["", ".anyseek"])
+def test_an_index_is_named_by_itself_or_by_the_folder_that_it_is_in(media: Path, place: str) -> None:
+    with anyseek.open(index=media / place) as index:
+        assert index.folder == media / ".anyseek"
+    with open_or_create([media], index=media / place) as index:
         assert index.folder == media / ".anyseek"
 
 

@@ -203,7 +203,9 @@ def test_a_search_without_hits_says_so_to_people(media: Path, here: Run) -> None
     assert (phrase.out, phrase.err) == ('Searching for "no such phrase"\n', "No hits.\n")
     for option in ("--paths", "-0"):
         assert here("search", "red", "--offset", "5000", option).err == ""
-    assert [one["type"] for one in lines(here("search", "red", "--offset", "5000", "--json").err)] == ["query"]
+    assert [one["type"] for one in lines(here("search", "red", "--offset", "5000", "--json").err)] == [
+        "query"
+    ]
 
 
 def test_in_narrows_to_a_folder(media: Path, here: Run) -> None:

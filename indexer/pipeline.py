@@ -150,7 +150,9 @@ class Pipeline:
             self.plan.lost[root] = reason  # the drive went, not the file: the rest is left as it is
         if root in self.plan.lost:
             return
-        self._skip(task, Problem(error.reason, stage_of(error), error.message))
+        # The only hint that is stored: what to install is known where the file was read.
+        to_read_it = f" To read it: {error.hint}" if error.reason == "missing-reader" and error.hint else ""
+        self._skip(task, Problem(error.reason, stage_of(error), error.message + to_read_it))
 
     def _skip(self, task: FileTask, problem: Problem) -> None:
         self._open.pop(task.number, None)

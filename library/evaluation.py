@@ -59,6 +59,8 @@ def read(file: Path) -> list[Judged]:
 
     A query that is the path of a file there is that file. Raises QueryFileError with the line that is wrong.
     """
+    if not file.exists():
+        raise QueryFileError(f"There is no file {file}.", "Check the path.")
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

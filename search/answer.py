@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anyseek.contracts import Modality, ModelCard, QueryPart
-from anyseek.errors import ModalityNotSupported, QueryFileError, UsageError
+from anyseek.errors import ModalityNotSupported, NoSuchSegment, QueryFileError, UsageError
 from anyseek.options import AnyPath, SearchOptions
 from anyseek.printable import printable
 from anyseek.search.embedding import EmbeddedQuery, Stored, mean_direction
@@ -69,7 +69,7 @@ def supported_targets(targets: tuple[Modality, ...] | None, card: ModelCard) -> 
 def example_parts(snapshot: Snapshot, space: SpaceRecord, examples: Iterable[Example]) -> Iterator[QueryPart]:
     """Stored segments as parts of a query; a file weighs like one segment, however many it has.
 
-    Raises UsageError for a segment that is not in the index, QueryFileError for a file that is not.
+    Raises NoSuchSegment for a segment that is not in the index, QueryFileError for a file that is not.
     """
     for name, weight in examples:
         segment_ids = [name] if isinstance(name, int) else _segments_with_vectors(snapshot, space, name)
@@ -81,7 +81,7 @@ def _example_part(snapshot: Snapshot, space: SpaceRecord, segment_id: int, weigh
     record = snapshot.segment_by_id(segment_id)
     row = snapshot.row_of_segment(space.space_id, segment_id)
     if record is None or row is None:
-        raise UsageError(
+        raise NoSuchSegment(
             f"There is no segment {segment_id} in the index.", "Search again: it may have changed."
         )
     segment, path = record
@@ -123,6 +123,8 @@ def indexed_file(snapshot: Snapshot, space: SpaceRecord, path: AnyPath) -> Embed
 def _searchable_file(snapshot: Snapshot, path: AnyPath) -> int:
     """The number of an indexed file. Raises QueryFileError for one that is not there, or has a problem."""
     name = printable(os.fspath(path))
+    if os.path.isdir(path):
+        raise QueryFileError(f"{name} is a folder, not a file.", "Name a file of the index.")
     record = snapshot.locate(os.path.abspath(path))
     if record is None:
         is_there = os.path.isfile(path)

@@ -214,6 +214,17 @@ def test_an_mp3_of_noise_with_a_tag_is_broken(tmp_path: Path) -> None:
     assert error_of(tmp_path / "x.mp3").reason in ("broken", "empty")
 
 
+@pytest.mark.parametrize("tail", [bytes(5000), b""], ids=["zeros", "nothing"])
+def test_an_mp3_of_a_single_header_is_not_called_a_missing_file(tmp_path: Path, tail: bytes) -> None:
+    soundfile.write(tmp_path / "x.mp3", media_files.tone(0.5), 44_100)
+    (tmp_path / "x.mp3").write_bytes((tmp_path / "x.mp3").read_bytes()[:60] + tail)
+    error = error_of(tmp_path / "x.mp3")
+    assert (error.reason, error.message) == (
+        "broken",
+        "x.mp3 is a damaged MP3 file: no sound in it can be decoded.",
+    )
+
+
 def test_absurd_rates_are_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "x.wav", media_files.tone(0.1), 44_100)
     data = bytearray((tmp_path / "x.wav").read_bytes())

@@ -281,8 +281,10 @@ def test_a_format_that_fails_costs_its_own_files_alone(
     (folder / "x.b").write_text("words")
     with anyseek.create(folder, model=WordEmbedder()) as index:
         report = index.add(workers=1)
+        (problem,) = index.status().problems
     assert report.embedded == 2
     assert report.skipped == {"missing-reader": 1}
+    assert problem.reason.endswith(". To read it: Install the package of the format again.")
     with caplog.at_level(logging.WARNING):
         assert sniff(str(folder / "red.png")) is Modality.IMAGE
         assert sniff(str(folder / "tour.album")) is Modality.IMAGE

@@ -45,13 +45,18 @@ def follow(
             return
 
 
-def _bursts(roots: list[Path], stop: StopCall, notify: Callable[[str], None]) -> Iterator[bool]:
-    """True when the system watches the roots, and then for each burst of changes below them."""
+def require_watchfiles() -> Any:
+    """The module by which the system tells of changes. Raises MissingExtra."""
     try:
         import watchfiles
     except ImportError as error:
         raise MissingExtra("watchfiles is not installed.", 'pip install "anyseek[watch]"') from error
-    changes: Iterator[Any] = watchfiles.watch(
+    return watchfiles
+
+
+def _bursts(roots: list[Path], stop: StopCall, notify: Callable[[str], None]) -> Iterator[bool]:
+    """True when the system watches the roots, and then for each burst of changes below them."""
+    changes: Iterator[Any] = require_watchfiles().watch(
         *(root for root in roots if root.is_dir()),
         watch_filter=_is_content,
         debounce=LONGEST_MS,

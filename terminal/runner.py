@@ -115,10 +115,14 @@ def _terminated_by_signal() -> Iterator[None]:
 
 
 class Stop:
-    """Whether Ctrl-C or SIGTERM asks a long run to end after its batch; a second one ends it at once."""
+    """Whether Ctrl-C or SIGTERM asks a long run to end after its batch; a second one ends it at once.
+
+    is_idle: no batch is at work, so there is none to wait for and nothing to say.
+    """
 
     def __init__(self) -> None:
         self.exit_code = EXIT_OK
+        self.is_idle = False
 
     def is_requested(self) -> bool:
         """For the run to look at between batches."""
@@ -128,8 +132,18 @@ class Stop:
         if self.is_requested():
             raise KeyboardInterrupt if self.exit_code == EXIT_INTERRUPTED else Terminated
         self.exit_code = EXIT_TERMINATED if signum == signal.SIGTERM else EXIT_INTERRUPTED
-        # Not through sys.stderr, which may be in the middle of a write.
-        os.write(2, b"\nStopping after this batch. Once more: stop at once.\n")
+        if not self.is_idle:
+            # Not through sys.stderr, which may be in the middle of a write.
+            os.write(2, b"\nStopping after this batch. Once more: stop at once.\n")
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """While one of several runs is at work; idle after it."""
+        self.is_idle = False
+        try:
+            yield
+        finally:
+            self.is_idle = True
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[Stop]:

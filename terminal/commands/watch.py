@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from anyseek.contracts import Report
 from anyseek.errors import EXIT_OK
 from anyseek.terminal.app import App
 from anyseek.terminal.options import IndexDir, Json
@@ -29,7 +30,7 @@ def watch(
     through every minute.
     """
     from anyseek import workspace
-    from anyseek.indexer.watching import follow
+    from anyseek.indexer.watching import follow, require_watchfiles
     from anyseek.terminal.output import json_line, remark
     from anyseek.terminal.progress import IndexingScreen
     from anyseek.terminal.runner import Stop
@@ -37,9 +38,17 @@ def watch(
     def say(text: str) -> None:
         remark(text, as_json)
 
+    if not every:
+        require_watchfiles()
     with Stop().listening() as stop, workspace.open(index=index_dir) as index:
+
+        def add(**options: Any) -> Report:
+            with stop.working():
+                return index.add(**options)
+
+        stop.is_idle = True
         say(f"Watching {', '.join(map(str, index.roots()))}. Ctrl-C ends it.")
-        for report in follow(index.add, index.roots(), stop=stop.is_requested, every_s=every, notify=say):
+        for report in follow(add, index.roots(), stop=stop.is_requested, every_s=every, notify=say):
             if as_json:
                 from dataclasses import asdict
 

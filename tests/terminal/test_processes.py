@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -197,6 +198,31 @@ def test_a_stopped_run_keeps_what_it_did_and_goes_on(
     assert found is not None, rest.out
     assert int(found[1]) + int(found[2]) == 400
     assert 0 < int(found[1]) < 400
+
+
+def test_a_watch_that_waits_for_changes_ends_without_a_word(
+    media: Path, environment: dict[str, str]
+) -> None:
+    command = [str(ANYSEEK), "watch", "--every", "600", "--json"]
+    with subprocess.Popen(
+        command, cwd=media, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["type"] == "report"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=BRAKE_S)
+    assert process.returncode == 0
+    (watching,) = err.splitlines()
+    assert "Watching" in watching
+
+
+def test_a_watch_without_its_package_is_refused_before_it_says_that_it_watches(
+    media: Path, here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    ran = here("watch", cwd=media)
+    assert (ran.code, ran.out) == (60, "")
+    assert ran.err == 'anyseek: watchfiles is not installed.\n  pip install "anyseek[watch]"\n'
 
 
 def test_a_second_ctrl_c_ends_it_at_once(long_run: subprocess.Popen[str], tmp_path: Path, shell: Run) -> None:

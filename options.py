@@ -80,7 +80,11 @@ class SearchOptions:
     segments: bool = option(False, "Let several segments of one file be hits.")
     merge: bool = option(False, "One list over all modalities.")
     min_match: float = option(
-        0.0, "Leave out what chance gives as often: 0.9.", metavar="SHARE", least=0, most=1
+        0.0,
+        "Leave out hits whose match is lower, as in 0.9: how far a hit is above chance.",
+        metavar="SHARE",
+        least=0,
+        most=1,
     )
     by: By = option(
         "both",

@@ -101,17 +101,17 @@ def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
     cases = [
         (
             "orphan-files",
-            "{} files belong to no root.",
+            "Files that belong to no root: {}.",
             "SELECT f.file_id FROM files f WHERE root NOT IN (SELECT root FROM roots)",
         ),
         (
             "orphan-segments",
-            "{} segments belong to no file.",
+            "Segments that belong to no file: {}.",
             "SELECT s.segment_id FROM segments s WHERE s.file_id NOT IN (SELECT file_id FROM files)",
         ),
         (
             "orphan-rows",
-            "{} rows of vectors belong to no segment or no space.",
+            "Rows of vectors that belong to no segment or no space: {}.",
             "SELECT e.row FROM embeddings e WHERE e.segment_id NOT IN (SELECT segment_id FROM segments)"
             " OR e.space_id NOT IN (SELECT space_id FROM spaces)",
         ),
@@ -126,7 +126,7 @@ def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
 def _unembedded(snapshot: Snapshot) -> Iterator[Finding]:
     yield from _about_files(
         "segments-without-vector",
-        "{} files have segments without a vector.",
+        "Files that have segments without a vector: {}.",
         snapshot.database.rows(
             "SELECT DISTINCT s.file_id FROM segments s LEFT JOIN embeddings e ON e.segment_id = s.segment_id"
             " WHERE e.row IS NULL AND s.file_id IN (SELECT file_id FROM files)"
@@ -137,7 +137,7 @@ def _unembedded(snapshot: Snapshot) -> Iterator[Finding]:
 def _half_indexed(snapshot: Snapshot) -> Iterator[Finding]:
     yield from _about_files(
         "half-indexed",
-        "{} files were being indexed when a run was killed.",
+        "Files that were being indexed when a run was killed: {}.",
         snapshot.database.rows("SELECT file_id FROM files WHERE state = ?", [PARTIAL]),
     )
 
@@ -154,7 +154,7 @@ def _wrong_counts(snapshot: Snapshot) -> Iterator[Finding]:
     )
     if wrongly_shown or miscounted:
         message = (
-            f"{wrongly_shown} rows are wrongly shown or hidden, {miscounted} spaces miscount their rows."
+            f"Rows wrongly shown or hidden: {wrongly_shown}; spaces that miscount their rows: {miscounted}."
         )
         yield Finding("wrong-counts", message, wrongly_shown + miscounted, True, "count again")
 
@@ -169,12 +169,12 @@ def _vectors(snapshot: Snapshot) -> Iterator[Finding]:
             elif not is_whole:
                 damaged.add(file_id)
         if shortage or lost:
-            where = f"{len(lost)} files have vectors in a part of {_name(space)} that is gone"
-            message = f"{where}: {shortage}" if shortage else f"{where}."
+            message = f"Files that have vectors in a part of {_name(space)} that is gone: {len(lost)}."
+            message += f" {shortage}" if shortage else ""
             yield Finding("vectors-cut-off", message, max(1, len(lost)), True, FORGET, tuple(sorted(lost)))
         yield from _about_files(
             "vectors-damaged",
-            f"{{}} files have a damaged vector in {_name(space)}.",
+            f"Files that have a damaged vector in {_name(space)}: {{}}.",
             ((file_id,) for file_id in sorted(damaged)),
         )
 
@@ -222,7 +222,7 @@ def _compare(snapshot: Snapshot, space: SpaceRecord, vectors: Halves) -> Iterato
 def _unused_files(snapshot: Snapshot) -> Iterator[Finding]:
     unused = unused_vector_files(snapshot.folder, snapshot.spaces())
     if unused:
-        message = f"{len(unused)} vector files belong to no space ({unused[0].name})."
+        message = f"Vector files that belong to no space: {len(unused)} ({unused[0].name})."
         yield Finding("unused-files", message, len(unused), True, "delete them")
 
 

@@ -25,10 +25,14 @@ def main(folder: str, pairs: str, modality: str = "image") -> None:
     with anyseek.open(folder) as index:
         for line in Path(pairs).read_text(encoding="utf-8").splitlines():
             query, *paths = line.split("\t")
+            if not paths:
+                continue  # an empty line, or a query without an answer
             relevant = {str(Path(folder, path).resolve()) for path in paths}
             ranking = [hit.path for hit in index.search(query, to=modality, k=max(CUTOFFS))]
             for k in CUTOFFS:
                 recalls[k].append(recall(ranking, relevant, k))
+    if not recalls[CUTOFFS[0]]:
+        sys.exit(f"There is no query with its answers in {pairs}.")
     for k, values in recalls.items():
         print(f"recall@{k:<3} {sum(values) / len(values):.3f}  ({len(values)} queries)")
 

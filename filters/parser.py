@@ -128,6 +128,7 @@ class _Parser:
     def _place(self) -> int:
         return self._tokens[self._next].at if self._next < len(self._tokens) else len(self._text)
 
-    def _error(self, at: int, why: str = "this makes no sense") -> UsageError:
-        near = self._text[at : at + 20] or "its end"
-        return UsageError(f"The filter cannot be understood at {near!r}: {why}.", EXAMPLE)
+    def _error(self, at: int, why: str = "this is not part of a filter") -> UsageError:
+        near = self._text[at : at + 20]
+        place = repr(near) if near else "its end"
+        return UsageError(f"The filter cannot be understood at {place}: {why}.", EXAMPLE)

@@ -22,7 +22,7 @@ LEAST_RECALL, MOST_RECALL = 0.5, 1.0
 
 def recall_option(default: float = 0.95) -> Any:
     """The promise of recall, for a field called `recall`: `anyseek index --recall` sets it too."""
-    help = "Of the true best ten, promised for each pair."
+    help = "The share of the true ten best hits that searches must find."
     return option(default, help, least=LEAST_RECALL, most=MOST_RECALL, metavar="SHARE")
 
 

@@ -43,7 +43,11 @@ def index(
     ] = None,
     recall: Annotated[
         float | None,
-        typer.Option("--recall", metavar="SHARE", help="Of the true best ten, promised once it is large."),
+        typer.Option(
+            "--recall",
+            metavar="SHARE",
+            help="The share of the true ten best hits that a search of a large index must find.",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it goes wrong.")] = False,
     as_json: Json = False,

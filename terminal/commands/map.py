@@ -42,5 +42,5 @@ def draw(
             f"{file} cannot be written: {error.strerror or error}.", "Choose another place."
         ) from error
     record = {"type": "map", "segments": n, "path": file}
-    typer.echo(output.json_line(record) if as_json else f"{n:,} segments on {file}.")
+    typer.echo(output.json_line(record) if as_json else f"{file} shows {n:,} segment{'s' * (n != 1)}.")
     return EXIT_OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -53,10 +54,12 @@ def serve(
             sys.stdout.flush()
             uvicorn.Server(config).run(sockets=[listening])
     except OSError as error:
-        why = error.strerror or error
-        raise UsageError(
-            f"{shown}:{port} cannot be listened on: {why}.", "Choose another: --port 8751"
-        ) from error
+        message = (
+            f"Port {port} of {shown} is already in use."
+            if error.errno == errno.EADDRINUSE
+            else f"Connections cannot be accepted at {shown}:{port}: {error.strerror or error}."
+        )
+        raise UsageError(message, "Choose another: --port N, or 0 for any that is free.") from error
     return EXIT_OK
 
 

@@ -48,5 +48,7 @@ def tag(
         change = index.tags.remove if remove else index.tags.add
         n = change(name, *paths)
     record = {"type": "tagged", "tag": name, "changed": n, "removed": remove}
-    typer.echo(output.json_line(record) if as_json else f"{n:,} file{'s' * (n != 1)} changed.")
+    files = f"{n:,} file{'s' * (n != 1)}"
+    text = f"Removed the tag from {files}." if remove else f"Tagged {files}."
+    typer.echo(output.json_line(record) if as_json else text)
     return EXIT_OK

@@ -73,6 +73,8 @@ def test_one_flipped_bit_in_a_vector(folder: Path, bit: int) -> None:
     bits.tofile(path)
     (finding,) = check(folder)
     assert (finding.code, finding.count, finding.file_ids) == ("vectors-damaged", 1, (5,))
+    assert finding.message.startswith("Files that have a damaged vector in ")
+    assert finding.message.endswith(": 1.")
     assert repair_all(folder) == ["vectors-damaged"]
     assert names(folder) == [f"a{i}" for i in range(10) if i != 4]
 

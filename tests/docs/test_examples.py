@@ -93,6 +93,15 @@ def test_evaluate(samples: Path, tmp_path: Path) -> None:
     assert [line.split()[:2] for line in lines] == [[f"recall@{k}", "0.500"] for k in (1, 5, 10)]
 
 
+def test_evaluate_refuses_a_file_without_queries(samples: Path, tmp_path: Path) -> None:
+    (tmp_path / "pairs.tsv").write_text("\n")
+    done = subprocess.run(
+        command("evaluate.py", samples, tmp_path / "pairs.tsv"), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("There is no query with its answers in ")
+
+
 def test_http_client(samples: Path) -> None:
     beach = samples / "pictures/sea/beach.jpg"
     lines = run("http_client.py", samples, "waves at the beach", beach).splitlines()

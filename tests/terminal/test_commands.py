@@ -378,10 +378,10 @@ def test_results_are_narrowed_by_filters_and_tags(media: Path, here: Run) -> Non
     assert found("--before", "1980") == ["pictures/red.png"]
     assert found("--where", "duration > 20s") == ["sounds/tour.wav"]
     tagged = here("tag", "holiday", media / "pictures/red.png", media / "sounds", cwd=media)
-    assert tagged.out == "5 files changed.\n"
+    assert tagged.out == "Tagged 5 files.\n"
     assert here("tag", cwd=media).out == "holiday  5\n"
     assert found("--tag", "Holiday", "--type", "png") == ["pictures/red.png"]
-    assert here("tag", "holiday", media, "--remove", cwd=media).out == "5 files changed.\n"
+    assert here("tag", "holiday", media, "--remove", cwd=media).out == "Removed the tag from 5 files.\n"
     assert here("tag", cwd=media).out == ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -43,3 +44,8 @@ def test_what_cannot_be_listened_on_is_told(media: Path, here: Run, monkeypatch:
     refused = here("serve", "--host", "0.0.0.0", cwd=media)
     assert (refused.code, "token" in refused.err) == (2, True)
     assert here("serve", "--index", "nowhere", cwd=media).code == 10
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        in_use = here("serve", "--port", port, cwd=media)
+    assert in_use.code == 2
+    assert in_use.err.startswith(f"anyseek: Port {port} of 127.0.0.1 is already in use.\n")

@@ -83,7 +83,11 @@ def test_weights_that_are_not_here_or_no_checkpoint_are_told_in_a_sentence(
         (["models", "path", "imagebind", "nowhere.pth"], 2, "nowhere.pth"),
         (["models", "path", "mini", "nowhere.pth"], 2, "mini takes no file"),
         (["models", "pull", "imagebind", "--accept-licence", "mini"], 2, "'mini'"),
-        (["models", "pull", "imagebind", "--accept-licence", "imagebind", "--from", "x"], 2, "is not an address"),
+        (
+            ["models", "pull", "imagebind", "--accept-licence", "imagebind", "--from", "x"],
+            2,
+            "is not an address",
+        ),
         (
             [
                 "models",

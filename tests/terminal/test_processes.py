@@ -200,9 +200,7 @@ def test_a_stopped_run_keeps_what_it_did_and_goes_on(
     assert 0 < int(found[1]) < 400
 
 
-def test_a_watch_that_waits_for_changes_ends_without_a_word(
-    media: Path, environment: dict[str, str]
-) -> None:
+def test_a_watch_that_waits_for_changes_ends_without_a_word(media: Path, environment: dict[str, str]) -> None:
     command = [str(ANYSEEK), "watch", "--every", "600", "--json"]
     with subprocess.Popen(
         command, cwd=media, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment

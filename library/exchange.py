@@ -139,7 +139,7 @@ def import_(catalog: Catalog, source: Path, card: ModelCard) -> Moved:
     read = {".parquet": _read_parquet, ".npy": _read_npy}.get(source.suffix.lower())
     if read is None:
         raise UsageError(f"Vectors cannot be imported from {source.name}.", "It has to be .parquet or .npy.")
-    if not source.is_file():
+    if not source.exists():
         raise UsageError(f"There is no file {source}.", "Check the path.")
     content = read(source)
     fingerprint = content.about.get("fingerprint", card.fingerprint)

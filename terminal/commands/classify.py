@@ -74,7 +74,7 @@ def _labels(listed: str | None, file: Path | None) -> list[str]:
     if listed is not None:
         return [label for label in listed.split(",") if label.strip()]
     assert file is not None
-    if not file.is_file():
+    if not file.exists():
         raise UsageError(f"There is no file {file}.", "Check the path.")
     try:
         lines = file.read_text(encoding="utf-8").splitlines()

@@ -29,11 +29,12 @@ _FIELDS = ("segment_id", "path", "modality", "start", "end", "unit", "excerpt")
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """How much was exported or imported."""
+    """How much was exported or imported. kept: files that an import left as they are."""
 
     segments: int
     files: int
     fingerprint: str
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,9 +133,10 @@ def _about(space: SpaceRecord) -> dict[str, Any]:
 def import_(catalog: Catalog, source: Path, card: ModelCard) -> Moved:
     """Segments with vectors made elsewhere, into an index of the model `card`.
 
-    source: what `export` writes, or a file of those columns; without segment_id. Paths must lie in a root of the index;
-    a file that it has already is replaced. Raises UsageError naming what is wrong, OtherModel for another fingerprint,
-    and nothing is stored then.
+    source: what `export` writes, or a file of those columns; without segment_id. Paths must lie in a root of the index.
+    A file that was indexed from its content is kept as it is, since the index knows more of it (its whole text, its
+    hash) than an import could put in its place; what an earlier import brought is replaced.
+    Raises UsageError naming what is wrong, OtherModel for another fingerprint, and nothing is stored then.
     """
     read = {".parquet": _read_parquet, ".npy": _read_npy}.get(source.suffix.lower())
     if read is None:
@@ -159,12 +161,20 @@ def import_(catalog: Catalog, source: Path, card: ModelCard) -> Moved:
         places[record["path"]].append(place)
     with catalog.lock("anyseek import"):
         with catalog.read() as snapshot:
-            files = {path: _seen(snapshot, path) for path in places}
+            all_files = {path: _seen(snapshot, path) for path in places}
+            files = {path: seen for path, seen in all_files.items() if not _is_indexed(snapshot, path)}
         with catalog.begin() as writer:
             space_id = writer.ensure_space(card)
-            for path, own in places.items():
-                _put_file(writer, space_id, files[path], content, own)
-    return Moved(len(content.records), len(places), card.fingerprint)
+            for path, seen in files.items():
+                _put_file(writer, space_id, seen, content, places[path])
+    n_segments = sum(len(places[path]) for path in files)
+    return Moved(n_segments, len(files), card.fingerprint, len(places) - len(files))
+
+
+def _is_indexed(snapshot: Snapshot, path: str) -> bool:
+    """Whether the index has segments that it made of the file itself: files that were imported have no hash."""
+    record = snapshot.locate(path)
+    return bool(record and record.content_hash and snapshot.segments_of_file(record.file_id))
 
 
 def _put_file(writer: Writer, space_id: int, seen: SeenFile, content: _Content, places: list[int]) -> None:

@@ -47,7 +47,8 @@ def import_(
 ) -> int:
     """Take in vectors made elsewhere.
 
-    They must be of the index's model, and their paths in its folders.
+    They must be of the index's model, and their paths in its folders. Files that were indexed already are kept as they
+    are.
     """
     from anyseek import workspace
 
@@ -63,5 +64,10 @@ def _report(what: str, moved: object, as_json: bool) -> int:
     if as_json:
         typer.echo(json_line({"type": what, **facts}))
     else:
-        typer.echo(f"{facts['segments']:,} segments of {facts['files']:,} files {what}.")
+        kept = (
+            f" {facts['kept']:,} files were indexed already, and are kept as they are."
+            if facts["kept"]
+            else ""
+        )
+        typer.echo(f"{facts['segments']:,} segments of {facts['files']:,} files {what}.{kept}")
     return EXIT_OK

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -25,7 +25,7 @@ from anyseek.errors import AnyseekError, IndexNotFound
 from anyseek.serve import embeddings, jobs, searching
 from anyseek.serve.guard import Guard, Guarded, problem
 from anyseek.serve.metrics import Metrics
-from anyseek.serve.requests import OptionsRequest, SearchRequest, SegmentId
+from anyseek.serve.requests import NoParameters, OptionsRequest, SearchRequest, SegmentId
 from anyseek.serve.service import Service
 
 LOG = logging.getLogger("anyseek.serve")
@@ -55,6 +55,8 @@ def make_app(folder: Path, *, guard: Guard, allow_write: bool = False) -> FastAP
     _add_models(app, service)
     if allow_write:
         _add_jobs(app, work)
+    else:
+        _refuse_jobs(app)
 
     app.add_middleware(Guarded, guard=guard, metrics=metrics)
     return app
@@ -97,8 +99,9 @@ def _add_pages(app: FastAPI, service: Service, metrics: Metrics) -> None:
         with service.index() as index:
             return {"status": "ok", "model": index.model.name}
 
-    @app.get("/metrics", include_in_schema=False)
+    @app.get("/metrics", response_class=PlainTextResponse)
     def counted() -> Response:
+        """Requests and their seconds, for Prometheus."""
         return metrics.page()
 
     @app.get("/status")
@@ -116,7 +119,7 @@ def _add_search(app: FastAPI, service: Service) -> None:
         return Response(body, media_type="application/json")
 
     @app.post("/search", response_model=dict[str, Any])
-    async def search(request: SearchRequest) -> Response:
+    async def search(request: SearchRequest, _: Annotated[NoParameters, Query()]) -> Response:
         """Search by words, by hits, or by both."""
         return await answer(request)
 
@@ -200,3 +203,10 @@ def _add_jobs(app: FastAPI, work: jobs.Jobs) -> None:
         return StreamingResponse(
             work.events(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
+
+
+def _refuse_jobs(app: FastAPI) -> None:
+    @app.api_route("/index", methods=["GET", "POST"], include_in_schema=False)
+    @app.get("/index/events", include_in_schema=False)
+    def switched_off() -> Response:
+        return problem(404, "Writing is switched off.", "Start the server with --allow-write.")

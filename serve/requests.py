@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from pydantic.fields import FieldInfo
 
 from anyseek.contracts import Modality
@@ -23,10 +24,32 @@ _MOST: Mapping[str, float] = {"k": 1000, "offset": 10_000}
 _MOST_CHARACTERS = 4000
 
 
-class OptionsBody(BaseModel):
-    """The options of a search."""
+class NoParameters(BaseModel):
+    """What takes no parameters. A name that the request should not have is refused, since it is likely misspelt."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        """Raises UsageError naming an unknown field. The token of an address is the guard's."""
+        if not isinstance(values, Mapping):
+            return values
+        names = [field.alias or name for name, field in cls.model_fields.items()]
+        for name in values:
+            if name in (*names, *cls.model_fields, "token"):
+                continue
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"Did you mean {near[0]!r}? " if near else ""
+            raise UsageError(
+                f"There is no field {name[:100]!r} here.",
+                f"{hint}See /openapi.json for what each endpoint takes.",
+            )
+        return {name: value for name, value in values.items() if name != "token"}
+
+
+class OptionsBody(NoParameters):
+    """The options of a search."""
 
     def options(self) -> SearchOptions:
         """Raises UsageError."""

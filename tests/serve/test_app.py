@@ -192,6 +192,25 @@ def test_a_search_that_makes_no_sense(client: TestClient, body: Any, status: int
     is_problem(client.post("/search", json=body), status)
 
 
+def test_a_field_that_there_is_not_is_refused_and_not_left_out(client: TestClient) -> None:
+    answers = [
+        client.get("/search?words=red&too=image"),
+        client.post("/search", json={"words": "red", "too": "image"}),
+        client.post("/search?too=image", json={"words": "red"}),
+        client.post("/search/file?too=image", content=b"red"),
+        client.get("/segments/1/similar?too=image"),
+    ]
+    for answer in answers:
+        is_problem(answer, 400, "There is no field 'too'")
+        has_near = answer is not answers[2]  # whose fields are in the body
+        assert ("Did you mean 'to'?" in answer.json()["detail"]) is has_near
+    for name in ("in", "in_"):
+        is_problem(client.get(f"/search?words=red&{name}=relative"), 400, "not absolute")
+    assert names(client.get("/search?words=red&to=image&k=1&token=any")) == ["red.png"]
+    more = {"input": "red", "user": "someone", "dimensions": None}
+    assert client.post("/v1/embeddings", json=more).status_code == 200
+
+
 def test_bodies_that_are_none(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     is_problem(client.post("/search", content=b"{", headers={"content-type": "application/json"}), 422)
     is_problem(client.post("/search/file", content=b""), 422, "empty")
@@ -235,7 +254,9 @@ def test_with_a_token_nothing_is_told_without_it(media: Path) -> None:
 
 def test_writing_has_to_be_allowed(media: Path) -> None:
     with TestClient(make_app(media / ".anyseek", guard=Guard()), base_url="http://localhost") as client:
-        is_problem(client.post("/index"), 404)
+        for answer in (client.post("/index"), client.get("/index"), client.get("/index/events")):
+            is_problem(answer, 404, "Writing is switched off")
+            assert "--allow-write" in answer.json()["detail"]
 
 
 # ---------------------------------------------------------------- indexing, status, embeddings
@@ -302,7 +323,7 @@ def test_embeddings_have_the_shape_that_other_programs_know(client: TestClient, 
 def test_what_is_served_is_counted_and_described(client: TestClient) -> None:
     client.get("/search?words=green")
     assert 'anyseek_requests_total{path="/search"} 1.0' in client.get("/metrics").text
-    assert {"/search", "/v1/embeddings", "/segments/{segment_id}/preview"} <= set(
+    assert {"/search", "/metrics", "/v1/embeddings", "/segments/{segment_id}/preview"} <= set(
         client.get("/openapi.json").json()["paths"]
     )
     page = client.get("/").text

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _KEY = "anyseek.option"
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-_EXAMPLES: dict[type, object] = {bool: "true", int: 10, float: 0.9, str: "TEXT"}
+_EXAMPLES = {bool: "true", int: "10", float: "0.9", str: "TEXT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class OptionInfo:
     is_flag: bool = True
     is_free: bool = False
 
-    def parsed(self, text: str, called: str = "") -> Any:
-        """The value that a word of the command line stands for, not checked yet. called: see `checked`.
+    def parsed(self, text: str) -> Any:
+        """The value that a word of the command line stands for, not checked yet.
 
         Raises UsageError for a word that cannot be one.
         """
@@ -61,12 +61,12 @@ class OptionInfo:
                 return self.kind(text)
             except ValueError:
                 pass
-        raise self._not_possible(text, called)
+        raise self._not_possible(text)
 
-    def checked(self, value: Any, called: str = "") -> Any:
+    def checked(self, value: Any) -> Any:
         """The value as the record holds it: any number (numpy's too) as an int or a float of Python.
 
-        called: what a message calls the option; its flag where that is "". Raises UsageError.
+        Raises UsageError, in words that suit any face of the program.
         """
         if self.is_free:
             return value
@@ -74,14 +74,14 @@ class OptionInfo:
             is_number = isinstance(value, Integral if self.kind is int else Real)
             # Written so that NaN is refused too.
             if not is_number or isinstance(value, bool) or not self.least <= value <= self.most:
-                raise self._not_possible(value, called)
+                raise self._not_possible(value)
             return self.kind(value)
         if not isinstance(value, self.kind) or (self.choices and value not in self.choices):
-            raise self._not_possible(value, called)
+            raise self._not_possible(value)
         return value
 
-    def _not_possible(self, value: object, called: str) -> UsageError:
-        name = called or self.flag
+    def _not_possible(self, value: object) -> UsageError:
+        name = self.json or self.name
         if self.choices:
             return UsageError(f"{name} cannot be {value!r}.", f"Choose among: {', '.join(self.choices)}.")
         bounds = ""
@@ -89,9 +89,9 @@ class OptionInfo:
             bounds = f" from {self.least:g} to {self.most:g}"
         elif self.least > -inf:
             bounds = f" of at least {self.least:g}"
-        example = f"{called}={_EXAMPLES[self.kind]}" if called else f"{name} {_EXAMPLES[self.kind]}"
         return UsageError(
-            f"{name} takes {_KINDS[self.kind]}{bounds}, not {value!r}.", f"For example: {example}"
+            f"{name} takes {_KINDS[self.kind]}{bounds}, not {value!r}.",
+            f"For example: {_EXAMPLES[self.kind]}",
         )
 
 

@@ -13,7 +13,7 @@ from anyseek.modalities import Modality
 MOST_CHARACTERS = 4096
 """Of one value. No path is longer, and SQLite refuses patterns that are much longer."""
 
-EXAMPLE = "For example: --where 'type in (jpg, png) and date >= 2023-06 and size < 5MB'"
+EXAMPLE = "For example: type in (jpg, png) and date >= 2023-06 and size < 5MB"
 
 _LARGEST = (1 << 63) - 1  # of SQLite's integers
 

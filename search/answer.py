@@ -47,7 +47,7 @@ def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options
 def check_words(options: SearchOptions, words: Sequence[str]) -> None:
     """Raises UsageError where words alone are to find, and the query has none."""
     if options.by == "words" and not words:
-        raise UsageError("There are no words to find by.", "Give words, or leave out --by words.")
+        raise UsageError("There are no words to find by.", "Give words, or search by vectors too.")
 
 
 def supported_targets(targets: tuple[Modality, ...] | None, card: ModelCard) -> tuple[Modality, ...]:
@@ -130,7 +130,7 @@ def _searchable_file(snapshot: Snapshot, path: AnyPath) -> int:
         is_there = os.path.isfile(path)
         raise QueryFileError(
             f"{name} is not in the index." if is_there else f"There is no file {name}.",
-            "Index it first, or ask with its content: anyseek search FILE" if is_there else "Check the path.",
+            "Index it first, or search with the file itself." if is_there else "Check the path.",
         )
     if record.problem is not None:
         raise QueryFileError(
@@ -149,7 +149,8 @@ def _check_covered(folder: str | None, snapshot: Snapshot) -> None:
             if os.path.commonpath([here, there]) in (here, there):
                 if os.path.isfile(folder):
                     raise UsageError(
-                        f"{printable(folder)} is a file.", "Results are narrowed to a folder: --in FOLDER"
+                        f"{printable(folder)} is a file.",
+                        "Results are narrowed to a folder: name the one it is in.",
                     )
                 return
     raise UsageError(

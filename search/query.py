@@ -79,20 +79,20 @@ def _hit_names(names: HitNames) -> list[int | str]:
 def _check(query: Query, *, has_wanted: bool) -> None:
     if not query.terms and not has_wanted:
         raise UsageError(
-            "There is nothing to search for.", 'Give words or a file: anyseek search "a dog", or dog.jpg'
+            "There is nothing to search for.", 'Give words, such as "a dog", or a file, such as dog.jpg.'
         )
     for term in query.terms:
         if term.kind == "words" and not str(term.value).strip():
-            raise UsageError("The words to search for are empty.", 'For example: anyseek search "a dog"')
+            raise UsageError("The words to search for are empty.", 'For example: "a dog"')
         if not math.isfinite(term.weight) or term.weight == 0:
             raise UsageError(
                 f"A weight of {term.weight:g} has no meaning.",
-                "A weight is a number above 0, as in dog.jpg@0.5",
+                "A weight is a number such as 0.5.",
             )
     if all(term.weight < 0 for term in query.terms) and not has_wanted:
         raise UsageError(
             "Every part of the query is subtracted, so there is nothing to look for.",
-            'Add what to find: anyseek search "a beach" --not "people"',
+            'Add what to find: "a beach" without "people".',
         )
 
 

@@ -35,7 +35,7 @@ class StoreOptions:
 
     def __post_init__(self) -> None:
         for name, info in options_of(type(self)).items():
-            object.__setattr__(self, name, info.checked(getattr(self, name), name))
+            object.__setattr__(self, name, info.checked(getattr(self, name)))
         self.check()
 
     def check(self) -> None:

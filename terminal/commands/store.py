@@ -86,7 +86,7 @@ def _options(store: str, flags: dict[str, Any], pairs: list[str]) -> dict[str, A
         name, equals, text = pair.partition("=")
         if not equals:
             raise UsageError(f"--option {pair!r} has no value.", "As in: --option NAME=VALUE")
-        values[name] = known[name].parsed(text, name) if name in known else text
+        values[name] = known[name].parsed(text) if name in known else text
     make_options(store, record, values)
     return values
 

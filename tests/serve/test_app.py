@@ -211,6 +211,18 @@ def test_a_field_that_there_is_not_is_refused_and_not_left_out(client: TestClien
     assert client.post("/v1/embeddings", json=more).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "query", [{}, {"words": " "}, {"without": "red"}, {"words": "a", "where": "colour = 1"}]
+)
+def test_what_to_do_is_not_told_in_the_words_of_the_command_line(
+    client: TestClient, query: dict[str, str]
+) -> None:
+    hint = client.get("/search", params=query).json()["detail"]
+    assert hint
+    assert "anyseek search" not in hint
+    assert "--" not in hint
+
+
 def test_bodies_that_are_none(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     is_problem(client.post("/search", content=b"{", headers={"content-type": "application/json"}), 422)
     is_problem(client.post("/search/file", content=b""), 422, "empty")

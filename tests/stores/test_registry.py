@@ -160,7 +160,7 @@ def test_stores_with_an_option_of_one_name_share_its_flag() -> None:
     ],
 )
 def test_words_become_values(option: OptionInfo, text: str, value: object) -> None:
-    parsed = option.parsed(text, option.name)
+    parsed = option.parsed(text)
     assert (parsed, type(parsed)) == (value, type(value))
 
 
@@ -174,7 +174,7 @@ def test_words_become_values(option: OptionInfo, text: str, value: object) -> No
 )
 def test_words_that_stand_for_no_value_are_refused(option: OptionInfo, text: str) -> None:
     with pytest.raises(UsageError, match=option.name):
-        option.parsed(text, option.name)
+        option.parsed(text)
 
 
 @pytest.mark.parametrize(

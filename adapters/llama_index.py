@@ -1,7 +1,8 @@
-"""LlamaIndex: a retriever over an index. Pictures come as ImageNode, everything else as TextNode."""
+"""LlamaIndex: a retriever over an index. Files of pictures come as ImageNode, everything else as TextNode."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Unpack
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -9,6 +10,7 @@ from llama_index.core.schema import ImageNode, NodeWithScore, QueryBundle, TextN
 
 from anyseek import modalities
 from anyseek.adapters.retrieval import Retrieved, open_index, retrieve, search_options
+from anyseek.media.formats import by_suffix
 from anyseek.options import SearchKeywords
 
 
@@ -34,13 +36,17 @@ def _node(retrieved: Retrieved) -> NodeWithScore:
         "text": retrieved.text,
         "metadata": retrieved.facts,
     }
-    row = modalities.info(retrieved.hit.modality)
-    is_picture = (
-        row.shown_as == "picture" and not row.preview_as
-    )  # a video is shown by a picture, but is not one
-    node = (
-        ImageNode(image_path=retrieved.facts["path"], **node_facts) if is_picture else TextNode(**node_facts)
-    )
+    path = retrieved.facts["path"]
+    node = ImageNode(image_path=path, **node_facts) if _is_picture(retrieved) else TextNode(**node_facts)
     return NodeWithScore(
         node=node, score=retrieved.hit.score if retrieved.hit.match is None else retrieved.hit.match
     )
+
+
+def _is_picture(retrieved: Retrieved) -> bool:
+    """Whether LlamaIndex can open the file as a picture: a depth map may be one (PNG), or an array (NumPy, EXR)."""
+    row = modalities.info(retrieved.hit.modality)
+    if row.shown_as != "picture" or row.preview_as:  # a video is shown by a picture, but is not one
+        return False
+    file_format = by_suffix().get(Path(retrieved.facts["path"]).suffix.lower())
+    return file_format is not None and file_format.modality == "image"

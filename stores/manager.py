@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,15 +37,22 @@ class StoreManager:
         with self._catalog.read() as snapshot:
             return registry.state(snapshot)
 
-    def set(self, choice: Choice, progress: Callable[[str], None] | None = None) -> None:
+    def set(
+        self, choice: Choice | str, progress: Callable[[str], None] | None = None, **options: Any
+    ) -> None:
         """Fill another store from the catalog, try it, and only then let it answer. Resumable: the same call again.
 
-        progress: is called with lines for people. Raises UsageError for a store or options that do not exist.
+        choice: a store by its name, with its options as keywords; or both as a Choice. progress: is called with lines
+        for people. Raises UsageError for a store or options that do not exist.
         """
+        if isinstance(choice, Choice):
+            choice = Choice(choice.name, {**choice.options, **options})
+        else:
+            choice = Choice(choice, options)
         request = self._request(progress)
-        options = make_options(choice.name, registry.options_type(choice.name), choice.options)
+        checked = make_options(choice.name, registry.options_type(choice.name), choice.options)
         if choice.name != registry.AUTO:
-            registry.backend_type(choice.name)(options).require()
+            registry.backend_type(choice.name)(checked).require()
         with self._catalog.lock("anyseek store"), self._catalog.read() as snapshot:
             for space in snapshot.spaces()[:1]:
                 registry.backend(choice, space).sync(snapshot, space, request)

@@ -59,6 +59,18 @@ def chosen(catalog: Catalog) -> Any:
 # ---------------------------------------------------------------- the setting
 
 
+def test_a_store_is_chosen_by_its_name_with_its_options_as_keywords(catalog: Catalog) -> None:
+    manager(catalog).set("auto", recall=0.8)
+    assert (setting(catalog)["name"], setting(catalog)["auto"]["recall"]) == ("auto", 0.8)
+    manager(catalog).set("exact")
+    assert setting(catalog)["name"] == "exact"
+    with pytest.raises(UsageError, match="There is no store 'nix'"):
+        manager(catalog).set("nix")
+    with pytest.raises(UsageError, match="has no option warmth"):
+        manager(catalog).set("exact", warmth=3)
+    assert setting(catalog)["name"] == "exact"
+
+
 OLDER = {
     "rule": {"name": "auto", "kind": "hnsw", "recall": 0.9, "qdrant": None, "device": "cpu"},
     "exact": {"name": "exact", "kind": "ivf", "recall": 0.95, "qdrant": None, "device": "gpu"},

@@ -146,7 +146,7 @@ def test_damage_is_found_and_repaired(run: Run, media: Path) -> None:
 
 def test_in_python_and_what_comes_later_is_found(media: Path) -> None:
     with anyseek.open(media) as index:
-        index.store.set(Choice("toy", {"candidates": 2}))
+        index.store.set("toy", candidates=2)
         hits = index.search("green", to="image", k=1)
         assert [Path(hit.path).name for hit in hits] == ["green.png"]
         (media / "pictures/green.png").rename(media / "pictures/moved.png")

@@ -63,10 +63,10 @@ class OptionInfo:
                 pass
         raise self._not_possible(text)
 
-    def checked(self, value: Any) -> Any:
+    def checked(self, value: Any, called: str = "") -> Any:
         """The value as the record holds it: any number (numpy's too) as an int or a float of Python.
 
-        Raises UsageError, in words that suit any face of the program.
+        called: what a message calls the option, as the command line its flag; "" for its name. Raises UsageError.
         """
         if self.is_free:
             return value
@@ -74,14 +74,14 @@ class OptionInfo:
             is_number = isinstance(value, Integral if self.kind is int else Real)
             # Written so that NaN is refused too.
             if not is_number or isinstance(value, bool) or not self.least <= value <= self.most:
-                raise self._not_possible(value)
+                raise self._not_possible(value, called)
             return self.kind(value)
         if not isinstance(value, self.kind) or (self.choices and value not in self.choices):
-            raise self._not_possible(value)
+            raise self._not_possible(value, called)
         return value
 
-    def _not_possible(self, value: object) -> UsageError:
-        name = self.json or self.name
+    def _not_possible(self, value: object, called: str = "") -> UsageError:
+        name = called or self.json or self.name
         if self.choices:
             return UsageError(f"{name} cannot be {value!r}.", f"Choose among: {', '.join(self.choices)}.")
         bounds = ""
@@ -89,9 +89,9 @@ class OptionInfo:
             bounds = f" from {self.least:g} to {self.most:g}"
         elif self.least > -inf:
             bounds = f" of at least {self.least:g}"
+        example = f"{called} {_EXAMPLES[self.kind]}".strip()
         return UsageError(
-            f"{name} takes {_KINDS[self.kind]}{bounds}, not {value!r}.",
-            f"For example: {_EXAMPLES[self.kind]}",
+            f"{name} takes {_KINDS[self.kind]}{bounds}, not {value!r}.", f"For example: {example}"
         )
 
 

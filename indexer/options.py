@@ -35,11 +35,13 @@ class IndexOptions:
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
-            raise UsageError(f"The number of decoding processes cannot be {self.workers}.", "Give 1 or more.")
+            raise UsageError(
+                f"The number of decoding processes cannot be {self.workers}.", "For example: --workers 2"
+            )
         if self.depth_unit is not None and not 0 < self.depth_unit < math.inf:
             raise UsageError(
                 f"A depth unit of {self.depth_unit:g} metres is not possible.",
-                "For millimetres it is 0.001.",
+                "For millimetres: --depth-unit 0.001",
             )
 
     def n_workers(self) -> int:

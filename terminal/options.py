@@ -155,7 +155,11 @@ def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
 
 def _search_options(values: Mapping[str, Any]) -> SearchOptions:
     """Raises UsageError."""
-    keywords = {name: values[name] for name in option_fields() if values[name] is not None}
+    keywords = {
+        name: info.checked(values[name], info.flag)
+        for name, (_, info) in option_fields().items()
+        if values[name] is not None
+    }
     words_only, vectors_only = values["words_only"], values["vectors_only"]
     if words_only and vectors_only:
         raise UsageError(

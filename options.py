@@ -81,7 +81,7 @@ class SearchOptions:
     merge: bool = option(False, "One list over all modalities.")
     min_match: float = option(
         0.0,
-        "Leave out hits whose match is lower, as in 0.9: how far a hit is above chance.",
+        "Leave out hits whose match is lower, as in 0.9, unless they have the query's words.",
         metavar="SHARE",
         least=0,
         most=1,

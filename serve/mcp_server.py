@@ -19,7 +19,7 @@ from anyseek.contracts import Modality
 from anyseek.errors import AnyseekError
 from anyseek.options import SearchOptions
 from anyseek.search.query import Query, Term
-from anyseek.serve.requests import json_options, remote_options
+from anyseek.serve.requests import json_options, refuse_unknown, remote_options
 from anyseek.serve.searching import results_record
 from anyseek.serve.service import Service
 
@@ -52,9 +52,22 @@ def with_options(tool: Callable[..., Any]) -> Callable[..., Any]:
     return with_all
 
 
+class _Server(MCPServer):
+    """Refuses arguments that a tool does not have, which the SDK leaves out in silence."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        """Raises ToolError naming an unknown argument, and what the SDK raises."""
+        for tool in await self.list_tools():
+            if tool.name == name:
+                with _errors_in_a_sentence():
+                    known = tool.input_schema.get("properties", {})
+                    refuse_unknown(arguments, known, f"{name} takes: {', '.join(known) or 'nothing'}.")
+        return await super().call_tool(name, arguments, context)
+
+
 def make_server(service: Service) -> MCPServer:
     """The server over one index. Errors come back as tool errors of one sentence."""
-    server = MCPServer("anyseek", instructions=INSTRUCTIONS)
+    server = _Server("anyseek", instructions=INSTRUCTIONS)
 
     @server.tool()
     @with_options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -36,16 +36,11 @@ class NoParameters(BaseModel):
         if not isinstance(values, Mapping):
             return values
         names = [field.alias or name for name, field in cls.model_fields.items()]
-        for name in values:
-            if name in (*names, *cls.model_fields, "token"):
-                continue
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
-            raise UsageError(
-                f"There is no field {name[:100]!r} here.",
-                f"{hint}See /openapi.json for what each endpoint takes.",
-            )
-        return {name: value for name, value in values.items() if name != "token"}
+        fields = {name: value for name, value in values.items() if name != "token"}
+        refuse_unknown(
+            fields.keys() - cls.model_fields, names, "See /openapi.json for what each endpoint takes."
+        )
+        return fields
 
 
 class OptionsBody(NoParameters):
@@ -74,6 +69,14 @@ class SearchBody(OptionsBody):
         if self.without.strip():
             terms.append(Term("words", self.without, Modality.TEXT, -1.0))
         return Query.of(terms, like=self.like, unlike=self.unlike)
+
+
+def refuse_unknown(given: Iterable[str], known: Iterable[str], hint: str) -> None:
+    """Raises UsageError for the first given name that is not known, with the known one that it resembles."""
+    for name in sorted(set(given) - set(known)):
+        near = difflib.get_close_matches(name, list(known), 1)
+        suggestion = f"Did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"There is no field {name[:100]!r} here.", suggestion + hint)
 
 
 def remote_options(values: Mapping[str, Any]) -> SearchOptions:

@@ -71,6 +71,7 @@ def test_what_goes_wrong_is_one_sentence_and_the_session_lives(media: Path) -> N
         ("search", {"words": "a", "where": "colour = 1"}),
         ("search", {"words": "a", "k": mcp_server.MOST_HITS + 1}),
         ("open_hit", {"segment_id": 999999}),
+        ("search", {"words": "green", "too": "image"}),
         ("search", {"words": "green", "k": 1}),
     ]
     _, answers = talk(media / ".anyseek", *calls)
@@ -78,4 +79,5 @@ def test_what_goes_wrong_is_one_sentence_and_the_session_lives(media: Path) -> N
         assert answer.is_error
         assert "Traceback" not in answer.content[0].text
     assert "There is no segment 999999" in answers[3].content[0].text
+    assert "There is no field 'too' here. Did you mean 'to'?" in answers[4].content[0].text
     assert not answers[-1].is_error

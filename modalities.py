@@ -129,6 +129,12 @@ class ModalityInfo:
         """The member that the row describes."""
         return _MEMBERS[self.name]
 
+    @property
+    def noun(self) -> str:
+        """What one file is called in a message: "a picture"."""
+        what = self.query_help.partition(";")[0].rstrip(".")
+        return what[:1].lower() + what[1:]
+
 
 _MEMBERS: dict[str, Modality] = {}
 _TABLE: dict[str, ModalityInfo] = {}

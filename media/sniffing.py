@@ -32,13 +32,13 @@ def identify_as(source: Source, modality: Modality) -> FileType:
     file_type = _identified(source, head, claimed)
     if file_type is None:
         raise MediaError(
-            f"{source.name} is not a file of {modality}.", "wrong-modality", "Choose another file."
+            f"{source.name} is not {info(modality).noun}.", "wrong-modality", "Choose another file."
         )
     if file_type.modality is not modality and not file_type.format.can_be(modality):
         raise MediaError(
-            f"{source.name} contains {file_type.modality}, not {modality}.",
+            f"{source.name} is {info(file_type.modality).noun}, not {info(modality).noun}.",
             "wrong-modality",
-            "Choose another file.",
+            f"Name it with --{file_type.modality}, or choose another file.",
         )
     return FileType(file_type.format, modality)
 

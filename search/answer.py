@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from anyseek.contracts import Modality, ModelCard, QueryPart
+from anyseek.contracts import Filter, Modality, ModelCard, QueryPart
 from anyseek.errors import ModalityNotSupported, NoSuchSegment, QueryFileError, UsageError
 from anyseek.options import AnyPath, SearchOptions
 from anyseek.printable import printable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options: SearchOptions) -> Results:
-    """Raises ModalityNotSupported, and UsageError for a folder outside the index."""
+    """Raises ModalityNotSupported, and UsageError for a folder outside the index or one that does not exist."""
     from anyseek.search import calibration
     from anyseek.stores.registry import open_store
 
@@ -33,6 +33,8 @@ def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options
     with closing(open_store(snapshot, space.space_id)) as store:
         engine = Engine(snapshot, space, store, calibration.read(snapshot.folder, space))
         all_hits, missing = engine.find(query, targets, options)
+    if missing:
+        _check_there(options.in_, snapshot, space)
     hits = select(all_hits, options)
     if options.to is None and len(missing) < len(targets):
         targets = tuple(target for target in targets if target not in missing)
@@ -157,3 +159,12 @@ def _check_covered(folder: str | None, snapshot: Snapshot) -> None:
         f"{printable(folder)} is outside what this index covers.",
         f"It covers: {', '.join(printable(root) for root in roots) or 'nothing yet'}.",
     )
+
+
+def _check_there(folder: str | None, snapshot: Snapshot, space: SpaceRecord) -> None:
+    """A folder that is gone, with files in the index, is searched. Without any, its name is a mistake."""
+    if folder is None or os.path.exists(folder):
+        return
+    rows = snapshot.allowed_rows(space.space_id, Filter(folder=folder))
+    if rows is not None and not len(rows):
+        raise UsageError(f"There is no folder {printable(folder)}.", "Check the path.")

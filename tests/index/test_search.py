@@ -114,6 +114,20 @@ def test_only_what_lies_below_a_folder(
     assert set(empty.available) == {"text", "image", "audio", "depth"}
 
 
+def test_a_folder_that_does_not_exist_is_refused_and_one_that_is_gone_is_searched(
+    index: anyseek.Index, made: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"There is no folder .*nowhere\."):
+        index.search("red", in_=made / "nowhere", to="image")
+    sounds = made / "sounds"
+    sounds.rename(tmp_path / "unplugged")
+    try:
+        assert len(index.search("red", in_=sounds, k=9)) == 4
+        assert index.search("red", in_=sounds, to="image").missing == ("image",)
+    finally:
+        (tmp_path / "unplugged").rename(sounds)
+
+
 def test_a_folder_outside_the_index_and_a_file_are_refused(
     index: anyseek.Index, made: Path, tmp_path: Path
 ) -> None:

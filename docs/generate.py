@@ -22,7 +22,7 @@ ROOT = DOCS.parent
 sys.path[:0] = [str(DOCS), str(ROOT / "sample_data"), str(ROOT / "tests" / "support")]
 
 from demo_files import demo_files  # noqa: E402
-from snippets import Session, refreshed  # noqa: E402
+from snippets import Session, refreshed, unless_retimed  # noqa: E402
 
 from anyseek import errors  # noqa: E402
 
@@ -170,11 +170,15 @@ def with_parts(page: str) -> str:
     return PART.sub(written, page)
 
 
-def workplace(home: Path, cache: Path) -> Session:
-    """A terminal in a folder as it is after `make demo`: the samples in demo/samples, indexed."""
+def workplace(home: Path, cache: Path, quick: bool = False) -> Session:
+    """A terminal in a folder as it is after `make demo`: the samples in demo/samples, indexed.
+
+    quick: smaller renders, made in seconds, for what does not depend on scores.
+    """
     samples = home / "demo" / "samples"
-    shutil.copytree(demo_files(cache), samples)
-    command = [sys.executable, "-m", "anyseek", "index", str(samples), "--quiet"]
+    shutil.copytree(demo_files(cache, quick=quick), samples)
+    # One worker: the files get the same numbers every time.
+    command = [sys.executable, "-m", "anyseek", "index", str(samples), "--quiet", "--workers", "1"]
     done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
     if done.returncode != errors.EXIT_NEW_PROBLEMS:  # the samples hold damaged files
         raise RuntimeError(f"anyseek index ended with {done.returncode}: {done.stderr}")
@@ -207,8 +211,9 @@ def take_sessions() -> None:
 def take_transcript(name: str, command: str, output: str) -> None:
     """Put what a command printed into the page's transcript."""
     page = (DOCS / name).read_text(encoding="utf-8")
-    part = re.compile(r"(<!-- generated: transcript -->\n).*?(<!-- end -->)", re.DOTALL)
-    page = part.sub(lambda match: f"{match[1]}```text\n$ {command}\n{output}\n```\n{match[2]}", page)
+    part = re.compile(r"(<!-- generated: transcript -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+    transcript = f"```text\n$ {command}\n{output}\n```\n"
+    page = part.sub(lambda match: match[1] + unless_retimed(match[2], transcript) + match[3], page)
     (DOCS / name).write_text(page, encoding="utf-8")
 
 

@@ -23,6 +23,7 @@ EXCERPT = re.compile(r"^ {10,}\S")
 BARE_PATH = re.compile(r"[\w./-]+/[\w. -]+\.\w+")
 PATH_IN_JSON = re.compile(r'("(?:path|excerpt)"): "[^"]*"')
 NUMBERS = re.compile(r"-?\d+(?:[.,:]\d+)*")
+TIMES = re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b|\b\d+(?:\.\d+)? s\b")
 
 
 class SnippetError(AssertionError):
@@ -106,10 +107,18 @@ def refreshed(page: str, session: Session) -> str:
     def rewritten(fence: re.Match[str]) -> str:
         if fence[1] != "console":
             return fence[0]
-        parts = [f"$ {command.line}\n{session.run(command)}" for command in commands(fence[2])]
+        parts = [
+            f"$ {command.line}\n{unless_retimed(command.output, session.run(command))}"
+            for command in commands(fence[2])
+        ]
         return f"```console\n{''.join(parts)}```"
 
     return FENCE.sub(rewritten, page)
+
+
+def unless_retimed(shown: str, now: str) -> str:
+    """What is printed now, or what the page shows when only dates and durations differ."""
+    return shown if TIMES.sub("TIME", shown) == TIMES.sub("TIME", now) else now
 
 
 def comparable(text: str) -> str:

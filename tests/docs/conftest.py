@@ -20,4 +20,4 @@ def session(request: pytest.FixtureRequest, tmp_path: Path) -> Session:
     """A terminal in a folder as it is after `make demo`."""
     import generate
 
-    return generate.workplace(tmp_path, request.config.cache.mkdir("samples"))
+    return generate.workplace(tmp_path, request.config.cache.mkdir("samples"), quick=True)

@@ -30,7 +30,7 @@ def samples(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     import generate
 
     home = tmp_path_factory.mktemp("examples")
-    generate.workplace(home, request.config.cache.mkdir("samples"))
+    generate.workplace(home, request.config.cache.mkdir("samples"), quick=True)
     return home / "demo/samples"
 
 

@@ -7,6 +7,8 @@ When a page is out of date: `python docs/generate.py`, then look at what changed
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+HIT = re.compile(r"^ +\d+\.? +(-?\d\.\d{3}) .*?(\w+/\S+\.\w+)", re.MULTILINE)
 
 
 def pages_with(kind: str) -> list[Path]:
@@ -43,6 +46,38 @@ def test_python_blocks_run(path: Path, session: Session) -> None:
 def test_the_pages_that_teach_have_snippets() -> None:
     assert {"README.md", "cli.md"} <= {path.name for path in pages_with("console")}
     assert {"README.md", "python.md"} <= {path.name for path in pages_with("python")}
+
+
+def test_readme_and_the_demo_show_the_same_scores() -> None:
+    """Both are of the same samples: a file has one score for one query, on whichever page."""
+    readme, demo = (_scores(path.read_text("utf-8")) for path in (ROOT / "README.md", ROOT / "docs/demo.md"))
+    queries = readme.keys() & demo.keys()
+    assert len(queries) >= 3
+    for query in queries:
+        both = readme[query].keys() & demo[query].keys()
+        assert both, query
+        assert {path: readme[query][path] for path in both} == {path: demo[query][path] for path in both}, (
+            "run python docs/generate.py --demo"
+        )
+
+
+def _scores(page: str) -> dict[str, dict[str, str]]:
+    """By query, then path: the scores that a page shows."""
+    scores: dict[str, dict[str, str]] = {}
+    for session in page.split("\n$ anyseek search ")[1:]:
+        line, _, output = session.partition("\n$ ")[0].partition("\n")
+        query = " ".join(shlex.split(line.removesuffix(" --vectors-only")))
+        scores[query] = {path: score for score, path in HIT.findall(output)}
+    return scores
+
+
+def test_dates_and_durations_alone_do_not_change_a_page(tmp_path: Path) -> None:
+    from snippets import Session, refreshed
+
+    page = "```console\n$ echo 'Last run 2026-11-29 23:20, 3 new; 2.5 s'\nLast run 2020-01-31 09:00, {} new; 10 s\n```"
+    session = Session(tmp_path, tmp_path)
+    assert refreshed(page.format(3), session) == page.format(3)
+    assert "23:20, 3 new; 2.5 s\n```" in refreshed(page.format(4), session)
 
 
 def test_a_page_that_lies_is_found_out(tmp_path: Path) -> None:

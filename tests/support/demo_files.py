@@ -12,17 +12,20 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "sample_data"
 
 
-def demo_files(cache: Path) -> Path:
-    """A folder with all samples, smaller renders. Made below `cache` unless these very ones are there."""
+def demo_files(cache: Path, quick: bool = True) -> Path:
+    """A folder with all samples. Made below `cache` unless these very ones are there.
+
+    quick: smaller renders, in seconds; without it those of `make demo`, which take about a minute.
+    """
     digest = hashlib.sha256()
     for path in sorted([*SCRIPTS.glob("*.py"), *SCRIPTS.glob("*.toml")]):
         if path.stem not in ("demo", "questions", "cards", "sheet"):
             digest.update(path.read_bytes())
-    folder = cache / digest.hexdigest()[:16]
+    folder = cache / f"{digest.hexdigest()[:16]}{'' if quick else '-full'}"
     if not folder.is_dir():
         unfinished = cache / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        command = [sys.executable, str(SCRIPTS / "make.py"), str(unfinished), "--quick"]
+        command = [sys.executable, str(SCRIPTS / "make.py"), str(unfinished), *(["--quick"] if quick else [])]
         subprocess.run(command, check=True, capture_output=True)
         unfinished.rename(folder)
     return folder

@@ -22,7 +22,7 @@ ROOT = DOCS.parent
 sys.path[:0] = [str(DOCS), str(ROOT / "sample_data"), str(ROOT / "tests" / "support")]
 
 from demo_files import demo_files  # noqa: E402
-from snippets import Session, refreshed, unless_retimed  # noqa: E402
+from snippets import Session, refreshed, stable  # noqa: E402
 
 from anyseek import errors  # noqa: E402
 
@@ -177,16 +177,22 @@ def workplace(home: Path, cache: Path, quick: bool = False) -> Session:
     """
     samples = home / "demo" / "samples"
     shutil.copytree(demo_files(cache, quick=quick), samples)
-    # One worker: the files get the same numbers every time.
-    command = [sys.executable, "-m", "anyseek", "index", str(samples), "--quiet", "--workers", "1"]
-    done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
-    if done.returncode != errors.EXIT_NEW_PROBLEMS:  # the samples hold damaged files
-        raise RuntimeError(f"anyseek index ended with {done.returncode}: {done.stderr}")
+    index_samples(samples)
     return Session(home, home)
 
 
+def index_samples(samples: Path) -> None:
+    """Index the samples anew, by one worker: files and segments get the same numbers every time."""
+    shutil.rmtree(samples / ".anyseek", ignore_errors=True)
+    command = [sys.executable, "-m", "anyseek", "index", str(samples), "--quiet", "--workers", "1"]
+    done = subprocess.run(command, cwd=samples.parent, capture_output=True, text=True, check=False)
+    if done.returncode != errors.EXIT_NEW_PROBLEMS:  # some of the samples are damaged
+        raise RuntimeError(f"anyseek index ended with {done.returncode}: {done.stderr}")
+
+
 def take_demo() -> None:
-    """Run the demo; keep its transcript in demo.md and its contact sheet in images/."""
+    """Run the demo as if for the first time; put its transcript into demo.md and its contact sheet into images/."""
+    (ROOT / "demo/samples-made-by").unlink(missing_ok=True)
     command = [sys.executable, str(ROOT / "sample_data/demo.py"), "--folder", str(ROOT / "demo")]
     done = subprocess.run(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
@@ -198,6 +204,7 @@ def take_demo() -> None:
 
 def take_sessions() -> None:
     """Put the session of an agent into serve.md, and that of models into models.md."""
+    index_samples(ROOT / "demo/samples")
     for page, script, argument in (
         ("serve.md", "agent_session.py", "demo/samples/.anyseek"),
         ("models.md", "models_session.py", "demo/samples"),
@@ -213,7 +220,7 @@ def take_transcript(name: str, command: str, output: str) -> None:
     page = (DOCS / name).read_text(encoding="utf-8")
     part = re.compile(r"(<!-- generated: transcript -->\n)(.*?)(<!-- end -->)", re.DOTALL)
     transcript = f"```text\n$ {command}\n{output}\n```\n"
-    page = part.sub(lambda match: match[1] + unless_retimed(match[2], transcript) + match[3], page)
+    page = part.sub(lambda match: match[1] + stable(match[2], transcript) + match[3], page)
     (DOCS / name).write_text(page, encoding="utf-8")
 
 

@@ -23,7 +23,10 @@ EXCERPT = re.compile(r"^ {10,}\S")
 BARE_PATH = re.compile(r"[\w./-]+/[\w. -]+\.\w+")
 PATH_IN_JSON = re.compile(r'("(?:path|excerpt)"): "[^"]*"')
 NUMBERS = re.compile(r"-?\d+(?:[.,:]\d+)*")
-TIMES = re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b|\b\d+(?:\.\d+)? s\b")
+VARYING = re.compile(
+    r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b|\b\d+(?:\.\d+)? s\b|(?<=127\.0\.0\.1:)\d+|(?<=kill -9 )\d+"
+)
+"""Differs from run to run: dates, durations, ports, process ids."""
 
 
 class SnippetError(AssertionError):
@@ -108,7 +111,7 @@ def refreshed(page: str, session: Session) -> str:
         if fence[1] != "console":
             return fence[0]
         parts = [
-            f"$ {command.line}\n{unless_retimed(command.output, session.run(command))}"
+            f"$ {command.line}\n{stable(command.output, session.run(command))}"
             for command in commands(fence[2])
         ]
         return f"```console\n{''.join(parts)}```"
@@ -116,9 +119,16 @@ def refreshed(page: str, session: Session) -> str:
     return FENCE.sub(rewritten, page)
 
 
-def unless_retimed(shown: str, now: str) -> str:
-    """What is printed now, or what the page shows when only dates and durations differ."""
-    return shown if TIMES.sub("TIME", shown) == TIMES.sub("TIME", now) else now
+def stable(shown: str, now: str) -> str:
+    """What is printed now, or what the page shows when only what varies differs, or the order of lines.
+
+    (Files are decoded by several processes, and a damaged one is named when it is met.)
+    """
+
+    def comparable_lines(text: str) -> list[str]:
+        return sorted(VARYING.sub("X", text).splitlines())
+
+    return shown if comparable_lines(shown) == comparable_lines(now) else now
 
 
 def comparable(text: str) -> str:

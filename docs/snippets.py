@@ -18,7 +18,7 @@ from pathlib import Path
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXITS = re.compile(r"# exits with (\d+)$")
-HIT = re.compile(r"^ *\d+ +-?\d\.\d+ +([a-z]+) .*$")
+HIT = re.compile(r"^ *\d+ +-?\d\.\d+ +(?:\d+% +)?([a-z]+) .*$")
 EXCERPT = re.compile(r"^ {10,}\S")
 BARE_PATH = re.compile(r"[\w./-]+/[\w. -]+\.\w+")
 PATH_IN_JSON = re.compile(r'("(?:path|excerpt)"): "[^"]*"')

@@ -101,4 +101,7 @@ def test_other_hits_compare_equal_and_other_words_do_not() -> None:
     assert comparable(shown) == comparable(now)
     assert comparable(shown) != comparable(now.replace("Searching", "Looking"))
     assert comparable(shown) != comparable(now.replace("text ", "image"))
+    assert comparable("  1   0.313   79%  image  sea/evening.webp\n") == comparable(
+        "  1  0.3  8%  image  a.png\n"
+    )
     assert comparable("pictures/a b.png\n") == comparable("notes/c.txt\n")

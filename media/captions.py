@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Limits
-from anyseek.errors import MediaError
 from anyseek.media.format import FileType
 from anyseek.media.source import Source
 from anyseek.plugins import resolve
@@ -39,21 +38,12 @@ def caption(source: Source, file_type: FileType) -> str:
     if not file_type.format.caption:
         return ""
     try:
-        parts = list(resolve(file_type.format.caption)(source, file_type))
-    except (
-        MediaError,
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        ImportError,
-        RuntimeError,
-        SyntaxError,
-        EOFError,
-    ):
+        parts = dict.fromkeys(resolve(file_type.format.caption)(source, file_type))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - decoders, and packages, raise whatever they like
         return ""
-    line = " ".join(" ".join(part.split()) for part in dict.fromkeys(parts) if part)
+    line = " ".join(" ".join(part.split()) for part in parts if isinstance(part, str))
     return "".join(c if c.isprintable() else " " for c in line)[:MOST_CHARACTERS].strip()
 
 

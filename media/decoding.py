@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from anyseek.contracts import Decoded, DecodeHint, Modality, Span
+from anyseek.contracts import Decoded, DecodeHint, Modality, Span, Unit
 from anyseek.errors import MediaError
 from anyseek.media.formats import FileType
 from anyseek.media.limits import check_bytes
 from anyseek.media.source import Source
+from anyseek.modalities import info
 from anyseek.plugins import resolve
 
 if TYPE_CHECKING:
@@ -27,10 +30,61 @@ def segments(
     first: int = 0,
     count: int | None = None,
 ) -> Iterator[Decoded]:
-    """Segments `first` to `first + count` of the modalities in `hints`, in order. Raises MediaError."""
+    """Segments `first` to `first + count` of the modalities in `hints`, in order.
+
+    Raises MediaError, also for a segment that is not as its reader has to make it.
+    """
     check_bytes(source.name, source.facts.size, next(iter(hints.values())).limits)
     source.load()
-    yield from _reader(source, file_type)(source, file_type, hints, first, count)
+    for segment in _reader(source, file_type)(source, file_type, hints, first, count):
+        yield _checked(segment, source, hints)
+
+
+def _checked(segment: object, source: Source, hints: Mapping[Modality, DecodeHint]) -> Decoded:
+    """What a reader returned, its span in floats: the catalog trusts it, and a package may have made it."""
+    if not isinstance(segment, Decoded):
+        raise _wrong(source, f"a {type(segment).__name__} instead of a segment")
+    if segment.modality not in hints:
+        raise _wrong(source, f"a segment of the modality {segment.modality}, which nothing asked for")
+    if segment.data is None or (info(segment.modality).is_text and not _is_text(segment.data)):
+        raise _wrong(source, f"a segment of {segment.modality} without its data")
+    if not _is_text(segment.excerpt):
+        raise _wrong(source, "an excerpt that is not a text")
+    span = _floats(segment.span)
+    if span is None:
+        raise _wrong(source, f"a segment at {segment.span!r}")
+    return segment if span is segment.span else replace(segment, span=span)
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a str that UTF-8 can have: without surrogates."""
+    if not isinstance(value, str):
+        return False
+    try:
+        return value.isascii() or bool(value.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _floats(span: object) -> Span | None:
+    """The span, its numbers as float (a reader may have counted in numpy's types); None for one that cannot be."""
+    if not isinstance(span, Span) or not isinstance(span.unit, Unit):
+        return None
+    try:
+        floats = Span(float(span.start), float(span.end), span.unit)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not (math.isfinite(floats.start) and math.isfinite(floats.end) and floats.start <= floats.end):
+        return None
+    return span if type(span.start) is type(span.end) is float else floats
+
+
+def _wrong(source: Source, what: str) -> MediaError:
+    return MediaError(
+        f"{source.name} cannot be used: its reader returned {what}.",
+        "broken",
+        "Report this to the format's author.",
+    )
 
 
 def segment_at(

@@ -289,3 +289,60 @@ def test_a_format_that_fails_costs_its_own_files_alone(
         assert sniff(str(folder / "red.png")) is Modality.IMAGE
         assert sniff(str(folder / "tour.album")) is Modality.IMAGE
     assert [record.getMessage() for record in caplog.records] == ["The format a cannot recognise its files."]
+
+
+BAD_SEGMENTS = """
+import numpy as np
+from anyseek.contracts import Decoded, Modality, Span, Unit
+from anyseek.media.format import Format
+
+SEGMENTS = {
+    "nan": (Span(float("nan"), float("inf"), Unit.SECONDS), "words", "words"),
+    "backwards": (Span(5.0, -3.0, Unit.SECONDS), "words", "words"),
+    "unit": (Span(0.0, 1.0, "s"), "words", "words"),
+    "nothing": (Span(), None, ""),
+    "bytes": (Span(), b"words", ""),
+    "excerpt": (Span(), "words", 5),
+    "surrogate": (Span(), "a\\ud800b", ""),
+    "numpy": (Span(np.float32(1), np.int64(2), Unit.SECONDS), "a thing that is red", "red"),
+}
+
+def read(source, file_type, hints, first=0, count=None):
+    name = source.name.partition(".")[0]
+    if name == "text":
+        yield "words"
+    elif name == "modality":
+        yield Decoded(Modality.AUDIO, Span(), np.zeros(16000, np.float32))
+    else:
+        yield Decoded(Modality.TEXT, *SEGMENTS[name])
+
+def caption(source, file_type):
+    return [5, "a caption", None]
+
+def formats():
+    return Format(
+        name="bad", modality=Modality.TEXT, suffixes=(".bad",), reader="bad_segments:read",
+        caption="bad_segments:caption",
+    )
+"""
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_segment_that_is_not_as_it_should_be_costs_its_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = "[anyseek.formats]\nbad = bad_segments:formats\n"
+    monkeypatch.syspath_prepend(str(install(tmp_path / "bad", "bad_segments", BAD_SEGMENTS, points)))
+    forget()
+    folder = tmp_path / "media"
+    folder.mkdir()
+    bad = ("nan", "backwards", "unit", "nothing", "bytes", "excerpt", "surrogate", "text", "modality")
+    for name in (*bad, "numpy"):
+        (folder / f"{name}.bad").write_text("x")
+    sample_files.picture(folder / "red.png", "red")
+    with anyseek.create(folder, model=WordEmbedder()) as index:
+        report = index.add(workers=1)
+        assert (report.embedded, report.skipped) == (2, {"broken": len(bad)})
+        hit = index.search("red", to="text", k=1)[0]
+        assert (Path(hit.path).name, hit.span.start, hit.span.end) == ("numpy.bad", 1, 2)
+        assert index.search("caption", to="text", by="words")[0].has_words

@@ -7,8 +7,10 @@ declare one name, the first on the path has it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,14 +23,45 @@ T = TypeVar("T")
 
 
 def resolve(place: str) -> Any:
-    """What `module:attribute` names. Raises ImportError, whatever is wrong with the module."""
+    """What `module:attribute` names. Raises ImportError, whatever is wrong with the module.
+
+    What a package prints meanwhile goes to standard error.
+    """
     module, _, attribute = place.partition(":")
     try:
-        return getattr(import_module(module), attribute)
+        with contextlib.nullcontext() if module.startswith("anyseek.") else without_stdout():
+            return getattr(import_module(module), attribute)
     except ImportError:
         raise
-    except Exception as error:
-        raise ImportError(f"{type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise ImportError(described(error)) from error
+
+
+_swapping = threading.Lock()
+_swaps: list[Any] = []
+
+
+@contextlib.contextmanager
+def without_stdout() -> Iterator[None]:
+    """Prints go to standard error: standard output may be JSON, or a protocol.
+
+    Of all threads, so keep it short. contextlib.redirect_stdout would leave it so when two of them overlap.
+    """
+    with _swapping:
+        _swaps.append(sys.stdout)
+        sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        with _swapping:
+            last = _swaps.pop()  # when all others have ended, the one that was there at first
+            if not _swaps:
+                sys.stdout = last
+
+
+def described(error: BaseException) -> str:
+    """What it is and says, on one line: `ValueError: ...`."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 @dataclass(frozen=True)
@@ -71,14 +104,14 @@ class Group:
     def guarded(self, name: str, make: Callable[[str], T], argument: str) -> T | None:
         """`make(argument)`; None, and a warning that says what `name` is, where that raises an error."""
         try:
-            return make(argument)
-        except Exception as error:
+            with without_stdout():
+                return make(argument)
+        except (Exception, SystemExit) as error:
             LOG.warning(
-                "The %s %s cannot be used (%s: %s).",
+                "The %s %s cannot be used (%s).",
                 self.noun,
                 name,
-                type(error).__name__,
-                error,
+                described(error),
                 exc_info=LOG.isEnabledFor(logging.DEBUG),
             )
             return None

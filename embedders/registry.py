@@ -12,13 +12,13 @@ every installed package (a test holds the two equal).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Embedder, ModelCard
 from anyseek.embedders.entry import Entry as Entry
-from anyseek.errors import ModelNotFound
-from anyseek.plugins import Group
+from anyseek.errors import AnyseekError, ModelNotFound
+from anyseek.plugins import Group, described, without_stdout
 
 if TYPE_CHECKING:
     from anyseek.embedders.sentence_tf.reranker import CrossReranker
@@ -52,7 +52,9 @@ _RERANKERS = Group(RERANKERS, "reranker", BUILT_IN[RERANKERS])
 
 def load(name: str) -> Embedder:
     """The model called `name`. Raises ModelNotFound, naming those that exist."""
-    return entry(name).load()
+    group, declared = _declaration(name)
+    model: Embedder = _made(group, declared, entry(name).load, _is_model)
+    return model
 
 
 def cards() -> Iterator[ModelCard]:
@@ -72,13 +74,21 @@ def entries() -> Iterator[Entry]:
 
 def entry(name: str) -> Entry:
     """The model called `name`, not loaded. Raises ModelNotFound, naming those that exist."""
+    group, declared = _declaration(name)
+    make = _function(group, declared)
+    arguments = () if group is _MODELS else (name,)
+    with without_stdout():
+        declared_entry: Entry = _made(group, declared, lambda: make(*arguments), _is_entry)
+    return declared_entry
+
+
+def _declaration(name: str) -> tuple[Group, str]:
+    """Where a model is declared, and as what: its name, or the prefix of its family. Raises ModelNotFound."""
     prefix, colon, _ = name.partition(":")
     if colon and _FAMILIES.has(prefix):
-        member: Entry = _function(_FAMILIES, prefix)(name)
-        return member
+        return _FAMILIES, prefix
     if _MODELS.has(name):
-        model: Entry = _function(_MODELS, name)()
-        return model
+        return _MODELS, name
     names = ", ".join(sorted(_MODELS.names()))
     raise ModelNotFound(f"There is no model called {name!r}.", f"Models here: {names}. See `anyseek models`.")
 
@@ -90,7 +100,8 @@ def reranker(name: str) -> CrossReranker:
         raise ModelNotFound(
             f"There is no reranker called {name!r}.", "As in: --rerank st:BAAI/bge-reranker-v2-m3"
         )
-    model: CrossReranker = _function(_RERANKERS, prefix)(name)
+    make = _function(_RERANKERS, prefix)
+    model: CrossReranker = _made(_RERANKERS, prefix, lambda: make(name), _is_reranker)
     return model
 
 
@@ -102,3 +113,37 @@ def _function(group: Group, name: str) -> Any:
         raise ModelNotFound(
             f"The {group.noun} {name} cannot be loaded ({error}).", "Install its package again."
         ) from error
+
+
+def _made(group: Group, name: str, make: Callable[[], Any], is_right: Callable[[Any], bool]) -> Any:
+    """What `make` returns. Raises ModelNotFound where a package's function fails, or returns something else."""
+    if name in group.built_in:
+        return make()
+    try:
+        made = make()
+        problem = "" if is_right(made) else f"its function returned {type(made).__name__}"
+    except AnyseekError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _unusable(group, name, described(error)) from error
+    if problem:
+        raise _unusable(group, name, problem)
+    return made
+
+
+def _unusable(group: Group, name: str, problem: str) -> ModelNotFound:
+    return ModelNotFound(
+        f"The {group.noun} {name} cannot be used ({problem}).", "Update its package, or choose another."
+    )
+
+
+def _is_entry(made: Any) -> bool:
+    return isinstance(made, Entry) and isinstance(made.card, ModelCard)
+
+
+def _is_model(made: Any) -> bool:
+    return isinstance(getattr(made, "card", None), ModelCard) and callable(getattr(made, "embed", None))
+
+
+def _is_reranker(made: Any) -> bool:
+    return all(hasattr(made, name) for name in ("modalities", "preparer", "scores"))

@@ -12,7 +12,7 @@ import pytest
 from anyseek import modalities
 from anyseek.contracts import Modality
 from anyseek.modalities import ModalityInfo, Unit, register
-from anyseek.plugins import Group, resolve
+from anyseek.plugins import Group, resolve, without_stdout
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT_IN = {"path": "os:path", "sep": "os:sep"}
@@ -163,3 +163,14 @@ def test_a_second_thread_waits_until_all_modalities_are_there(tmp_path: Path) ->
     )
     assert ran.returncode == 0, ran.stderr
     assert "The modality image cannot be used (ValueError: the modality image is built in)." in ran.stderr
+
+
+def test_standard_output_is_back_after_overlapping_imports() -> None:
+    before = sys.stdout
+    first, second = without_stdout(), without_stdout()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert sys.stdout is sys.stderr
+    second.__exit__(None, None, None)
+    assert sys.stdout is before

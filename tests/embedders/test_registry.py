@@ -78,6 +78,11 @@ from anyseek.embedders.registry import Entry
 @dataclass
 class Judge:
     name: str
+    modalities = ()
+
+    def preparer(self, modality): raise NotImplementedError
+
+    def scores(self, words, modality, prepared): raise NotImplementedError
 
 def entry(name):
     model = WordEmbedder(name=name, version=name.partition(":")[2])
@@ -142,3 +147,81 @@ def test_a_fingerprint_changes_with_every_part(tmp_path: Path) -> None:
     others.add(fingerprint("m", [1, "x"], [weights]))
     assert first not in others
     assert len(others) == 4
+
+
+ODD_MODELS = """
+print("a line that is no JSON")
+from fakes import WordEmbedder
+from anyseek.embedders.registry import Entry
+
+def nothing(name=""): return None
+def fails(name=""): raise RuntimeError("out of luck")
+def leaves(name=""): raise SystemExit(7)
+def unloaded(name=""): return Entry(WordEmbedder().card, lambda: None)
+"""
+
+
+def test_a_package_that_makes_no_model_costs_a_sentence(tmp_path: Path) -> None:
+    points = [
+        f"[{group}]\n" + "".join(f"x{one} = odd_models:{one}\n" for one in ("nothing", "fails", "leaves"))
+        for group in (registry.MODELS, registry.FAMILIES, registry.RERANKERS)
+    ]
+    points.append(
+        f"[{registry.MODELS}]\nxunloaded = odd_models:unloaded\nxsyntax = odd_syntax:entry\nxexit = odd_exit:entry\n"
+    )
+    (tmp_path / "odd_models.py").write_text(ODD_MODELS)
+    (tmp_path / "odd_syntax.py").write_text("def (:")
+    (tmp_path / "odd_exit.py").write_text("raise SystemExit(7)")
+    for number, text in enumerate(points):
+        info = tmp_path / f"odd{number}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: odd{number}\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(text)
+    paths = [str(tmp_path), str(ROOT / "tests/support")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(ANYSEEK), *arguments], env=environment, capture_output=True, text=True, check=False
+        )
+
+    listed = run("models", "--json")
+    assert listed.returncode == 0, listed.stderr
+    assert {"mini", "words"} <= {json.loads(line)["name"] for line in listed.stdout.splitlines()}
+    assert "a line that is no JSON" in listed.stderr
+    code = (
+        "import sys\nfrom anyseek.embedders import registry; from anyseek.errors import ModelNotFound\n"
+        "for make in (registry.load, registry.reranker):\n"
+        "    for name in sys.argv[1:]:\n"
+        "        try: make(name); print('made', name)\n"
+        "        except ModelNotFound as error: print(error)\n"
+    )
+    names = [
+        "xnothing",
+        "xfails",
+        "xleaves",
+        "xunloaded",
+        "xsyntax",
+        "xexit",
+        "xnothing:a",
+        "xfails:a",
+        "xleaves:a",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *names], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "The model xnothing cannot be used (its function returned NoneType).",
+        "The model xfails cannot be used (RuntimeError: out of luck).",
+        "The model xleaves cannot be used (SystemExit: 7).",
+        "The model xunloaded cannot be used (its function returned NoneType).",
+        "The model xsyntax cannot be loaded (SyntaxError: invalid syntax (odd_syntax.py, line 1)).",
+        "The model xexit cannot be loaded (SystemExit: 7).",
+        "The family of models xnothing cannot be used (its function returned NoneType).",
+        "The family of models xfails cannot be used (RuntimeError: out of luck).",
+        "The family of models xleaves cannot be used (SystemExit: 7).",
+        *(f"There is no reranker called {name!r}." for name in names[:6]),
+        "The reranker xnothing cannot be used (its function returned NoneType).",
+        "The reranker xfails cannot be used (RuntimeError: out of luck).",
+        "The reranker xleaves cannot be used (SystemExit: 7).",
+    ]

@@ -82,11 +82,11 @@ class Group:
 
     def has(self, name: str) -> bool:
         """Whether the name is built in, or a package declares it."""
-        return self._place(name) is not None
+        return self.place(name) is not None
 
     def load(self, name: str) -> Any:
         """What the name stands for. Raises LookupError where nothing declares it, ImportError for a broken package."""
-        place = self._place(name)
+        place = self.place(name)
         if place is None:
             raise LookupError(name)
         return resolve(place)
@@ -116,7 +116,8 @@ class Group:
             )
             return None
 
-    def _place(self, name: str) -> str | None:
+    def place(self, name: str) -> str | None:
+        """The `module:attribute` of a name; None where nothing declares it."""
         built_in = self.built_in.get(name)
         return built_in or next(
             (place for declared_, place in declared(self.name) if declared_ == name), None

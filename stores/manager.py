@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anyseek.errors import UsageError
+from anyseek.errors import StoreRefused, UsageError
 from anyseek.stores import registry
-from anyseek.stores.backend import State, SyncRequest, silent
+from anyseek.stores.backend import State, StoreBackend, SyncRequest, silent
 from anyseek.stores.backend_options import make_options
 from anyseek.stores.registry import Choice
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog
+    from anyseek.catalog.records import SpaceRecord
     from anyseek.contracts import Floats
+
+LOG = logging.getLogger(__name__)
 
 _SAMPLE = 20
 """Stored vectors that a new store has to find before it answers."""
@@ -50,9 +55,7 @@ class StoreManager:
         else:
             choice = Choice(choice, options)
         request = self._request(progress)
-        checked = make_options(choice.name, registry.options_type(choice.name), choice.options)
-        if choice.name != registry.AUTO:
-            registry.backend_type(choice.name)(checked).require()
+        registry.require(choice)
         with self._catalog.lock("anyseek store"), self._catalog.read() as snapshot:
             for space in snapshot.spaces()[:1]:
                 registry.backend(choice, space).sync(snapshot, space, request)
@@ -61,8 +64,8 @@ class StoreManager:
         with self._catalog.lock("anyseek store"), self._catalog.read() as snapshot:
             for space in snapshot.spaces()[:1]:
                 old, new = registry.chosen_backend(snapshot, space), registry.backend(choice, space)
-                if type(old) is not type(new):
-                    old.remove(snapshot.folder, space)
+                if not registry.are_alike(old, new):
+                    _remove(old, snapshot.folder, space)
         registry.write_choice(self._catalog, choice)
 
     def refresh(self, progress: Callable[[str], None] | None = None, *, anew: bool = False) -> None:
@@ -74,7 +77,7 @@ class StoreManager:
                 chosen.sync(snapshot, space, request)
                 # What the rule has left behind, or a change of stores that was killed.
                 for other in registry.built_in():
-                    if type(other) is not type(chosen):
+                    if not registry.are_alike(other, chosen):
                         other.remove(snapshot.folder, space)
 
     def promise(self, recall: float) -> None:
@@ -118,3 +121,11 @@ class StoreManager:
                     store.close()
                 if (scores[:, 0] < 0.99).mean() > 0.1:
                     raise UsageError("The new store does not find what was put into it; the old one stays.")
+
+
+def _remove(old: StoreBackend[Any], folder: Path, space: SpaceRecord) -> None:
+    """A store that cannot be left in order is left all the same."""
+    try:
+        old.remove(folder, space)
+    except StoreRefused as error:
+        LOG.warning("%s Some of its files may be left.", error.message)

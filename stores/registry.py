@@ -62,14 +62,26 @@ def backend_type(name: str) -> type[StoreBackend[Any]]:
     Raises UsageError, naming those that exist, for another name and for a package that cannot be imported.
     """
     try:
-        kind: type[StoreBackend[Any]] = STORES.load(name)
-        return kind
+        return _load(name)
     except LookupError:
         raise UsageError(f"There is no store {name!r}.", f"Choose one of: {', '.join(names())}.") from None
     except ImportError as error:
         raise UsageError(
             f"The store {name} cannot be loaded ({error}).", "Install its package again."
         ) from error
+
+
+def _load(name: str) -> type[StoreBackend[Any]]:
+    """Raises LookupError, and ImportError also for what is not the class of a store."""
+    kind: type[StoreBackend[Any]] = STORES.load(name)
+    if name not in BUILT_IN:
+        from anyseek.stores.backend import StoreBackend
+
+        if not (isinstance(kind, type) and issubclass(kind, StoreBackend)):
+            raise ImportError(f"{STORES.place(name)} is not a StoreBackend")
+        if not (isinstance(kind.options_type, type) and issubclass(kind.options_type, StoreOptions)):
+            raise ImportError(f"{STORES.place(name)}.options_type is not a StoreOptions")
+    return kind
 
 
 def options_type(name: str) -> type[StoreOptions]:
@@ -89,7 +101,29 @@ def backend(choice: Choice, space: SpaceRecord) -> StoreBackend[Any]:
 
         assert isinstance(options, AutoOptions)
         return backend_for(space, options)
-    return backend_type(choice.name)(options)
+    return _backend(choice.name, options)
+
+
+def require(choice: Choice) -> None:
+    """Raises UsageError for another name and for wrong options, MissingExtra when a package is missing."""
+    options = make_options(choice.name, options_type(choice.name), choice.options)
+    if choice.name != AUTO:
+        _backend(choice.name, options).require()
+
+
+def _backend(name: str, options: StoreOptions) -> StoreBackend[Any]:
+    kind = backend_type(name)
+    if name in BUILT_IN:
+        return kind(options)
+    from anyseek.stores.guarded import GuardedBackend
+
+    return GuardedBackend(name, kind, options)
+
+
+def are_alike(one: StoreBackend[Any], other: StoreBackend[Any]) -> bool:
+    """Whether two backends are of one store, and share its files."""
+    first, second = (getattr(backend, "kind", type(backend)) for backend in (one, other))
+    return first is second
 
 
 def built_in() -> Iterator[StoreBackend[Any]]:
@@ -139,7 +173,7 @@ def _why_missing(name: str) -> str:
     if name == AUTO or name in BUILT_IN:
         return ""
     try:
-        STORES.load(name)
+        _load(name)
     except LookupError:
         return "is not installed"
     except ImportError as error:
@@ -184,7 +218,7 @@ def damage(snapshot: Snapshot) -> Iterator[tuple[StoreBackend[Any], SpaceRecord,
     """What is wrong with files of stores: the store, the space, and a sentence. Reads whole files."""
     for space in snapshot.spaces():
         chosen = chosen_backend(snapshot, space)
-        others = (other for other in built_in() if type(other) is not type(chosen))
+        others = (other for other in built_in() if not are_alike(other, chosen))
         for one in (chosen, *others):
             message = one.check(snapshot, space)
             if message:

@@ -10,6 +10,7 @@ Standard library only. Handlers are named as `module:attribute` and imported whe
 
 from __future__ import annotations
 
+import keyword
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -141,10 +142,31 @@ _TABLE: dict[str, ModalityInfo] = {}
 _built_in: frozenset[str] = frozenset()
 
 
+RESERVED = frozenset(
+    (
+        "after all arguments as_json before by debug exit_code fold help in_ index index_dir json k keywords "
+        "like media merge min_match minus not_ nul offset options path paths query rerank segments self tag "
+        "to type type_ unlike vectors_only where words words_only"
+    ).split()
+)
+"""Names that mean something else beside a modality's, as a keyword or an option of a search (a test derives them)."""
+
+
 def register(row: ModalityInfo) -> Modality:
-    """Add a row, or replace the one of that name; the modality. Raises ValueError for the name of a built-in row."""
-    if row.name in _built_in:
-        raise ValueError(f"the modality {row.name} is built in")
+    """Add a row, or replace the one of that name; the modality.
+
+    Raises ValueError for the name of a built-in row, and for one that cannot be a keyword and an option: it has to be
+    an identifier in lower case, and none of Python's or of RESERVED. Raises TypeError for what is not a row.
+    """
+    if not isinstance(row, ModalityInfo):
+        raise TypeError(f"{row!r} is not a ModalityInfo")
+    name = row.name
+    if name in _built_in:
+        raise ValueError(f"the modality {name} is built in")
+    if not (isinstance(name, str) and name.isidentifier() and name.islower()) or keyword.iskeyword(name):
+        raise ValueError(f"a modality cannot be called {name!r}: its name is one word, lower case")
+    if name in RESERVED:
+        raise ValueError(f"a modality cannot be called {name!r}: a search has an option of that name")
     return _put(row)
 
 

@@ -101,6 +101,15 @@ def test_a_built_in_modality_is_not_replaced() -> None:
     assert modalities.info(Modality.IMAGE).preview
 
 
+@pytest.mark.parametrize(
+    "name", ["", "my-mod", "my mod", "Foo", "class", "not", "in", "3d", "to", "k", "all", 5]
+)
+def test_a_modality_has_a_name_that_can_be_a_keyword_and_an_option(name: str) -> None:
+    with pytest.raises(ValueError, match=f"a modality cannot be called {name!r}: "):
+        register(ModalityInfo(name=name, unit=Unit.WHOLE, query_help="Mine."))
+    assert name not in list(Modality)
+
+
 PLUGGED = """
 import threading
 from anyseek.modalities import Modality, ModalityInfo, Unit, register, table

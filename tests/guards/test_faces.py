@@ -17,8 +17,9 @@ import anyseek
 from anyseek import modalities
 from anyseek.cli import build
 from anyseek.errors import UsageError
-from anyseek.modalities import Media, Modality
+from anyseek.modalities import Media, Modality, ModalityInfo, Unit
 from anyseek.options import SearchArguments, SearchKeywords, SearchOptions, option_fields
+from anyseek.terminal.app import Output
 
 OPTIONS = option_fields()
 
@@ -157,3 +158,18 @@ def test_the_pages_name_each_option(page: str) -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / page).read_text(encoding="utf-8")
     for name, (_, info) in OPTIONS.items():
         assert f"`{name}`" in text or (page == "serve.md" and f"`{info.json}`" in text), name
+
+
+def test_no_modality_can_be_called_as_an_option_is() -> None:
+    command = typer.main.get_command(build()).commands["search"]  # type: ignore[attr-defined]
+    context = command.make_context("search", ["words"], obj=Output(), resilient_parsing=True)
+    taken = {"all"}  # of `to`
+    for one in command.get_params(context):
+        taken |= {one.name, *(flag.lstrip("-") for flag in (*one.opts, *one.secondary_opts))}
+    for method in (anyseek.Index.search, anyseek.Index.similar, anyseek.Index.embed):
+        taken |= set(inspect.signature(method).parameters)
+    taken -= {row.name for row in modalities.table(plugins=False)}
+    for name in sorted(taken):
+        with pytest.raises(ValueError, match="cannot be called"):
+            modalities.register(ModalityInfo(name=name, unit=Unit.WHOLE, query_help="X."))
+    assert taken >= modalities.RESERVED

@@ -47,12 +47,12 @@ def _checked(segment: object, source: Source, hints: Mapping[Modality, DecodeHin
     if segment.modality not in hints:
         raise _wrong(source, f"a segment of the modality {segment.modality}, which nothing asked for")
     if segment.data is None or (info(segment.modality).is_text and not _is_text(segment.data)):
-        raise _wrong(source, f"a segment of {segment.modality} without its data")
+        raise _wrong(source, f"a segment of {segment.modality} whose data is not that")
     if not _is_text(segment.excerpt):
         raise _wrong(source, "an excerpt that is not a text")
     span = _floats(segment.span)
     if span is None:
-        raise _wrong(source, f"a segment at {segment.span!r}")
+        raise _wrong(source, f"a segment with the span {_described(segment.span)}")
     return segment if span is segment.span else replace(segment, span=span)
 
 
@@ -77,6 +77,10 @@ def _floats(span: object) -> Span | None:
     if not (math.isfinite(floats.start) and math.isfinite(floats.end) and floats.start <= floats.end):
         return None
     return span if type(span.start) is type(span.end) is float else floats
+
+
+def _described(span: object) -> str:
+    return f"{span.start} to {span.end} ({span.unit})" if isinstance(span, Span) else repr(span)
 
 
 def _wrong(source: Source, what: str) -> MediaError:

@@ -35,6 +35,8 @@ BUILT_IN = {
 STORES = Group("anyseek.stores", "store", BUILT_IN)
 
 _SETTING = "store"
+_NAME = "name"
+"""In the setting, beside the options of the store, which are under its own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def _load(name: str) -> type[StoreBackend[Any]]:
     if name not in BUILT_IN:
         from anyseek.stores.backend import StoreBackend
 
+        if name == _NAME:
+            raise ImportError("the index could not tell it from the name of a store")
         if not (isinstance(kind, type) and issubclass(kind, StoreBackend)):
             raise ImportError(f"{STORES.place(name)} is not a StoreBackend")
         if not (isinstance(kind.options_type, type) and issubclass(kind.options_type, StoreOptions)):
@@ -139,7 +143,9 @@ def built_in() -> Iterator[StoreBackend[Any]]:
 def read_choice(snapshot: Snapshot) -> Choice:
     """As it was set, or the rule. Options that this version of the store does not have are left out."""
     setting = snapshot.settings().get(_SETTING) or {}
-    name = setting.get("name", AUTO)
+    name = setting.get(_NAME, AUTO)
+    if not isinstance(name, str):  # older versions let a package's store be called `name`
+        return Choice()
     options = setting.get(name) or {}
     try:
         known = options_of(options_type(name))
@@ -153,7 +159,7 @@ def read_choice(snapshot: Snapshot) -> Choice:
 def write_choice(catalog: Catalog, choice: Choice) -> None:
     """Keep it in the index. Raises UsageError for wrong options."""
     options = asdict(make_options(choice.name, options_type(choice.name), choice.options))
-    setting = {"name": choice.name, choice.name: options}
+    setting = {_NAME: choice.name, choice.name: options}
     with catalog.begin() as writer:
         writer.set_setting(_SETTING, setting)
 

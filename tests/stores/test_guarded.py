@@ -59,7 +59,11 @@ def no_store() -> None:
 
 @pytest.fixture
 def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
-    declared = (("odd", f"{__name__}:OddBackend"), ("none", f"{__name__}:no_store"))
+    declared = (
+        ("odd", f"{__name__}:OddBackend"),
+        ("none", f"{__name__}:no_store"),
+        ("name", f"{__name__}:OddBackend"),
+    )
     monkeypatch.setattr(plugins, "declared", lambda group: declared)
     monkeypatch.setattr(OddBackend, "failing", "")
     monkeypatch.setattr(OddBackend, "answers", {})
@@ -117,6 +121,15 @@ def test_what_is_no_store_cannot_be_chosen(catalog: Catalog) -> None:
         manager(catalog).set(Choice("none"))
     message = f"The store none cannot be loaded ({__name__}:no_store is not a StoreBackend)."
     assert caught.value.message == message
+
+
+def test_a_store_cannot_be_called_as_the_setting_is(catalog: Catalog) -> None:
+    with pytest.raises(UsageError, match="The store name cannot be loaded"):
+        manager(catalog).set(Choice("name"))
+    with catalog.begin() as writer:
+        writer.set_setting("store", {"name": {}})
+    with catalog.read() as snapshot:
+        assert registry.read_choice(snapshot) == Choice()
 
 
 SCORES, ROWS = np.full((2, 3), 0.5, np.float32), np.array([[0, 2, 4], [4, 2, -1]])

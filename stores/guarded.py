@@ -20,6 +20,8 @@ from anyseek.plugins import described
 from anyseek.stores.backend import State, StoreBackend, SyncRequest
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from anyseek.catalog.records import SpaceRecord
     from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import Floats, Rows, VectorStore
@@ -83,7 +85,7 @@ class CheckedStore:
         with _sentence(self._label, "searched"):
             answer = self._store.search(queries, k, allow)
         try:
-            scores, rows = (np.asarray(part) for part in answer)
+            scores, rows = _arrays(*answer)
         except (TypeError, ValueError):
             raise _wrong(self._label, "something else than scores and rows") from None
         shape = (len(queries), k)
@@ -107,6 +109,10 @@ class CheckedStore:
             self._store.close()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a package raises what it likes
             LOG.warning("%s failed when it was closed (%s).", self._label, described(error))
+
+
+def _arrays(scores: Any, rows: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    return np.asarray(scores), np.asarray(rows)
 
 
 def _are_among(rows: Rows, allow: Rows) -> bool:

@@ -19,7 +19,9 @@ from anyseek.options import (
     SearchArguments,
     SearchKeywords,
     SearchOptions,
+    check_type,
     options_or_keywords,
+    path_text,
     sort_keywords,
 )
 from anyseek.search.query import HitNames, Query, from_values
@@ -164,6 +166,8 @@ class Index:
         from anyseek.search.lexical import keywords_of
         from anyseek.search.query import describe
 
+        check_type(query, Query)
+        check_type(options, SearchOptions)
         check_words(options, query.words)
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
@@ -214,9 +218,9 @@ class Index:
         return status(self._catalog, look=look)
 
     def modality_of(self, path: AnyPath) -> Modality | None:
-        """As what an indexed file is searched; None for one that is not."""
+        """As what an indexed file is searched; None for one that is not. Raises UsageError for what is not a path."""
         with self._catalog.read() as snapshot:
-            record = snapshot.locate(os.path.abspath(path))
+            record = snapshot.locate(os.path.abspath(path_text(path)))
             segments = snapshot.segments_of_file(record.file_id) if record and record.problem is None else []
             return segments[0].modality if segments else None
 

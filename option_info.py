@@ -13,6 +13,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from anyseek.errors import UsageError
+from anyseek.printable import short_repr
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -75,7 +76,10 @@ class OptionInfo:
             # Written so that NaN is refused too.
             if not is_number or isinstance(value, bool) or not self.least <= value <= self.most:
                 raise self._not_possible(value, called)
-            return self.kind(value)
+            try:
+                return self.kind(value)
+            except OverflowError:  # a whole number beyond every float
+                raise self._not_possible(value, called) from None
         if not isinstance(value, self.kind) or (self.choices and value not in self.choices):
             raise self._not_possible(value, called)
         return value
@@ -83,7 +87,9 @@ class OptionInfo:
     def _not_possible(self, value: object, called: str = "") -> UsageError:
         name = called or self.json or self.name
         if self.choices:
-            return UsageError(f"{name} cannot be {value!r}.", f"Choose among: {', '.join(self.choices)}.")
+            return UsageError(
+                f"{name} cannot be {short_repr(value)}.", f"Choose among: {', '.join(self.choices)}."
+            )
         bounds = ""
         if self.most < inf:
             bounds = f" from {self.least:g} to {self.most:g}"
@@ -91,7 +97,7 @@ class OptionInfo:
             bounds = f" of at least {self.least:g}"
         example = f"{called} {_EXAMPLES[self.kind]}".strip()
         return UsageError(
-            f"{name} takes {_KINDS[self.kind]}{bounds}, not {value!r}.", f"For example: {example}"
+            f"{name} takes {_KINDS[self.kind]}{bounds}, not {short_repr(value)}.", f"For example: {example}"
         )
 
 

@@ -16,6 +16,7 @@ from anyseek.filters import Expression, as_expression
 from anyseek.modalities import Media, Modality, table
 from anyseek.option_info import OptionInfo as OptionInfo
 from anyseek.option_info import option, options_of
+from anyseek.printable import printable, short_repr
 
 AnyPath: TypeAlias = str | os.PathLike[str]
 By: TypeAlias = Literal["both", "words", "vectors"]
@@ -46,7 +47,9 @@ class SearchArguments(SearchKeywords, Media, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchOptions:
-    """How to search, checked. Make it with `SearchOptions.of`, which takes the values as people write them.
+    """How to search. Make it with `SearchOptions.of`, which takes the values as people write them; constructing one
+    takes them as they are here. Both raise UsageError: an unknown modality, k below 1, a match above 1, a malformed
+    filter.
 
     to: the modalities to find, None for all. k: hits of each modality (of all together when merged), after the first
     `offset`. in_: an absolute folder, None for everywhere. where: a parsed filter (`anyseek.filters`), None for none.
@@ -96,17 +99,33 @@ class SearchOptions:
 
     @classmethod
     def of(cls, **values: Unpack[SearchKeywords]) -> SearchOptions:
-        """Raises UsageError: an unknown modality, k below 1, a match above 1, a malformed filter."""
+        """The options of values as people write them, all others as they are by default."""
         raw = dict(cast("Mapping[str, Any]", values))
-        for name, info in options_of(cls).items():
-            if name in raw:
-                raw[name] = info.checked(raw[name])
         if not isinstance(raw.get("where"), str | Expression | None):
-            raise UsageError(f"{raw['where']!r} is not a filter.", "A filter is text: 'type = jpg'")
+            raise _not_a_filter(raw["where"])
         raw["to"] = parse_modalities(raw.get("to"))
         raw["in_"] = _folder(raw.get("in_"))
         raw["where"] = as_expression(raw.get("where"))
         return cls(**raw)
+
+    def __post_init__(self) -> None:
+        for name, info in options_of(type(self)).items():
+            object.__setattr__(self, name, info.checked(getattr(self, name)))
+        is_parsed = (
+            isinstance(self.to, tuple) and self.to and all(isinstance(one, Modality) for one in self.to)
+        )
+        if self.to is not None and not is_parsed:
+            raise UsageError(
+                f"`to` is a tuple of modalities or None, not {short_repr(self.to)}.",
+                'SearchOptions.of(to="image,audio") reads text.',
+            )
+        if self.in_ is not None and not os.path.isabs(path_text(self.in_)):
+            raise UsageError(
+                f"The folder {short_repr(self.in_)} is not absolute.",
+                "SearchOptions.of takes a relative one.",
+            )
+        if not isinstance(self.where, Expression | None):
+            raise _not_a_filter(self.where)
 
 
 def option_fields() -> Mapping[str, tuple[Field[Any], OptionInfo]]:
@@ -115,12 +134,26 @@ def option_fields() -> Mapping[str, tuple[Field[Any], OptionInfo]]:
     return {one.name: (one, infos[one.name]) for one in fields(SearchOptions)}
 
 
+def path_text(path: object) -> str:
+    """A path as text. Raises UsageError for what is not a path, and for text that no file can be called."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise UsageError(f"{short_repr(path)} is not a path.", "A path is text, or a pathlib.Path.")
+    try:
+        is_possible = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        is_possible = False
+    if not is_possible:
+        raise UsageError(f"No file can be called {short_repr(text)}.", "Check the path.")
+    return text
+
+
 def _folder(path: AnyPath | None) -> str | None:
-    if path is None:
-        return None
-    if "\0" in os.fsdecode(path):
-        raise UsageError("A folder's name cannot hold a NUL character.", "Check the path.")
-    return os.path.abspath(path)
+    return None if path is None else os.path.abspath(path_text(path))
+
+
+def _not_a_filter(value: object) -> UsageError:
+    return UsageError(f"{short_repr(value)} is not a filter.", "A filter is text: 'type = jpg'")
 
 
 def sort_keywords(arguments: Mapping[str, object]) -> tuple[dict[Modality, Any], SearchKeywords]:
@@ -145,11 +178,20 @@ def options_or_keywords(options: SearchOptions | None, keywords: SearchKeywords)
     """The options as they are, or made of keywords. Raises UsageError for both."""
     if options is None:
         return SearchOptions.of(**keywords)
+    check_type(options, SearchOptions)
     if keywords:
         raise UsageError(
             "Give `options`, or the options one by one.", "As in: search(words, options=options)"
         )
     return options
+
+
+def check_type(value: object, kind: type) -> None:
+    """Raises UsageError for a value of another type."""
+    if not isinstance(value, kind):
+        raise UsageError(
+            f"{short_repr(value)} is not of type {kind.__name__}.", f"Make one with {kind.__name__}.of"
+        )
 
 
 def parse_modalities(targets: Targets) -> tuple[Modality, ...] | None:
@@ -159,7 +201,10 @@ def parse_modalities(targets: Targets) -> tuple[Modality, ...] | None:
     """
     if targets is None:
         return None
-    names = targets.split(",") if isinstance(targets, str) else [str(name) for name in targets]
+    try:
+        names = targets.split(",") if isinstance(targets, str) else [_name(one) for one in targets]
+    except TypeError:  # not iterable
+        names = [_name(targets)]
     names = [name.strip().lower() for name in names if name.strip()]
     if "all" in names:
         return None
@@ -172,7 +217,11 @@ def parse_modalities(targets: Targets) -> tuple[Modality, ...] | None:
             unknown.append(name)
     if unknown or not names:
         raise UsageError(
-            f"There is no modality {', '.join(unknown) or repr(targets)}.",
+            f"There is no modality {', '.join(map(printable, unknown)) or short_repr(targets)}.",
             f"Choose among: {', '.join(row.name for row in table())}, all.",
         )
     return tuple(dict.fromkeys(known))
+
+
+def _name(target: object) -> str:
+    return target if isinstance(target, str) else short_repr(target)

@@ -1,14 +1,29 @@
-"""Names of files, which may hold anything, as a terminal and as JSON can take them."""
+"""Names and values, which may hold anything, as a terminal, JSON and messages can take them."""
 
 from __future__ import annotations
 
 import os
 
+_MOST_CHARACTERS = 200
+
 
 def printable(text: str) -> str:
     """The text on one line: control characters, newlines and undecodable bytes escaped."""
-    safe = os.fsencode(text).decode("utf-8", "backslashreplace")
+    try:
+        safe = os.fsencode(text).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a lone surrogate, which is no byte of any file's name
+        safe = json_path(text)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
+
+
+def short_repr(value: object) -> str:
+    """The value as Python writes it, for a message: shortened, and never an error (Python refuses to write whole
+    numbers of more than 4300 digits)."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return f"a value of type {type(value).__name__} that is too long to show"
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."
 
 
 def json_path(path: str) -> str:

@@ -233,6 +233,8 @@ class Snapshot(FileReader):
 
     def segment_by_id(self, segment_id: int) -> tuple[Segment, str] | None:
         """A visible segment and its file's absolute path."""
+        if not _is_id(segment_id):
+            return None
         for root, path, *fields in self.database.rows(
             f"SELECT f.root, f.path, {SEGMENT_COLUMNS} FROM segments s JOIN files f ON f.file_id = s.file_id"
             " WHERE s.segment_id = ? AND EXISTS"
@@ -244,6 +246,8 @@ class Snapshot(FileReader):
 
     def text_of(self, segment_id: int) -> str:
         """The text of a segment: a text's whole passage, of others the caption of the file; "" for none."""
+        if not _is_id(segment_id):
+            return ""
         row = self.database.first(
             "SELECT coalesce((SELECT text FROM passages WHERE rowid = s.segment_id),"
             " (SELECT caption FROM file_words WHERE rowid = s.file_id), '') FROM segments s WHERE s.segment_id = ?",
@@ -253,6 +257,8 @@ class Snapshot(FileReader):
 
     def row_of_segment(self, space_id: int, segment_id: int) -> int | None:
         """Where its vector lies, None when a search may not return it."""
+        if not _is_id(segment_id):
+            return None
         row = self.database.first(
             "SELECT row FROM embeddings WHERE space_id = ? AND segment_id = ? AND visible = 1",
             [space_id, segment_id],
@@ -304,3 +310,8 @@ class Snapshot(FileReader):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _is_id(number: int) -> bool:
+    """Whether a row can have that number: SQLite's are of 64 bits."""
+    return -(2**63) <= number < 2**63

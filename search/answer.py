@@ -11,8 +11,8 @@ import numpy as np
 
 from anyseek.contracts import Filter, Modality, ModelCard, QueryPart
 from anyseek.errors import ModalityNotSupported, NoSuchSegment, QueryFileError, UsageError
-from anyseek.options import AnyPath, SearchOptions
-from anyseek.printable import printable
+from anyseek.options import AnyPath, SearchOptions, path_text
+from anyseek.printable import printable, short_repr
 from anyseek.search.embedding import EmbeddedQuery, Stored, mean_direction
 from anyseek.search.engine import Engine
 from anyseek.search.fusion import select
@@ -84,7 +84,8 @@ def _example_part(snapshot: Snapshot, space: SpaceRecord, segment_id: int, weigh
     row = snapshot.row_of_segment(space.space_id, segment_id)
     if record is None or row is None:
         raise NoSuchSegment(
-            f"There is no segment {segment_id} in the index.", "Search again: it may have changed."
+            f"There is no segment {short_repr(segment_id)} in the index.",
+            "Search again: it may have changed.",
         )
     segment, path = record
     vector = snapshot.vectors_at(space.space_id, np.array([row]))
@@ -124,7 +125,7 @@ def indexed_file(snapshot: Snapshot, space: SpaceRecord, path: AnyPath) -> Embed
 
 def _searchable_file(snapshot: Snapshot, path: AnyPath) -> int:
     """The number of an indexed file. Raises QueryFileError for one that is not there, or has a problem."""
-    name = printable(os.fspath(path))
+    name = printable(path_text(path))
     if os.path.isdir(path):
         raise QueryFileError(f"{name} is a folder, not a file.", "Name a file of the index.")
     record = snapshot.locate(os.path.abspath(path))

@@ -93,9 +93,12 @@ def combined(vectors: Floats, weights: Sequence[float]) -> Floats:
 
     Raises UsageError when nothing is left of the sum.
     """
-    total = np.asarray(weights, np.float64) @ vectors.astype(np.float64)
+    # Divided by a power of two, which is exact, so that the largest weights cannot overflow.
+    _, exponent = np.frexp(np.max(np.abs(weights)))
+    scaled = np.ldexp(np.asarray(weights, np.float64), -exponent)
+    total = scaled @ vectors.astype(np.float64)
     length = float(np.linalg.norm(total))
-    if not math.isfinite(length) or length <= _NOTHING_LEFT * sum(map(abs, weights)):
+    if not math.isfinite(length) or length <= _NOTHING_LEFT * float(np.abs(scaled).sum()):
         raise UsageError(
             "The parts of the query cancel each other out.", "Change a weight, or leave a part out."
         )

@@ -11,13 +11,15 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeAlias
 
 from anyseek import modalities
 from anyseek.contracts import Modality
 from anyseek.errors import QueryFileError, UsageError
-from anyseek.options import AnyPath
+from anyseek.options import AnyPath, path_text
+from anyseek.printable import short_repr
 
 Kind = Literal["words", "file", "array"]
 Example: TypeAlias = tuple[int | str, float]
@@ -31,6 +33,7 @@ UNLIKE_WEIGHT = 0.5
 weighs what is unwanted less, 0.15 to 0.75."""
 
 _WEIGHT = re.compile(r"(?P<value>.*\S)@(?P<weight>[-+]?(?:\d+(?:\.\d*)?|\.\d+|inf|nan))", re.S | re.I)
+_MOST_DIGITS = 100  # of a segment_id on the command line; Python refuses to read a number of thousands
 _NAME_WITH_SUFFIX = re.compile(r"[^\s]+\.[A-Za-z0-9]{1,8}")
 
 
@@ -71,9 +74,20 @@ class Query:
 
 
 def _hit_names(names: HitNames) -> list[int | str]:
-    if isinstance(names, (int, str, os.PathLike)):
-        names = [names]
-    return [name if isinstance(name, int) else os.fspath(name) for name in names]
+    """Whole numbers of numpy count too. Raises UsageError for what is neither a number nor a path."""
+    if isinstance(names, (Integral, str, bytes, os.PathLike)) or not isinstance(names, Iterable):
+        names = [names]  # type: ignore[list-item]
+    return [_hit_id_or_path(name) for name in names]
+
+
+def _hit_id_or_path(name: object) -> int | str:
+    if isinstance(name, Integral) and not isinstance(name, bool):
+        return int(name)
+    if not isinstance(name, str | os.PathLike):
+        raise UsageError(
+            f"{short_repr(name)} is not a hit.", "A hit is its segment_id, or the path of an indexed file."
+        )
+    return path_text(name)
 
 
 def _check(query: Query, *, has_wanted: bool) -> None:
@@ -84,9 +98,9 @@ def _check(query: Query, *, has_wanted: bool) -> None:
     for term in query.terms:
         if term.kind == "words" and not str(term.value).strip():
             raise UsageError("The words to search for are empty.", 'For example: "a dog"')
-        if not math.isfinite(term.weight) or term.weight == 0:
+        if not math.isfinite(_as_float(term.weight)) or term.weight == 0:
             raise UsageError(
-                f"A weight of {term.weight:g} has no meaning.",
+                f"A weight of {_as_float(term.weight):g} has no meaning.",
                 "A weight is a number such as 0.5.",
             )
     if all(term.weight < 0 for term in query.terms) and not has_wanted:
@@ -94,6 +108,14 @@ def _check(query: Query, *, has_wanted: bool) -> None:
             "Every part of the query is subtracted, so there is nothing to look for.",
             'Add what to find: "a beach" without "people".',
         )
+
+
+def _as_float(number: float) -> float:
+    """A whole number beyond every float is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 # ---------------------------------------------------------------- from a command line
@@ -132,7 +154,8 @@ def from_command_line(
 
 def _hit_name(value: str) -> int | str:
     """A segment_id, unless a file is called so."""
-    return int(value) if value.isdecimal() and not os.path.exists(value) else value
+    is_number = value.isdecimal() and len(value) <= _MOST_DIGITS and not os.path.exists(value)
+    return int(value) if is_number else value
 
 
 def split_weight(value: str) -> tuple[str, float]:
@@ -202,7 +225,7 @@ def from_values(words: Any, media: Mapping[Modality, Any], minus: Any = None) ->
     for modality, values in media.items():
         for value, weight in _each(values, modality):
             if isinstance(value, (str, bytes, os.PathLike)):
-                terms.append(Term("file", os.fsdecode(value), modality, weight))
+                terms.append(Term("file", path_text(os.fsdecode(value)), modality, weight))
             else:
                 terms.append(Term("array", value, modality, weight))
     for value, weight in _each(minus):
@@ -221,7 +244,7 @@ def _each(values: Any, modality: Modality | None = None) -> Iterator[tuple[Any, 
         is_pair = isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], (int, float))
         is_samples = is_pair and not isinstance(value[0], (str, bytes, os.PathLike, tuple))
         if is_pair and not (takes_rate and is_samples):
-            yield value[0], float(value[1])
+            yield value[0], _as_float(value[1])
         else:
             yield value, 1.0
 
@@ -229,7 +252,7 @@ def _each(values: Any, modality: Modality | None = None) -> Iterator[tuple[Any, 
 def _typed_words(words: Any, weight: float) -> Term:
     if not isinstance(words, str):
         raise UsageError(
-            f"{words!r} is not text.", 'For a file: search(image="dog.jpg"), text=, audio=, depth='
+            f"{short_repr(words)} is not text.", 'For a file: search(image="dog.jpg"), text=, audio=, depth='
         )
     return Term("words", words, Modality.TEXT, weight)
 

@@ -17,6 +17,7 @@ from anyseek.filters import Comparison, Expression, OneOf, all_of, as_expression
 from anyseek.modalities import Modality
 from anyseek.option_info import OptionInfo, options_of
 from anyseek.options import SearchOptions, option_fields
+from anyseek.printable import printable
 
 IndexDir: TypeAlias = Annotated[
     str | None,
@@ -166,7 +167,10 @@ def _search_options(values: Mapping[str, Any]) -> SearchOptions:
             "--words-only and --vectors-only leave nothing to find by.", "Give one of them, or none."
         )
     if words_only or vectors_only:
-        keywords["by"] = "words" if words_only else "vectors"
+        by, flag = ("words", "--words-only") if words_only else ("vectors", "--vectors-only")
+        if values["by"] not in ("both", by):
+            raise UsageError(f"{flag} means --by {by}, not --by {values['by']}.", "Give one of them.")
+        keywords["by"] = by
     keywords["where"] = _filter(values)
     return SearchOptions.of(**keywords)
 
@@ -174,6 +178,10 @@ def _search_options(values: Mapping[str, Any]) -> SearchOptions:
 def _filter(values: Mapping[str, Any]) -> Expression | None:
     """The one filter that --where and its shortcuts make. Raises UsageError."""
     types = tuple(part.strip() for part in (values["type_"] or "").split(",") if part.strip())
+    if values["type_"] and not types:
+        raise UsageError(
+            f"--type {printable(values['type_'])} names no suffix.", "For example: --type jpg,png"
+        )
     after, before = values["after"], values["before"]
     return all_of(
         as_expression(values["where"]),

@@ -22,7 +22,7 @@ def short_repr(value: object) -> str:
     try:
         text = repr(value)
     except ValueError:
-        return f"a value of type {type(value).__name__} that is too long to show"
+        return f"<{type(value).__name__} too long to show>"
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."
 
 

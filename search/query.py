@@ -75,9 +75,13 @@ class Query:
 
 def _hit_names(names: HitNames) -> list[int | str]:
     """Whole numbers of numpy count too. Raises UsageError for what is neither a number nor a path."""
-    if isinstance(names, (Integral, str, bytes, os.PathLike)) or not isinstance(names, Iterable):
-        names = [names]  # type: ignore[list-item]
-    return [_hit_id_or_path(name) for name in names]
+    if isinstance(names, (Integral, str, bytes, os.PathLike)):
+        return [_hit_id_or_path(names)]
+    try:
+        each = list(names)
+    except TypeError:  # not iterable
+        return [_hit_id_or_path(names)]
+    return [_hit_id_or_path(name) for name in each]
 
 
 def _hit_id_or_path(name: object) -> int | str:

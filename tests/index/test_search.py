@@ -17,6 +17,8 @@ from PIL import Image
 import anyseek
 from anyseek.contracts import Modality, Unit
 from anyseek.errors import ModalityNotSupported, QueryFileError, UsageError
+from anyseek.options import SearchOptions
+from anyseek.search.query import Query, Term
 
 FILES = {
     "text": "notes/{}.txt",
@@ -188,11 +190,50 @@ def test_a_target_that_the_model_lacks(index: anyseek.Index, target: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "query", [{"words": ""}, {}, {"words": "red", "k": 0}, {"words": "red", "to": "smell"}, {"image": 5}]
+    "query",
+    [
+        {"words": ""},
+        {},
+        {"words": "red", "k": 0},
+        {"words": "red", "to": "smell"},
+        {"image": 5},
+        {"words": "red", "options": {"k": 3}},
+        {"like": 2**63},
+        {"words": "red", "unlike": 2**70},
+        {"like": 10**5000},
+    ],
+    ids=lambda query: ",".join(query),
 )
 def test_wrong_calls(index: anyseek.Index, query: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         index.search(**query)
+
+
+@pytest.mark.parametrize("where", ["folder = '/\0'", "folder in ('/\0', 'x\0')", "folder = '\0'"])
+def test_a_folder_that_cannot_be_holds_nothing(index: anyseek.Index, where: str) -> None:
+    assert not index.search("red", where=where).hits
+    assert names(index.search("red", where=f"not {where}")) == names(index.search("red"))
+
+
+def test_an_answer_takes_a_query_and_options(index: anyseek.Index) -> None:
+    query = Query.of([Term("words", "red", Modality.TEXT)])
+    assert names(index.answer(query, SearchOptions())) == names(index.search("red"))
+    for wrong in ((query, {"k": 3}), (query, None), ("red", SearchOptions())):
+        with pytest.raises(UsageError):
+            index.answer(*wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ["\0", "\ud800", 3, b"x"])
+def test_what_is_not_a_path_is_refused(index: anyseek.Index, path: Any) -> None:
+    for ask in (index.similar, index.modality_of):
+        with pytest.raises(UsageError):
+            ask(path)
+
+
+@pytest.mark.parametrize("number", [0, 2**63 - 1, 2**63, -(2**63) - 1, 2**70])
+def test_a_number_of_no_segment(index: anyseek.Index, number: int) -> None:
+    assert index.segment(number) is None
+    assert index.text_of(number) == ""
 
 
 def test_searches_in_several_threads_agree(index: anyseek.Index) -> None:

@@ -44,6 +44,14 @@ def test_parts_are_unit_vectors_weighted_summed_and_normalised() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+@given(st.floats(0.01, 1), st.integers(-1000, 1023))
+def test_weights_count_by_their_ratio_however_large_or_small(weight: float, exponent: int) -> None:
+    rows = np.eye(3, dtype=np.float32)
+    scaled = [weight * 2.0**exponent, 2.0**exponent, -(2.0**exponent)]
+    np.testing.assert_array_equal(combined(rows, scaled), combined(rows, [weight, 1.0, -1.0]))
+
+
 def test_a_part_of_many_segments_counts_as_their_mean_with_length_one() -> None:
     """Ten windows of one sound weigh no more than one word."""
     model = WordEmbedder()

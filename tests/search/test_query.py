@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +223,80 @@ def test_an_unknown_modality_is_answered_with_those_there_are(wanted: Any) -> No
 def test_k_below_one_or_no_number_is_refused(k: Any) -> None:
     with pytest.raises(UsageError):
         SearchOptions.of(k=k)
+
+
+HUGE = 10**5000  # Python refuses to write it
+
+wrong_values = st.one_of(
+    st.sampled_from([HUGE, -HUGE, b"x", "\ud800", "\0", np.array(1.5), [b"x"], ["\0"], object()]),
+    st.floats(),
+    st.integers(max_value=-1),
+    st.lists(st.floats(), min_size=1, max_size=2),
+)
+
+
+@given(
+    wrong_values, st.sampled_from(["to", "in_", "where", "min_match", "by", "k", "offset", "fold", "merge"])
+)
+def test_options_are_right_or_refused_however_they_are_made(value: Any, name: str) -> None:
+    made = []
+    for make in (SearchOptions.of, SearchOptions, partial(dataclasses.replace, SearchOptions())):
+        with contextlib.suppress(UsageError):
+            made.append(make(**{name: value}))
+    assert all(isinstance(getattr(one, name), int | float | str) for one in made)
+    assert all(dataclasses.replace(one) == one for one in made)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"k": -5},
+        {"where": "type=jpg"},
+        {"to": "image"},
+        {"to": ()},
+        {"in_": "here"},
+        {"in_": 3},
+        {"by": "smell"},
+    ],
+)
+def test_options_made_without_reading_text_are_checked_too(values: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        SearchOptions(**values)
+    with pytest.raises(UsageError):
+        dataclasses.replace(SearchOptions(), **values)
+
+
+@given(wrong_values)
+def test_a_hit_is_a_number_or_a_path(value: Any) -> None:
+    try:
+        query = Query.of([], like=value)
+    except UsageError:
+        return
+    assert all(type(name) in (int, str) for name, _ in query.examples)
+
+
+def test_numbers_of_numpy_name_hits_too() -> None:
+    assert Query.of([], like=np.int64(3)).examples == ((3, 1.0),)
+    assert Query.of([], like=np.array([3, 4])).examples == ((3, 1.0), (4, 1.0))
+
+
+@pytest.mark.parametrize("path", ["\ud800", "a\0b"])
+def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
+    with pytest.raises(UsageError, match="No file can be called"):
+        from_values(None, {Modality.IMAGE: path})
+
+
+@pytest.mark.parametrize("weight", [10**400, -(10**400)])
+def test_a_weight_beyond_every_float_is_refused(weight: int) -> None:
+    with pytest.raises(UsageError, match="weight"):
+        Query.of(from_values(("a dog", weight), {}))
+    with pytest.raises(UsageError, match="weight"):
+        Query.of([Term("words", "a dog", Modality.TEXT, weight)])
+
+
+def test_a_number_of_thousands_of_digits_is_no_segment_id(here: Path) -> None:
+    assert from_command_line(like=["9" * 23]).examples == ((int("9" * 23), 1.0),)
+    assert from_command_line(like=["9" * 5000]).examples == (("9" * 5000, 1.0),)
 
 
 def test_a_description_reads_as_a_sum() -> None:

@@ -139,12 +139,13 @@ def path_text(path: object) -> str:
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
         raise UsageError(f"{short_repr(path)} is not a path.", "A path is text, or a pathlib.Path.")
+    flaw = "a NUL character" if "\0" in text else ""
     try:
-        is_possible = b"\0" not in os.fsencode(text)
+        os.fsencode(text)
     except UnicodeEncodeError:
-        is_possible = False
-    if not is_possible:
-        raise UsageError(f"No file can be called {short_repr(text)}.", "Check the path.")
+        flaw = "a lone surrogate"
+    if flaw:
+        raise UsageError(f"No file can be called {short_repr(text)}, with {flaw}.", "Check the path.")
     return text
 
 

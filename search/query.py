@@ -75,7 +75,7 @@ class Query:
 
 def _hit_names(names: HitNames) -> list[int | str]:
     """Whole numbers of numpy count too. Raises UsageError for what is neither a number nor a path."""
-    if isinstance(names, (Integral, str, bytes, os.PathLike)):
+    if isinstance(names, (int, Integral, str, bytes, os.PathLike)):
         return [_hit_id_or_path(names)]
     try:
         each = list(names)
@@ -85,7 +85,7 @@ def _hit_names(names: HitNames) -> list[int | str]:
 
 
 def _hit_id_or_path(name: object) -> int | str:
-    if isinstance(name, Integral) and not isinstance(name, bool):
+    if not isinstance(name, bool) and isinstance(name, Integral):
         return int(name)
     if not isinstance(name, str | os.PathLike):
         raise UsageError(

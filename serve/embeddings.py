@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pydantic import BaseModel, Field
 
 from anyseek import modalities
-from anyseek.errors import ModelNotFound, QueryFileError
+from anyseek.errors import ModelNotFound, QueryFileError, UsageError
 from anyseek.serve.searching import Upload
 
 if TYPE_CHECKING:
@@ -25,21 +25,27 @@ MediaInput: TypeAlias = dict[str, str | None]
 
 
 class EmbeddingsRequest(BaseModel):
-    """input: texts, or media, up to 256 of them."""
+    """input: texts, or media, up to 256 of them. dimensions: nothing but those of the model."""
 
     input: str | MediaInput | list[str | MediaInput] = Field(
         ..., description="A text, a medium, or a list of them"
     )
     model: str | None = None
     encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = None
 
 
 def embed(service: Service, request: EmbeddingsRequest) -> dict[str, Any]:
-    """OpenAI's answer. Raises ModelNotFound, QueryFileError, ModalityNotSupported."""
+    """OpenAI's answer. Raises ModelNotFound, UsageError, QueryFileError, ModalityNotSupported."""
     card = service.embedder.card
     if request.model not in (None, card.name):
         raise ModelNotFound(
             f"This index has the model {card.name}, not {request.model}.", f"Ask for {card.name}."
+        )
+    if request.dimensions not in (None, card.dim):
+        raise UsageError(
+            f"A vector of {card.name} has {card.dim} dimensions, and cannot be shortened.",
+            f"Leave out `dimensions`, or ask for {card.dim}.",
         )
     inputs = request.input if isinstance(request.input, list) else [request.input]
     if not 0 < len(inputs) <= 256:

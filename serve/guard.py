@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from anyseek.errors import UsageError
+from anyseek.printable import json_path
 from anyseek.serve.metrics import Metrics
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -111,6 +112,7 @@ class Guarded:
 
 
 def problem(status: int, title: str, hint: str = "", code: str = "refused") -> JSONResponse:
-    """A problem document (RFC 9457)."""
-    body = {"type": f"urn:anyseek:{code}", "title": title, "status": status, "detail": hint}
+    """A problem document (RFC 9457). Title and hint may have in them what the client sent, lone surrogates too."""
+    texts = {"title": json_path(title), "status": status, "detail": json_path(hint)}
+    body = {"type": f"urn:anyseek:{code}", **texts}
     return JSONResponse(body, status, media_type="application/problem+json")

@@ -18,6 +18,7 @@ from anyseek import modalities
 from anyseek.contracts import Modality
 from anyseek.errors import AnyseekError
 from anyseek.options import SearchOptions
+from anyseek.printable import json_path
 from anyseek.search.query import Query, Term
 from anyseek.serve.requests import json_options, refuse_unknown, remote_options
 from anyseek.serve.searching import results_record
@@ -37,14 +38,16 @@ def with_options(tool: Callable[..., Any]) -> Callable[..., Any]:
     unless the agent says otherwise."""
     signature = inspect.signature(tool, eval_str=True)
     own = [one for one in signature.parameters.values() if one.name != "options"]
+    options = list(json_options({"merge": True}, {"k": MOST_HITS}, has_aliases=True))
     derived = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, field])
-        for name, kind, default, field in json_options({"merge": True}, {"k": MOST_HITS})
+        for name, kind, default, field in options
     ]
 
     @wraps(tool)
     def with_all(**values: Any) -> Any:
-        given = {one.name: values.pop(one.name) for one in derived if one.name in values}
+        called = {name: field.alias or name for name, _, _, field in options}  # `in` for `in_`
+        given = {name: values.pop(key) for name, key in called.items() if key in values}
         with _errors_in_a_sentence():
             return tool(**values, options=remote_options({"merge": True} | given))
 
@@ -117,7 +120,7 @@ def _errors_in_a_sentence() -> Iterator[None]:
     try:
         yield
     except AnyseekError as error:
-        raise ToolError(f"{error.message} {error.hint}".strip()) from None
+        raise ToolError(json_path(f"{error.message} {error.hint}".strip())) from None
 
 
 def run(folder: Path) -> None:

@@ -119,7 +119,7 @@ def test_agents_have_each_option(tmp_path: Path) -> None:
     for name in ("search", "similar"):
         schema = tools[name].input_schema["properties"]
         for option, (_, info) in OPTIONS.items():
-            assert schema[option]["description"] == info.help
+            assert schema[info.json or option]["description"] == info.help
 
 
 def test_adapters_take_each_option(tmp_path: Path) -> None:

@@ -330,6 +330,19 @@ def test_embeddings_have_the_shape_that_other_programs_know(client: TestClient, 
     ):
         is_problem(client.post("/v1/embeddings", json=body), 422)
     is_problem(client.post("/v1/embeddings", json={"input": "a", "model": "gpt"}), 404)
+    surrogate = json.dumps({"input": "a", "model": "\ud800"})
+    sent = client.post("/v1/embeddings", content=surrogate, headers={"Content-Type": "application/json"})
+    is_problem(sent, 404, "\\ud800")
+
+
+def test_a_vector_is_not_shortened(client: TestClient) -> None:
+    whole = client.post("/v1/embeddings", json={"input": "green"}).json()
+    dim = len(whole["data"][0]["embedding"])
+    same = client.post("/v1/embeddings", json={"input": "green", "dimensions": dim})
+    assert same.json()["data"] == whole["data"]
+    for dimensions in (3, -1, 0, 10**30):
+        answer = client.post("/v1/embeddings", json={"input": "green", "dimensions": dimensions})
+        is_problem(answer, 400, f"{dim} dimensions")
 
 
 def test_what_is_served_is_counted_and_described(client: TestClient) -> None:

@@ -72,6 +72,8 @@ def test_what_goes_wrong_is_one_sentence_and_the_session_lives(media: Path) -> N
         ("search", {"words": "a", "k": mcp_server.MOST_HITS + 1}),
         ("open_hit", {"segment_id": 999999}),
         ("search", {"words": "green", "too": "image"}),
+        ("open_hit", {"segment_id": 2**70}),
+        ("similar", {"segment_id": 2**70}),
         ("search", {"words": "green", "k": 1}),
     ]
     _, answers = talk(media / ".anyseek", *calls)
@@ -80,4 +82,20 @@ def test_what_goes_wrong_is_one_sentence_and_the_session_lives(media: Path) -> N
         assert "Traceback" not in answer.content[0].text
     assert "There is no segment 999999" in answers[3].content[0].text
     assert "There is no field 'too' here. Did you mean 'to'?" in answers[4].content[0].text
+    assert all(f"There is no segment {2**70}" in answer.content[0].text for answer in answers[5:7])
     assert not answers[-1].is_error
+
+
+def test_the_folder_is_called_in(media: Path) -> None:
+    pictures = str(media / "pictures")
+    calls = [
+        ("search", {"words": "green", "in": pictures, "k": 9}),
+        ("search", {"words": "green", "in_": pictures}),
+        ("status", {"look": True}),
+    ]
+    _, (found, *refused) = talk(media / ".anyseek", *calls)
+    paths = [hit["path"] for hit in json.loads(found.content[0].text)["hits"]]
+    assert paths
+    assert all(path.startswith(pictures) for path in paths)
+    assert all(answer.is_error for answer in refused)
+    assert "Did you mean 'in'?" in refused[0].content[0].text

@@ -93,7 +93,7 @@ def refused(ran: Ran, code: int, *facts: str) -> None:
         (("search", "red", "--words-only", "--by", "vectors"), 2, ["--words-only", "--by vectors"]),
         (("search", "red", "--vectors-only", "--by", "words"), 2, ["--vectors-only", "--by words"]),
         (("search", "red", "--type", ","), 2, ["--type"]),
-        (("search", "--like", "9" * 23), 2, ["no segment"]),
+        (("search", "--like", "9" * 23), 42, ["no segment"]),
         (("similar", "pictures/red.png", "--by", "words"), 2, ["no words"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -33,6 +33,8 @@ class Gated(WordEmbedder):
     calls = 0
 
     def embed(self, modality, prepared, **how):
+        if os.environ.get("WORDS_FAIL"):
+            raise ZeroDivisionError("the model fell over")
         gate = os.environ.get("WORDS_GATE")
         if gate and self.calls >= int(os.environ.get("WORDS_FREE", 0)):
             Path(gate, "at-work").touch()
@@ -44,8 +46,6 @@ class Gated(WordEmbedder):
 
 def entry():
     def load():
-        if os.environ.get("WORDS_FAIL"):
-            raise ZeroDivisionError("the model fell over")
         return Gated(version=os.environ.get("WORDS_VERSION", "1"))
 
     return Entry(WordEmbedder().card, load)

@@ -36,7 +36,7 @@ def classify(
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="Which model to ask.")] = "mini",
     as_json: Json = False,
 ) -> int:
-    """Tell which of some labels a file is.
+    """Tell which of several labels fits a file.
 
     No index is needed. The percentages add up to 100 over all labels.
 

@@ -49,7 +49,7 @@ def index(
             help="The share of the true ten best hits that a search of a large index must find.",
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it goes wrong.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     as_json: Json = False,
 ) -> int:
     """Make or update an index of the media in folders."""

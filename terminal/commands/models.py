@@ -55,7 +55,7 @@ def show(name: Name, as_json: Json = False) -> int:
         typer.echo(json.dumps(record))
         return EXIT_OK
     record |= {"modalities": ", ".join(record["modalities"]), "size_bytes": size_text(record["size_bytes"])}
-    titles = {"dim": "dimension", "size_bytes": "size", "base": "stands on", "path": "weights"}
+    titles = {"dim": "dimension", "size_bytes": "size", "base": "built on", "path": "weights"}
     for key, value in record.items():
         if key != "type" and value not in {"", None}:
             shown = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
@@ -139,7 +139,7 @@ def _record(entry: Entry) -> dict[str, Any]:
 def _table(entries: list[Entry]) -> None:
     from anyseek.terminal.output import size_text
 
-    rows = [("NAME", "MODALITIES", "NUMBERS", "SIZE", "LICENCE", "STANDS ON", "COMMERCIAL USE", "HERE")]
+    rows = [("NAME", "MODALITIES", "NUMBERS", "SIZE", "LICENCE", "BUILT ON", "COMMERCIAL USE", "HERE")]
     for entry in entries:
         card, here = entry.card, "yes" if _record(entry)["on_disk"] else "no"
         shown = (

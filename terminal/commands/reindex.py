@@ -27,7 +27,7 @@ def reindex(
         int | None, typer.Option("--workers", metavar="N", help="Decoding processes; default: to fit.")
     ] = None,
     index_dir: IndexDir = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless it goes wrong.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     as_json: Json = False,
 ) -> int:
     """Change an index to another model.

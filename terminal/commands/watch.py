@@ -19,7 +19,13 @@ def register(app: App) -> None:
 
 def watch(
     every: Annotated[
-        float, typer.Option("--every", metavar="SECONDS", min=0, help="Look so often instead of being told.")
+        float,
+        typer.Option(
+            "--every",
+            metavar="SECONDS",
+            min=0,
+            help="Look for changes this often, where the system does not report them.",
+        ),
     ] = 0.0,
     index_dir: IndexDir = None,
     as_json: Json = False,

@@ -44,7 +44,7 @@ class GuardedBackend(StoreBackend[Any]):
             store = self._backend.open(snapshot, space)
         if store is not None and not callable(getattr(store, "search", None)):
             raise _wrong(self._label, f"{type(store).__name__}, which cannot search")
-        return store and CheckedStore(store, self._label, space.rows)
+        return None if store is None else CheckedStore(store, self._label, space.rows)
 
     def state(self, snapshot: Snapshot, space: SpaceRecord) -> State:
         with _sentence(self._label, "asked for its state"):

@@ -157,6 +157,21 @@ def test_a_wrong_answer_is_not_used(name: str) -> None:
         checked(WRONG[name]).search(unit_rows(2), 3, ALLOW[:3])
 
 
+class Sized(ExactStore):
+    """Exact, and false where a truth value is asked for."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_a_store_of_length_0_is_checked_too(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    with catalog.read() as snapshot:
+        space = snapshot.spaces()[0]
+        monkeypatch.setattr(OddBackend, "answers", {"open": Sized(snapshot, space.space_id)})
+        opened = registry.backend(Choice("odd"), space).open(snapshot, space)
+        assert isinstance(opened, CheckedStore)
+
+
 def test_a_right_answer_is_used_as_it_is() -> None:
     empty = np.where(ROWS < 0, -np.inf, SCORES).astype(np.float32)
     for allow in (None, ALLOW):

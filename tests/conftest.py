@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +21,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # No example has a time limit: how long one takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+_OWN_PROCESS = "ANYSEEK_TESTS_OWN_PROCESS"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,3 +67,25 @@ class NoSkips:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--no-skips") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(NoSkips())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Runs a test that is marked `own_process` by a pytest of its own.
+
+    It counts what its process holds (descriptors, threads), which what other tests left running would change.
+    """
+    if pyfuncitem.get_closest_marker("own_process") is None or _OWN_PROCESS in os.environ:
+        return None
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "--timeout=0", pyfuncitem.nodeid],
+        cwd=pyfuncitem.config.rootpath,
+        env={**os.environ, _OWN_PROCESS: "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        pytest.fail(f"In a process of its own:\n{done.stdout}{done.stderr}", pytrace=False)
+    return True

@@ -70,18 +70,20 @@ class DecodeHint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Decoded:
-    """One segment, decoded.
+class SegmentData:
+    """One segment on its way from a file to the catalog.
 
-    data: image uint8 (H, W, 3) RGB | audio float32 (N,) mono at the hint's rate, -1 to 1 | text str |
-    depth float32 (H, W) in metres, NaN where nothing was measured.
-    excerpt: for people, at most 200 characters: the start of a passage, else empty.
+    data: what a reader hands out, image uint8 (H, W, 3) RGB | audio float32 (N,) mono at the hint's rate, -1 to 1 |
+    text str | depth float32 (H, W) in metres, NaN where nothing was measured; then what the modality's preparer made of
+    it; then its vector, (dim,) float32. excerpt: for people, at most 200 characters: the start of a passage, else
+    empty. text: of a passage all of it, set when it is prepared.
     """
 
     modality: Modality
     span: Span
     data: Any
     excerpt: str = ""
+    text: str = ""
 
 
 # ---------------------------------------------------------------- models
@@ -113,7 +115,7 @@ class Preparer(Protocol):
         """What the decoder should hand out for this tower."""
 
     def __call__(self, data: Any) -> Any:
-        """One item of `Decoded.data` -> one prepared item (an array, or a str for text)."""
+        """One item of `SegmentData.data` -> one prepared item (an array, or a str for text)."""
 
 
 class Embedder(Protocol):
@@ -257,19 +259,6 @@ class VectorStore(Protocol):
 
 
 # ---------------------------------------------------------------- search
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class QueryPart:
-    """One weighted part of a query. data: its segments, prepared for the model. A negative weight subtracts.
-
-    label: what it is, for people.
-    """
-
-    modality: Modality
-    data: Any
-    weight: float = 1.0
-    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

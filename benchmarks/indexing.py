@@ -166,7 +166,7 @@ def measure_modality(embedder: Embedder, modality: Modality, n_files: int, runs:
         fill(folder, n_files, WRITERS[modality])
         paths = paths_below(folder)
         with new_pool(embedder) as pool:
-            items = [part.item for file in decoded(pool, paths[: 4 * BATCH]) for part in file.segments]
+            items = [part.data for file in decoded(pool, paths[: 4 * BATCH]) for part in file.segments]
         rates: dict[str, list[float]] = {"model": [], "decoding": [], "end_to_end": [], "whole_run": []}
         for _ in range(runs):
             rates["model"].append(model_rate(embedder, modality, items, n_files))

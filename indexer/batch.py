@@ -125,8 +125,8 @@ class Batch:
         for modality in dict.fromkeys(segment.modality for segment in task.embedded):
             segments = [segment for segment in task.embedded if segment.modality is modality]
             parts = [(segment.span, segment.excerpt) for segment in segments]
-            vectors = np.stack([segment.vector for segment in segments])
-            words = [segment.words for segment in segments] if info(modality).is_text else ()
+            vectors = np.stack([segment.data for segment in segments])
+            words = [segment.text for segment in segments] if info(modality).is_text else ()
             writer.add_segments(task.file_id, self.space_id, modality, parts, vectors, words)
         if complete and is_continued:
             writer.complete_file(task.file_id)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
 
-from anyseek.contracts import Embedder, Modality
-from anyseek.indexer.file_task import EmbeddedSegment, FileTask
-
-if TYPE_CHECKING:
-    from anyseek.media.worker import PreparedSegment
+from anyseek.contracts import Embedder, Modality, SegmentData
+from anyseek.indexer.file_task import FileTask
 
 
 @dataclass(slots=True)
@@ -21,9 +17,9 @@ class EmbedQueue:
     embedder: Embedder
     batch: int
     n_embedded: int = 0
-    _waiting: dict[Modality, deque[tuple[FileTask, PreparedSegment]]] = field(default_factory=dict)
+    _waiting: dict[Modality, deque[tuple[FileTask, SegmentData]]] = field(default_factory=dict)
 
-    def add(self, task: FileTask, segments: Sequence[PreparedSegment]) -> None:
+    def add(self, task: FileTask, segments: Sequence[SegmentData]) -> None:
         """These segments of a file wait; it is complete when all have come back."""
         for segment in segments:
             self._waiting.setdefault(segment.modality, deque()).append((task, segment))
@@ -34,13 +30,11 @@ class EmbedQueue:
         for modality, queue in self._waiting.items():
             while len(queue) >= at_least and queue:
                 batch = [queue.popleft() for _ in range(min(self.batch, len(queue)))]
-                vectors = self.embedder.embed(modality, [segment.item for _, segment in batch])
+                vectors = self.embedder.embed(modality, [segment.data for _, segment in batch])
                 self.n_embedded += len(batch)
                 for (task, segment), vector in zip(batch, vectors, strict=True):
                     task.n_waiting -= 1
                     if task.problem is None:
-                        task.embedded.append(
-                            EmbeddedSegment(modality, segment.span, segment.excerpt, segment.words, vector)
-                        )
+                        task.embedded.append(replace(segment, data=vector))
                         if task.is_complete:
                             yield task

@@ -69,7 +69,7 @@ class Feed(Generic[T]):
             error = future.exception()
             if error is None:
                 result = future.result()
-                size = sum(_n_bytes(segment.item) for segment in result.segments)
+                size = sum(_n_bytes(segment.data) for segment in result.segments)
                 self._task_bytes += 0.1 * (size - self._task_bytes)
                 yield token, result
             elif isinstance(error, MediaError):

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from anyseek.contracts import Modality, Problem, SeenFile, Span
+from anyseek.contracts import Modality, Problem, SeenFile, SegmentData
 from anyseek.indexer.diff import Facts, Kind, name_role
 from anyseek.modalities import info
 
-if TYPE_CHECKING:
-    from anyseek.contracts import Floats
-
 Key: TypeAlias = tuple[bytes, Modality | None, str]
 """Files of one key have the same segments: the content, its modality, and the suffix where that decides the reading."""
-
-
-class EmbeddedSegment(NamedTuple):
-    """A segment with its vector, (dim,) float32. words: of a text, all of it."""
-
-    modality: Modality
-    span: Span
-    excerpt: str
-    words: str
-    vector: Floats
 
 
 @dataclass(slots=True, eq=False)
@@ -32,9 +19,9 @@ class FileTask:
 
     number: its place in the spool. seen: the facts of the scan, and once the file was read, those it had then.
     next_segment: where the next decoding task starts, None once the last segment is here. n_waiting: segments that
-    wait for the model. embedded: segments with vectors that are not in the catalog yet; n_segments: those that are.
-    file_id: the number of its record, once it has one. is_restored: the catalog still has the vectors of just this
-    content. copies: files of the same content met meanwhile, which wait for this one.
+    wait for the model. embedded: segments whose data is their vector, which are not in the catalog yet; n_segments:
+    those that are. file_id: the number of its record, once it has one. is_restored: the catalog still has the vectors
+    of just this content. copies: files of the same content met meanwhile, which wait for this one.
     """
 
     number: int
@@ -45,7 +32,7 @@ class FileTask:
     caption: str = ""
     next_segment: int | None = None
     n_waiting: int = 0
-    embedded: list[EmbeddedSegment] = field(default_factory=list)
+    embedded: list[SegmentData] = field(default_factory=list)
     n_segments: int = 0
     file_id: int | None = None
     problem: Problem | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from anyseek.contracts import Decoded, DecodeHint, Modality
+    from anyseek.contracts import DecodeHint, Modality, SegmentData
     from anyseek.media.format import FileType
 
 __all__ = ["decode", "file_type", "sniff"]
@@ -41,7 +41,7 @@ def file_type(path: str, modality: Modality | None = None) -> FileType | None:
 
 def decode(
     path: str, modality: Modality, hint: DecodeHint, first: int = 0, count: int | None = None
-) -> Iterator[Decoded]:
+) -> Iterator[SegmentData]:
     """The segments of a file, one by one: `count` of them from number `first` on (None: all).
 
     A recording is streamed, so that hours of it fit in memory, and `first` is found by seeking.

@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
-from anyseek.contracts import Decoded, DecodeHint, Limits, Modality, Preparer, Span
+from anyseek.contracts import DecodeHint, Limits, Modality, Preparer, SegmentData, Span
 from anyseek.errors import AnyseekError, MediaError
 from anyseek.media.captions import caption
 from anyseek.media.decoding import segment_at, segments
@@ -31,24 +30,13 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedSegment:
-    """One segment, ready for the model: `item` is what its modality's preparer returned; `words`: all of a text."""
-
-    modality: Modality
-    span: Span
-    excerpt: str
-    item: Any
-    words: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class PreparedFile:
     """The outcome of a task.
 
     modality: of the file; None for what is not searched. is_supported: whether there is a preparer for something in it.
-    segments: those of a container have modalities of their own. caption: what the file says about itself in words, in
-    its first part. first: the number of the first segment. has_more: there are segments after these; submit again with
-    first + len(segments).
+    segments: prepared for the model; those of a container have modalities of their own. caption: what the file says
+    about itself in words, in its first part. first: the number of the first segment. has_more: there are segments after
+    these; submit again with first + len(segments).
 
     content_hash: 16 bytes, of the whole file; empty when nothing was decoded, and in
     continuations (first > 0). seen: the file's facts when it was read; where those of a continuation differ from the
@@ -57,7 +45,7 @@ class PreparedFile:
 
     modality: Modality | None
     content_hash: bytes
-    segments: tuple[PreparedSegment, ...]
+    segments: tuple[SegmentData, ...]
     first: int
     has_more: bool
     seen: FileFacts
@@ -194,7 +182,7 @@ def _work(source: Source, task: Task, setting: Setting) -> PreparedFile:
 
 def _decoded(
     source: Source, file_type: FileType, hints: Mapping[Modality, DecodeHint], task: Task, most: int
-) -> Iterator[Decoded]:
+) -> Iterator[SegmentData]:
     """The segments that the task names, and one more where there is one."""
     if task.span is None:
         return segments(source, file_type, hints, task.first, most + 1)
@@ -202,8 +190,8 @@ def _decoded(
     return iter(() if segment is None else (segment,))
 
 
-def _prepared(source: Source, segment: Decoded, setting: Setting) -> PreparedSegment:
-    words = segment.data if info(segment.modality).is_text else ""
+def _prepared(source: Source, segment: SegmentData, setting: Setting) -> SegmentData:
+    text = segment.data if info(segment.modality).is_text else ""
     try:
         item = setting.preparers[segment.modality](segment.data)
     except (MediaError, MemoryError):
@@ -215,7 +203,7 @@ def _prepared(source: Source, segment: Decoded, setting: Setting) -> PreparedSeg
             "prepare-failed",
             "Please report this with the file.",
         ) from error
-    return PreparedSegment(segment.modality, segment.span, segment.excerpt, item, words)
+    return replace(segment, data=item, text=text)
 
 
 def _too_big(path: str) -> MediaError:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from anyseek.contracts import Decoded, DecodeHint, Modality, Span, Unit
+from anyseek.contracts import DecodeHint, Modality, SegmentData, Span, Unit
 from anyseek.errors import MediaError
 from anyseek.media.formats import FileType
 from anyseek.media.limits import check_bytes
@@ -29,7 +29,7 @@ def segments(
     hints: Mapping[Modality, DecodeHint],
     first: int = 0,
     count: int | None = None,
-) -> Iterator[Decoded]:
+) -> Iterator[SegmentData]:
     """Segments `first` to `first + count` of the modalities in `hints`, in order.
 
     Raises MediaError, also for a segment that is not as its reader has to make it.
@@ -40,9 +40,9 @@ def segments(
         yield _checked(segment, source, hints)
 
 
-def _checked(segment: object, source: Source, hints: Mapping[Modality, DecodeHint]) -> Decoded:
+def _checked(segment: object, source: Source, hints: Mapping[Modality, DecodeHint]) -> SegmentData:
     """What a reader returned, its span in floats: the catalog trusts it, and a package may have made it."""
-    if not isinstance(segment, Decoded):
+    if not isinstance(segment, SegmentData):
         raise _wrong(source, f"a {type(segment).__name__} instead of a segment")
     if segment.modality not in hints:
         raise _wrong(source, f"a segment of the modality {segment.modality}, which nothing asked for")
@@ -93,7 +93,7 @@ def _wrong(source: Source, what: str) -> MediaError:
 
 def segment_at(
     source: Source, file_type: FileType, hints: Mapping[Modality, DecodeHint], span: Span
-) -> Decoded | None:
+) -> SegmentData | None:
     """The segment that begins where `span` does; where there is none, the first that covers its start.
 
     Windows that follow one another at even steps are found by counting, all else by reading on. Raises MediaError.
@@ -107,7 +107,7 @@ def segment_at(
     for segment in candidates:
         if _starts_at(segment, span):
             return segment
-    covering: Decoded | None = None
+    covering: SegmentData | None = None
     for segment in segments(source, file_type, hints):
         if _starts_at(segment, span):
             return segment
@@ -116,7 +116,7 @@ def segment_at(
     return covering
 
 
-def _starts_at(segment: Decoded, span: Span) -> bool:
+def _starts_at(segment: SegmentData, span: Span) -> bool:
     length = segment.span.end - segment.span.start
     return segment.span.unit is span.unit and abs(segment.span.start - span.start) <= _SAME_START * length
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from anyseek.contracts import Decoded, DecodeHint, Modality
+from anyseek.contracts import DecodeHint, Modality, SegmentData
 from anyseek.media.source import Source
 
 
@@ -23,7 +23,7 @@ class Reader(Protocol):
         hints: Mapping[Modality, DecodeHint],
         first: int = 0,
         count: int | None = None,
-    ) -> Iterator[Decoded]:
+    ) -> Iterator[SegmentData]:
         """Segments `first` to `first + count` (None: to the end), in an order that is always the same.
 
         hints: one for each requested modality, at least one of `file_type.segment_modalities`; segments of other

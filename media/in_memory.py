@@ -18,8 +18,8 @@ _MOST_CHANNELS = 64
 
 
 def decode(modality: Modality, value: Any, hint: DecodeHint) -> Iterator[Any]:
-    """`Decoded.data` of each segment of a value, by the modality's own function. Raises UsageError for a form that it
-    does not have, or for a modality that only files can be of."""
+    """`SegmentData.data` of each segment of a value, by the modality's own function. Raises UsageError for a form
+    that it does not have, or for a modality that only files can be of."""
     name = modalities.info(modality).in_memory
     if not name:
         raise UsageError(f"A query of {modality} cannot be given as data.", "Give words or a path.")

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from anyseek.contracts import Limits, Modality, Preparer, Span, Unit
 from anyseek.errors import AnyseekError, UsageError
-from anyseek.media.child import PreparedFile, PreparedSegment, Setting, Task
+from anyseek.media.child import PreparedFile, Setting, Task
 from anyseek.media.formats import all_formats
 from anyseek.media.source import FileFacts
 from anyseek.media.worker_process import WorkerEnded, WorkerProcess
 
-__all__ = ["DecodePool", "FileFacts", "PreparedFile", "PreparedSegment"]
+__all__ = ["DecodePool", "FileFacts", "PreparedFile"]
 
 SEGMENTS_PER_TASK = 32
 

@@ -40,7 +40,7 @@ class Previews:
         segments = self._pool.submit(path, modality=kind, span=segment.span).result().segments
         if not segments:
             return None
-        preview: Preview = segments[0].item
+        preview: Preview = segments[0].data
         self._keep(segment.segment_id, preview)
         return preview
 

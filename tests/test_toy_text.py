@@ -11,7 +11,7 @@ from ran import ANYSEEK, Ran, objects
 
 CODE = """
 import numpy as np
-from anyseek.contracts import Decoded, DecodeHint, Modality, ModelCard, Span, Unit
+from anyseek.contracts import SegmentData, DecodeHint, Modality, ModelCard, Span, Unit
 from anyseek.embedders.registry import Entry
 from anyseek.media.format import Format
 from anyseek.modalities import ModalityInfo, register
@@ -27,7 +27,7 @@ def read(source, file_type, hints, first=0, count=None):
     spans = [(0, half), (half + 2, len(words))]
     for start, end in spans[first : None if count is None else first + count]:
         # The excerpt is not what is searched: all of the passage is.
-        yield Decoded(POEM, Span(start, end, Unit.CHARACTERS), words[start:end], words[start : start + 3])
+        yield SegmentData(POEM, Span(start, end, Unit.CHARACTERS), words[start:end], words[start : start + 3])
 
 def formats():
     return [

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from anyseek.contracts import Decoded, DecodeHint, Modality, Span, Unit
+from anyseek.contracts import DecodeHint, Modality, SegmentData, Span, Unit
 from anyseek.errors import MediaError
 from anyseek.media.format import FileType
 from anyseek.media.limits import damaged
@@ -47,7 +47,7 @@ def read(
     hints: Mapping[Modality, DecodeHint],
     first: int = 0,
     count: int | None = None,
-) -> Iterator[Decoded]:
+) -> Iterator[SegmentData]:
     """A segment per window: float32 (N,) mono, -1 to 1, at hint.rate_hz; the last one may be shorter.
 
     Raises MediaError; empty when there is not one sample.
@@ -63,7 +63,7 @@ def read(
 
 def windows(
     source: Source, file_type: FileType, hint: DecodeHint, first: int = 0, count: int | None = None
-) -> Iterator[Decoded]:
+) -> Iterator[SegmentData]:
     """As `read`, of a recording that may have no samples: a video whose audio track is empty."""
     opened = _opened_by_av if file_type.format.library else _opened_by_soundfile
     with opened(source, file_type) as recording:
@@ -77,14 +77,14 @@ def windows(
         yield from _windows(recording, hint, first, count)
 
 
-def windows_of(samples: npt.NDArray[Any], rate_hz: int, hint: DecodeHint) -> Iterator[Decoded]:
+def windows_of(samples: npt.NDArray[Any], rate_hz: int, hint: DecodeHint) -> Iterator[SegmentData]:
     """The windows of a recording in memory. samples: floating point (N,) or (N, C), -1 to 1."""
     channels = samples.reshape(len(samples), -1)
     recording = _Recording(rate_hz, lambda start: iter([_mono(channels[start:])]))
     return _windows(recording, hint, 0, None)
 
 
-def _windows(recording: _Recording, hint: DecodeHint, first: int, count: int | None) -> Iterator[Decoded]:
+def _windows(recording: _Recording, hint: DecodeHint, first: int, count: int | None) -> Iterator[SegmentData]:
     window, hop = max(1, round(hint.window_s * hint.rate_hz)), max(1, round(hint.hop_s * hint.rate_hz))
     number, stop = first, None if count is None else first + count
     begin = number * hop  # where the next window begins, in samples handed out
@@ -104,9 +104,9 @@ def _windows(recording: _Recording, hint: DecodeHint, first: int, count: int | N
         number, begin = number + 1, begin + hop
 
 
-def _window(samples: Floats, begin: int, rate_hz: int) -> Decoded:
+def _window(samples: Floats, begin: int, rate_hz: int) -> SegmentData:
     span = Span(begin / rate_hz, (begin + len(samples)) / rate_hz, Unit.SECONDS)
-    return Decoded(Modality.AUDIO, span, samples.copy())
+    return SegmentData(Modality.AUDIO, span, samples.copy())
 
 
 def _resampled(recording: _Recording, rate_hz: int, begin: int) -> Iterator[Floats]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from anyseek.contracts import Decoded, DecodeHint, Limits, Modality, Span
+from anyseek.contracts import DecodeHint, Limits, Modality, SegmentData, Span
 from anyseek.errors import MediaError
 from anyseek.media import arrays
 from anyseek.media.format import FileType
@@ -27,7 +27,7 @@ def read(
     hints: Mapping[Modality, DecodeHint],
     first: int = 0,
     count: int | None = None,
-) -> Iterator[Decoded]:
+) -> Iterator[SegmentData]:
     """One segment: float32 (H, W) metres. Raises MediaError empty when nothing was measured anywhere."""
     hint = hints[Modality.DEPTH]
     if first == 0 and count != 0:
@@ -39,7 +39,7 @@ def read(
                 "no-unit",
                 "Say how many metres one step is: --depth-unit 0.01",
             )
-        yield Decoded(Modality.DEPTH, Span(), _metres(source, raw, unit))
+        yield SegmentData(Modality.DEPTH, Span(), _metres(source, raw, unit))
 
 
 def _metres(source: Source, raw: npt.NDArray[Any], unit: float) -> npt.NDArray[np.float32]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError, features
 
-from anyseek.contracts import Decoded, DecodeHint, Limits, Modality, Span
+from anyseek.contracts import DecodeHint, Limits, Modality, SegmentData, Span
 from anyseek.errors import MediaError
 from anyseek.media import peek
 from anyseek.media.format import FileType
@@ -55,7 +55,7 @@ def read(
     hints: Mapping[Modality, DecodeHint],
     first: int = 0,
     count: int | None = None,
-) -> Iterator[Decoded]:
+) -> Iterator[SegmentData]:
     """One segment: uint8 (H, W, 3) RGB. Of an animation or a stack of pages, the first."""
     hint = hints[Modality.IMAGE]
     if first == 0 and count != 0:
@@ -63,7 +63,7 @@ def read(
             if hint.min_side:
                 picture.draft("RGB", (hint.min_side, hint.min_side))
             pixels = _rgb(picture)
-        yield Decoded(Modality.IMAGE, Span(), pixels)
+        yield SegmentData(Modality.IMAGE, Span(), pixels)
 
 
 def upright_rgb(picture: Image.Image) -> npt.NDArray[np.uint8]:

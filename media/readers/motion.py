@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from anyseek.contracts import Decoded, DecodeHint, Modality, Span, Unit
+from anyseek.contracts import DecodeHint, Modality, SegmentData, Span, Unit
 from anyseek.errors import MediaError
 from anyseek.media import arrays
 from anyseek.media.format import FileType
@@ -45,7 +45,7 @@ def read(
     hints: Mapping[Modality, DecodeHint],
     first: int = 0,
     count: int | None = None,
-) -> Iterator[Decoded]:
+) -> Iterator[SegmentData]:
     """A segment per window: float32 (6, N) at hint.imu_hz, acceleration in m/s2, then rotation in rad/s.
 
     Raises MediaError; no-rate when nothing tells the times.
@@ -60,7 +60,7 @@ def read(
         piece = even[:, number * hop :][:, :window]
         start = number * hop / hint.imu_hz
         span = Span(start, start + piece.shape[1] / hint.imu_hz, Unit.SECONDS)
-        yield Decoded(Modality.IMU, span, piece.copy())
+        yield SegmentData(Modality.IMU, span, piece.copy())
 
 
 def resampled(

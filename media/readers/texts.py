@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from anyseek.contracts import Decoded, DecodeHint, Modality, Span, Unit
+from anyseek.contracts import DecodeHint, Modality, SegmentData, Span, Unit
 from anyseek.errors import MediaError
 from anyseek.media import peek
 from anyseek.media.format import FileType
@@ -26,7 +26,7 @@ def read(
     hints: Mapping[Modality, DecodeHint],
     first: int = 0,
     count: int | None = None,
-) -> Iterator[Decoded]:
+) -> Iterator[SegmentData]:
     """A segment per passage: str of at most hint.passage_chars.
 
     Its span counts characters of the decoded text (of a web page: of `visible_text`), so that
@@ -39,7 +39,7 @@ def read(
     n_passages = 0
     for span, passage in islice(pieces, first, None if count is None else first + count):
         n_passages += 1
-        yield Decoded(Modality.TEXT, span, passage, excerpt(passage))
+        yield SegmentData(Modality.TEXT, span, passage, excerpt(passage))
     if not n_passages and first == 0 and count != 0:
         raise MediaError(f"{source.name} contains no words.", "empty", "Replace or delete the file.")
 

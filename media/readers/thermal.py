@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from anyseek.contracts import Decoded, DecodeHint, Modality, Span
+from anyseek.contracts import DecodeHint, Modality, SegmentData, Span
 from anyseek.errors import MediaError
 from anyseek.media import arrays
 from anyseek.media.format import FileType
@@ -30,7 +30,7 @@ def read(
     hints: Mapping[Modality, DecodeHint],
     first: int = 0,
     count: int | None = None,
-) -> Iterator[Decoded]:
+) -> Iterator[SegmentData]:
     """One segment: float32 (H, W), 0 to 1. A coloured picture counts by its brightness. Raises MediaError."""
     hint = hints[Modality.THERMAL]
     if first == 0 and count != 0:
@@ -42,7 +42,7 @@ def read(
                     grey = stretched(np.asarray(picture), source.name)
                 else:
                     grey = np.asarray(picture.convert("L"), np.float32) / np.float32(255)
-        yield Decoded(Modality.THERMAL, Span(), grey)
+        yield SegmentData(Modality.THERMAL, Span(), grey)
 
 
 def stretched(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:

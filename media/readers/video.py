@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from anyseek.contracts import Decoded, DecodeHint, Modality, Span, Unit
+from anyseek.contracts import DecodeHint, Modality, SegmentData, Span, Unit
 from anyseek.errors import MediaError
 from anyseek.media.format import FileType
 from anyseek.media.limits import check_pixels
@@ -36,7 +36,7 @@ def read(
     hints: Mapping[Modality, DecodeHint],
     first: int = 0,
     count: int | None = None,
-) -> Iterator[Decoded]:
+) -> Iterator[SegmentData]:
     """What the modalities in `hints` can take of it: VIDEO, or else IMAGE, segments, then AUDIO ones.
 
     VIDEO: per window of hint.window_s, uint8 (clips * frames, H, W, 3) RGB in order of time. IMAGE: uint8 (H, W, 3), a
@@ -56,7 +56,7 @@ def read(
             check_pixels(source.name, video.stream.width, video.stream.height, hint.limits)
             for window in windows[first:stop]:
                 span = Span(float(window.start), float(window.end), Unit.SECONDS)
-                yield Decoded(visual, span, _pictures(video, window, visual, hint))
+                yield SegmentData(visual, span, _pictures(video, window, visual, hint))
     if not n_pictures and not has_sound and first == 0 and count != 0:
         raise MediaError(
             f"{source.name} contains nothing to see or hear.", "empty", "Replace or delete the file."

@@ -18,7 +18,7 @@ import anyseek
 from anyseek.contracts import Modality, Unit
 from anyseek.errors import ModalityNotSupported, NoSuchSegment, QueryFileError, UsageError
 from anyseek.options import SearchOptions
-from anyseek.search.query import Query, Term
+from anyseek.search.query import Query, QueryPart
 
 FILES = {
     "text": "notes/{}.txt",
@@ -213,7 +213,7 @@ def test_a_folder_that_cannot_be_holds_nothing(index: anyseek.Index, where: str)
 
 
 def test_an_answer_takes_a_query_and_options(index: anyseek.Index) -> None:
-    query = Query.of([Term("words", "red", Modality.TEXT)])
+    query = Query.of([QueryPart("words", "red", Modality.TEXT)])
     assert names(index.answer(query, SearchOptions())) == names(index.search("red"))
     for wrong in ((query, {"k": 3}), (query, None), ("red", SearchOptions())):
         with pytest.raises(UsageError):
@@ -251,6 +251,7 @@ def test_searches_in_several_threads_agree(index: anyseek.Index) -> None:
     assert found == [expected[colour] for colour in asked]
 
 
+@pytest.mark.own_process
 def test_fifty_indexes_leave_no_descriptor_behind(made: Path) -> None:
     def n_open() -> int:
         return len(os.listdir("/proc/self/fd"))

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import soxr
 
-from anyseek.contracts import Decoded, DecodeHint, Modality, Unit
+from anyseek.contracts import DecodeHint, Modality, SegmentData, Unit
 from anyseek.errors import MediaError
 from anyseek.media import decode
 from anyseek.media.readers import audio
@@ -23,7 +23,7 @@ FORMATS = ["a.wav", "a.flac", "a.ogg", "a.opus", "a.mp3", "a.aiff", "a.au", "a.c
 AV_FORMATS = ["a.m4a", "a.aac", "a.ac3", "a.mka"]
 
 
-def windows_of(path: Path, first: int = 0, count: int | None = None, **hint: Any) -> list[Decoded]:
+def windows_of(path: Path, first: int = 0, count: int | None = None, **hint: Any) -> list[SegmentData]:
     windows = list(decode(str(path), Modality.AUDIO, DecodeHint(**hint), first, count))
     for window in windows:
         assert window.modality is Modality.AUDIO
@@ -167,6 +167,7 @@ def test_a_recording_in_memory_is_cut_as_its_file_is(tmp_path: Path) -> None:
             np.testing.assert_allclose(one.data, other.data, atol=1e-5)
 
 
+@pytest.mark.own_process
 def test_a_long_recording_is_streamed(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     with soundfile.SoundFile(path, "w", 16_000, 2, subtype="PCM_16") as file:

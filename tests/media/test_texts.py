@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyseek.contracts import Decoded, DecodeHint, Limits, Modality, Unit
+from anyseek.contracts import DecodeHint, Limits, Modality, SegmentData, Unit
 from anyseek.errors import MediaError
 from anyseek.media import decode
 from anyseek.media.readers import texts
@@ -19,7 +19,7 @@ TALE = (
 )
 
 
-def passages_of(path: Path, first: int = 0, count: int | None = None, **hint: Any) -> list[Decoded]:
+def passages_of(path: Path, first: int = 0, count: int | None = None, **hint: Any) -> list[SegmentData]:
     return list(decode(str(path), Modality.TEXT, DecodeHint(**hint), first, count))
 
 

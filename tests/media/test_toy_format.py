@@ -293,7 +293,7 @@ def test_a_format_that_fails_costs_its_own_files_alone(
 
 BAD_SEGMENTS = """
 import numpy as np
-from anyseek.contracts import Decoded, Modality, Span, Unit
+from anyseek.contracts import SegmentData, Modality, Span, Unit
 from anyseek.media.format import Format
 
 SEGMENTS = {
@@ -312,9 +312,9 @@ def read(source, file_type, hints, first=0, count=None):
     if name == "text":
         yield "words"
     elif name == "modality":
-        yield Decoded(Modality.AUDIO, Span(), np.zeros(16000, np.float32))
+        yield SegmentData(Modality.AUDIO, Span(), np.zeros(16000, np.float32))
     else:
-        yield Decoded(Modality.TEXT, *SEGMENTS[name])
+        yield SegmentData(Modality.TEXT, *SEGMENTS[name])
 
 def caption(source, file_type):
     return [5, "a caption", None]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyseek.contracts import Decoded, DecodeHint, Limits, Modality
+from anyseek.contracts import DecodeHint, Limits, Modality, SegmentData
 from anyseek.errors import MediaError
 from anyseek.media import decode, sniff
 from anyseek.media.decoding import segments
@@ -25,7 +25,7 @@ HINTS = {Modality.IMAGE: DecodeHint(), Modality.AUDIO: DecodeHint(window_s=4, ho
 
 def parts(
     path: Path, hints: dict[Modality, DecodeHint], first: int = 0, count: int | None = None
-) -> list[Decoded]:
+) -> list[SegmentData]:
     with Source.open(str(path)) as source:
         return list(segments(source, identify_as(source, Modality.VIDEO), hints, first, count))
 

@@ -100,8 +100,8 @@ def test_every_format_comes_back_prepared(pool: DecodePool, files: dict[str, Pat
         assert not done.has_more
         assert len(done.segments) == (3 if done.modality is Modality.AUDIO else 1), name
     (text,) = futures["a.txt"].result().segments
-    assert (text.item, text.span) == (media_files.STORY, Span(0, len(media_files.STORY), Unit.CHARACTERS))
-    assert futures["a.png"].result().segments[0].item.shape == (48, 64, 3)
+    assert (text.data, text.span) == (media_files.STORY, Span(0, len(media_files.STORY), Unit.CHARACTERS))
+    assert futures["a.png"].result().segments[0].data.shape == (48, 64, 3)
 
 
 def test_a_long_recording_is_several_tasks(pool: DecodePool, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_what_is_not_media_and_what_has_no_preparer(tmp_path: Path, files: dict[
 def test_a_file_as_another_modality(pool: DecodePool, files: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "anything.bin").write_bytes(b"\0\1\2")
     as_picture = pool.submit(str(files["d.png"]), modality=Modality.IMAGE).result(BRAKE_S)
-    assert as_picture.segments[0].item.dtype == np.uint8
+    assert as_picture.segments[0].data.dtype == np.uint8
     assert reason_of(pool.submit(str(files["a.wav"]), modality=Modality.IMAGE)) == "wrong-modality"
     assert reason_of(pool.submit(str(tmp_path / "anything.bin"), modality=Modality.IMAGE)) == "wrong-modality"
 
@@ -145,7 +145,7 @@ def test_a_modality_without_a_reader_is_no_hindrance(files: dict[str, Path]) -> 
 def test_depth_unit_overrides(files: dict[str, Path]) -> None:
     with DecodePool(KEEP, depth_unit=0.002) as pool:
         (segment,) = pool.submit(str(files["d.png"])).result(BRAKE_S).segments
-    np.testing.assert_allclose(segment.item[1:], media_files.slope()[1:] * 2, atol=0.002)
+    np.testing.assert_allclose(segment.data[1:], media_files.slope()[1:] * 2, atol=0.002)
 
 
 def test_a_segment_is_found_again_by_its_span(pool: DecodePool, tmp_path: Path) -> None:
@@ -217,14 +217,14 @@ def test_a_decoder_without_end_is_stopped(tmp_path: Path, word: str) -> None:
 
 def test_a_worker_killed_from_outside_costs_one_file(tmp_path: Path) -> None:
     with DecodePool({Modality.TEXT: Act()}, 1, Limits(max_seconds=BRAKE_S)) as pool:
-        pid = pool.submit(script(tmp_path, "pid")).result(BRAKE_S).segments[0].item
+        pid = pool.submit(script(tmp_path, "pid")).result(BRAKE_S).segments[0].data
         waiting = Waiting(pool, tmp_path)
         others = [pool.submit(script(tmp_path, "pid")) for _ in range(3)]
         wait_until(waiting.is_at_work, "the worker")
         os.kill(pid, signal.SIGKILL)
         assert reason_of(waiting.future) == "killed"
         assert "SIGKILL" in str(waiting.future.exception())
-        pids = {other.result(BRAKE_S).segments[0].item for other in others}
+        pids = {other.result(BRAKE_S).segments[0].data for other in others}
         assert len(pids) == 1
         assert pid not in pids
         idle = pids.pop()
@@ -261,10 +261,10 @@ def test_workers_ignore_ctrl_c_and_die_with_their_parent(tmp_path: Path) -> None
         "from anyseek.contracts import Modality\n"
         "from anyseek.media.worker import DecodePool\n"
         "pool = DecodePool({Modality.TEXT: Act()})\n"
-        "print(pool.submit(sys.argv[2]).result().segments[0].item, flush=True)\n"
+        "print(pool.submit(sys.argv[2]).result().segments[0].data, flush=True)\n"
         "signal.signal(signal.SIGINT, lambda *_: print('caught', flush=True))\n"
         "os.killpg(0, signal.SIGINT)\n"
-        "print(pool.submit(sys.argv[2]).result().segments[0].item, flush=True)\n"
+        "print(pool.submit(sys.argv[2]).result().segments[0].data, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     support = str(Path(__file__).parent / "support")
@@ -347,7 +347,7 @@ def test_limits_reach_the_workers(files: dict[str, Path]) -> None:
 def test_undecodable_names(pool: DecodePool, tmp_path: Path) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\n.txt")
     Path(path).write_text("A fox.")
-    assert pool.submit(path).result(BRAKE_S).segments[0].item == "A fox."
+    assert pool.submit(path).result(BRAKE_S).segments[0].data == "A fox."
     Path(path).write_text(" ")
     assert reason_of(pool.submit(path)) == "empty"
 
@@ -355,12 +355,13 @@ def test_undecodable_names(pool: DecodePool, tmp_path: Path) -> None:
 # ---------------------------------------------------------------- the pool itself
 
 
+@pytest.mark.own_process
 def test_close_cancels_what_is_left_and_leaves_nothing_behind(tmp_path: Path) -> None:
     threads = threading.active_count()
     handles = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
         with DecodePool({Modality.TEXT: Act()}, 2) as pool:
-            pids = [pool.submit(script(tmp_path, "pid")).result(BRAKE_S).segments[0].item]
+            pids = [pool.submit(script(tmp_path, "pid")).result(BRAKE_S).segments[0].data]
             left = [Waiting(pool, tmp_path) for _ in range(6)]
             wait_until(lambda: any(one.is_at_work() for one in left), "a worker")  # noqa: B023
         for one in left:
@@ -374,6 +375,7 @@ def test_close_cancels_what_is_left_and_leaves_nothing_behind(tmp_path: Path) ->
     assert len(os.listdir("/proc/self/fd")) == handles
 
 
+@pytest.mark.own_process
 def test_workers_start_only_when_there_is_work(tmp_path: Path) -> None:
     threads = threading.active_count()
     with DecodePool({Modality.TEXT: Act()}, 8) as pool:
@@ -428,4 +430,4 @@ def test_results_are_the_same_in_any_order(pool: DecodePool, files: dict[str, Pa
     for name in ("a.jpg", "a.mp3", "a.ogg", "d.exr"):
         once, again = outcome(name), outcome(name)
         for one, other in zip(once, again, strict=True):
-            np.testing.assert_array_equal(one.item, other.item)
+            np.testing.assert_array_equal(one.data, other.data)

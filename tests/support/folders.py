@@ -15,11 +15,11 @@ from indexes import contents
 
 from anyseek import indexer
 from anyseek.catalog.catalog import Catalog
-from anyseek.contracts import FileRecord, Modality, Preparer, Problem, Report, Span
+from anyseek.contracts import FileRecord, Modality, Preparer, Problem, Report, SegmentData, Span
 from anyseek.errors import MediaError
 from anyseek.indexer import IndexOptions, Progress
 from anyseek.media.source import HASH_BYTES, Source
-from anyseek.media.worker import PreparedFile, PreparedSegment
+from anyseek.media.worker import PreparedFile
 
 
 @dataclass
@@ -105,7 +105,7 @@ class PlainPool:
         try:
             with Source.open(path) as source:
                 data = source.rewound().read()
-                segment = PreparedSegment(Modality.TEXT, Span(), "", data.decode("utf-8", "replace"))
+                segment = SegmentData(Modality.TEXT, Span(), data.decode("utf-8", "replace"))
                 digest = hashlib.sha256(data).digest()[:HASH_BYTES]
                 future.set_result(PreparedFile(Modality.TEXT, digest, (segment,), 0, False, source.facts))
         except MediaError as error:

@@ -173,10 +173,10 @@ class Index:
             space = self._space(snapshot)
             targets = supported_targets(options.to, space.card)  # before a file is read or the model loaded
             reader = self._query_reader(snapshot)
-            parts = (*reader.read(query.terms), *example_parts(snapshot, space, query.examples))
+            parts = (*reader.read(query.parts), *example_parts(snapshot, space, query.examples))
         # No snapshot is held while the model is at work, which may take seconds.
         vectors = query_vectors(parts, self._embedder(), targets)
-        embedded = EmbeddedQuery(vectors, describe(parts), main_modality(parts), keywords_of(query.words))
+        embedded = EmbeddedQuery(vectors, describe(parts), main_modality(parts), *keywords_of(query.words))
         with self._catalog.read() as snapshot:
             return answer(snapshot, self._space(snapshot), embedded, options)
 
@@ -206,7 +206,7 @@ class Index:
             raise TypeError(f"embed() got an unexpected keyword argument {next(iter(options))!r}")
         query = Query.of(from_values(words, values, not_))
         with self._catalog.read() as snapshot:
-            parts = self._query_reader(snapshot).read(query.terms)
+            parts = self._query_reader(snapshot).read(query.parts)
         return query_vector(parts, self._embedder())
 
     # ------------------------------------------------------------ what is indexed

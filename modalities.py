@@ -107,10 +107,10 @@ class ModalityInfo:
     prompts: sentences with `{}` for a label, whose mean stands for it when files are classified (Radford et al. 2021,
     section 3.1.4).
 
-    Handlers, "" where there is none. in_memory: `(value, DecodeHint) -> Iterator of Decoded.data`, for what Python
+    Handlers, "" where there is none. in_memory: `(value, DecodeHint) -> Iterator of SegmentData.data`, for what Python
     programs hand over instead of a file; takes_rate: such a value may be a pair (array, rate in Hz). preview: a
     `contracts.Preparer` that makes a preview; preview_as: the modality whose preview is made instead (of a video,
-    that of its pictures). sample: `(DecodeHint, numpy.random.Generator) -> Decoded.data`, for measuring speed."""
+    that of its pictures). sample: `(DecodeHint, numpy.random.Generator) -> SegmentData.data`, for measuring speed."""
 
     name: str
     unit: Unit

@@ -12,7 +12,7 @@ from anyseek import modalities
 from anyseek.contracts import Embedder, HasLogitScale, Modality
 from anyseek.errors import ModalityNotSupported, UsageError
 from anyseek.search.embedding import mean_direction, query_vector
-from anyseek.search.query import Term
+from anyseek.search.query import QueryPart
 from anyseek.search.query_reader import QueryReader
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Classifier:
 
         A file of several segments counts as the mean of their vectors.
         """
-        (part,) = self._reader.read([Term("file", path, None)])
+        (part,) = self._reader.read([QueryPart("file", path, None)])
         cosines = self._label_vectors(part.modality) @ query_vector([part], self._embedder)
         logits = self._scale(part.modality) * cosines.astype(np.float64)
         shares = np.exp(logits - logits.max())

@@ -19,7 +19,7 @@ import numpy as np
 from anyseek.contracts import Modality
 from anyseek.errors import MissingExtra, QueryFileError
 from anyseek.options import SearchOptions
-from anyseek.search.query import Query, Term
+from anyseek.search.query import Query, QueryPart
 
 if TYPE_CHECKING:
     from anyseek.search.results import Results
@@ -136,9 +136,9 @@ def _run(index: Searchable, one: Judged, target: Modality) -> dict[str, float]:
         try:
             results = index.similar(one.query, options=options)
         except QueryFileError:
-            results = index.answer(Query.of([Term("file", one.query, None)]), options)
+            results = index.answer(Query.of([QueryPart("file", one.query, None)]), options)
     else:
-        results = index.answer(Query.of([Term("words", one.query, Modality.TEXT)]), options)
+        results = index.answer(Query.of([QueryPart("words", one.query, Modality.TEXT)]), options)
     return {hit.path: -hit.rank for hit in results}
 
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from anyseek.contracts import Filter, Modality, ModelCard, QueryPart
+from anyseek.contracts import Filter, Modality, ModelCard
 from anyseek.errors import ModalityNotSupported, NoSuchSegment, QueryFileError, UsageError
 from anyseek.options import AnyPath, SearchOptions, path_text
 from anyseek.printable import printable, short_repr
-from anyseek.search.embedding import EmbeddedQuery, Stored, mean_direction
+from anyseek.search.embedding import EmbeddedQuery, mean_direction
 from anyseek.search.engine import Engine
 from anyseek.search.fusion import select
+from anyseek.search.query import Example, QueryPart
 from anyseek.search.results import Results
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot, SpaceRecord
-    from anyseek.search.query import Example
 
 
 def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options: SearchOptions) -> Results:
@@ -90,7 +90,7 @@ def _example_part(snapshot: Snapshot, space: SpaceRecord, segment_id: int, weigh
     segment, path = record
     vector = snapshot.vectors_at(space.space_id, np.array([row]))
     label = f"{segment.modality} {printable(os.path.basename(path))}"
-    return QueryPart(segment.modality, Stored(vector), weight, label)
+    return QueryPart("vectors", vector, segment.modality, weight, label)
 
 
 def _segments_with_vectors(snapshot: Snapshot, space: SpaceRecord, path: str) -> list[int]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from anyseek.contracts import Embedder, HasTargets, Modality, QueryPart
+from anyseek.contracts import Embedder, HasTargets, Modality
 from anyseek.errors import UsageError
-from anyseek.search.lexical import NO_KEYWORDS, KeywordQuery
+from anyseek.search.query import QueryPart
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -26,14 +26,15 @@ class EmbeddedQuery:
     """A query that can be held against vectors.
 
     vectors: for each target modality a unit vector (dim,) float32. label: what it stands for, for people. modality: of
-    the query, by which its scores are calibrated. keywords: to be looked for in names and texts too. except_file: never
-    a hit.
+    the query, by which its scores are calibrated. phrases, keywords: to be looked for in names and texts too; all of
+    the phrases have to be there, without any one keyword is enough. except_file: never a hit.
     """
 
     vectors: Mapping[Modality, Floats]
     label: str
     modality: Modality = Modality.TEXT
-    keywords: KeywordQuery = NO_KEYWORDS
+    phrases: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
     except_file: int | None = None
 
 
@@ -61,26 +62,26 @@ def query_vector(parts: Sequence[QueryPart], embedder: Embedder, target: Modalit
     return combined(vectors, [part.weight for part in parts])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Stored:
-    """What a part's data is when its vector is known already: (1, dim) float32."""
-
-    vector: Floats
-
-
 def main_modality(parts: Sequence[QueryPart]) -> Modality:
     """What a query is of: the modality with the largest sum of weights, the first of equals."""
     weights: dict[Modality, float] = {}
     for part in parts:
-        weights[part.modality] = weights.get(part.modality, 0.0) + max(0.0, part.weight)
+        modality = _known(part)
+        weights[modality] = weights.get(modality, 0.0) + max(0.0, part.weight)
     return max(weights, key=lambda modality: weights[modality])
 
 
 def embedded(part: QueryPart, embedder: Embedder, target: Modality | None = None) -> Floats:
     """A unit row for each segment of a part, (n, dim) float32."""
-    if isinstance(part.data, Stored):
-        return part.data.vector
-    return embedder.embed(part.modality, part.data, role="query", target=target)
+    if part.kind == "vectors":
+        vectors: Floats = part.data
+        return vectors
+    return embedder.embed(_known(part), part.data, role="query", target=target)
+
+
+def _known(part: QueryPart) -> Modality:
+    assert part.modality is not None, "a QueryReader has read it"
+    return part.modality
 
 
 def mean_direction(vectors: Floats) -> Floats:

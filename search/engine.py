@@ -98,9 +98,9 @@ class _TargetSearch:
 
     def _fused(self, k: int) -> list[Hit]:
         """Vectors and words, fused by rank. Phrases in quotes have to be there."""
-        by, keywords = self._options.by, self._query.keywords
+        by = self._options.by
         nearest: list[Hit] = []
-        if by == "vectors" or (by == "both" and not keywords.phrases):
+        if by == "vectors" or (by == "both" and not self._query.phrases):
             nearest = self._nearest(k)
         worded = [] if by == "vectors" else self._worded(k)
         if not worded:
@@ -116,7 +116,7 @@ class _TargetSearch:
         """Hits whose name, caption or text has words of the query, best first."""
         import numpy as np
 
-        rows = lexical.rows(self._engine.snapshot, self._space_id, self._query.keywords, self._target)
+        rows = lexical.rows(self._engine.snapshot, self._space_id, self._query, self._target)
         if self._allow is not None and rows:
             rows = [row for row, is_in in zip(rows, np.isin(rows, self._allow), strict=True) if is_in]
         rows = rows[: max(_FROM_WORDS, 5 * k)]

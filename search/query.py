@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from anyseek import modalities
 from anyseek.contracts import Modality
@@ -21,7 +21,7 @@ from anyseek.errors import QueryFileError, UsageError
 from anyseek.options import AnyPath, path_text
 from anyseek.printable import short_repr
 
-Kind = Literal["words", "file", "array"]
+Kind: TypeAlias = Literal["words", "file", "array", "items", "vectors"]
 Example: TypeAlias = tuple[int | str, float]
 """A hit as a part of a query: its segment_id, or the path of an indexed file; and its weight."""
 
@@ -38,39 +38,41 @@ _NAME_WITH_SUFFIX = re.compile(r"[^\s]+\.[A-Za-z0-9]{1,8}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Term:
-    """One part of a query before any file is read.
+class QueryPart:
+    """One weighted part of a query: as it was given, or, as `QueryReader` returns it, ready to be embedded.
 
-    value: words, a path, or an array or picture. modality: None for a file that its content has to tell. A negative
-    weight subtracts.
+    kind, data: "words", a str; "file", a path; "array", an array or picture; "items", a list of what the modality's
+    preparer made, one a segment; "vectors", unit rows that are known already, (n, dim) float32. modality: None for a
+    file that its content has to tell. A negative weight subtracts. label: what it is, for people, once it was read.
     """
 
     kind: Kind
-    value: Any
+    data: Any
     modality: Modality | None
     weight: float = 1.0
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """Terms and examples whose directions are added up. Make it with `Query.of`."""
+    """Parts and examples whose directions are added up. Make it with `Query.of`."""
 
-    terms: tuple[Term, ...]
+    parts: tuple[QueryPart, ...]
     examples: tuple[Example, ...] = ()
 
     @classmethod
-    def of(cls, terms: Iterable[Term], *, like: HitNames = (), unlike: HitNames = ()) -> Query:
+    def of(cls, parts: Iterable[QueryPart], *, like: HitNames = (), unlike: HitNames = ()) -> Query:
         """like, unlike: hits that are wanted and that are not. Raises UsageError when there is nothing to look for."""
         wanted, unwanted = _hit_names(like), _hit_names(unlike)
         examples = [(name, 1.0) for name in wanted] + [(name, -UNLIKE_WEIGHT) for name in unwanted]
-        query = cls(tuple(terms), tuple(examples))
+        query = cls(tuple(parts), tuple(examples))
         _check(query, has_wanted=bool(wanted))
         return query
 
     @property
     def words(self) -> tuple[str, ...]:
         """The texts that were typed to be found, for keyword search."""
-        return tuple(term.value for term in self.terms if term.kind == "words" and term.weight > 0)
+        return tuple(part.data for part in self.parts if part.kind == "words" and part.weight > 0)
 
 
 def _hit_names(names: HitNames) -> list[int | str]:
@@ -95,19 +97,19 @@ def _hit_id_or_path(name: object) -> int | str:
 
 
 def _check(query: Query, *, has_wanted: bool) -> None:
-    if not query.terms and not has_wanted:
+    if not query.parts and not has_wanted:
         raise UsageError(
             "There is nothing to search for.", 'Give words, such as "a dog", or a file, such as dog.jpg.'
         )
-    for term in query.terms:
-        if term.kind == "words" and not str(term.value).strip():
+    for part in query.parts:
+        if part.kind == "words" and not str(part.data).strip():
             raise UsageError("The words to search for are empty.", 'For example: "a dog"')
-        if not math.isfinite(_as_float(term.weight)) or term.weight == 0:
+        if not math.isfinite(_as_float(part.weight)) or part.weight == 0:
             raise UsageError(
-                f"A weight of {_as_float(term.weight):g} has no meaning.",
+                f"A weight of {_as_float(part.weight):g} has no meaning.",
                 "A weight is a number such as 0.5.",
             )
-    if all(term.weight < 0 for term in query.terms) and not has_wanted:
+    if all(part.weight < 0 for part in query.parts) and not has_wanted:
         raise UsageError(
             "Every part of the query is subtracted, so there is nothing to look for.",
             'Add what to find: "a beach" without "people".',
@@ -139,21 +141,21 @@ def from_command_line(
     Every value may end in @WEIGHT, as in `dog.jpg@0.5`; a file of that very name comes first. Raises UsageError, and
     QueryFileError for the name of a media file that is not there.
     """
-    terms: list[Term] = []
+    parts: list[QueryPart] = []
     loose: list[str] = []
     for argument in bare:
-        term = _bare_file(argument)
-        if term is None:
+        part = _bare_file(argument)
+        if part is None:
             loose.append(argument)
         else:
-            terms.append(term)
+            parts.append(part)
     if loose:
-        terms.insert(0, _words(" ".join(loose)))
-    terms += [_words(value) for value in words]
+        parts.insert(0, _words(" ".join(loose)))
+    parts += [_words(value) for value in words]
     for modality, paths in files.items():
-        terms += [_file(path, modality) for path in paths]
-    terms += [_minus(value) for value in minus]
-    return Query.of(terms, like=[_hit_name(one) for one in like], unlike=[_hit_name(one) for one in unlike])
+        parts += [_file(path, modality) for path in paths]
+    parts += [_minus(value) for value in minus]
+    return Query.of(parts, like=[_hit_name(one) for one in like], unlike=[_hit_name(one) for one in unlike])
 
 
 def _hit_name(value: str) -> int | str:
@@ -168,28 +170,28 @@ def split_weight(value: str) -> tuple[str, float]:
     return (match["value"], float(match["weight"])) if match else (value, 1.0)
 
 
-def _words(value: str) -> Term:
+def _words(value: str) -> QueryPart:
     words, weight = split_weight(value)
-    return Term("words", words, Modality.TEXT, weight)
+    return QueryPart("words", words, Modality.TEXT, weight)
 
 
-def _file(value: str, modality: Modality | None) -> Term:
+def _file(value: str, modality: Modality | None) -> QueryPart:
     if os.path.lexists(value):
-        return Term("file", value, modality)
+        return QueryPart("file", value, modality)
     path, weight = split_weight(value)
-    return Term("file", path, modality, weight)
+    return QueryPart("file", path, modality, weight)
 
 
-def _minus(value: str) -> Term:
+def _minus(value: str) -> QueryPart:
     words, weight = split_weight(value)
     if weight < 0:
         raise UsageError(
             f"--not subtracts already, so its weight {weight:g} would add.", 'For example: --not "snow@0.5"'
         )
-    return Term("words", words, Modality.TEXT, -weight)
+    return QueryPart("words", words, Modality.TEXT, -weight)
 
 
-def _bare_file(argument: str) -> Term | None:
+def _bare_file(argument: str) -> QueryPart | None:
     """The file that a bare argument names, None for words.
 
     An existing file counts when its name has a suffix or the argument has a slash, so that the word `dog`
@@ -198,7 +200,7 @@ def _bare_file(argument: str) -> Term | None:
     for path, weight in ((argument, 1.0), split_weight(argument)):
         is_path_like = os.sep in path or os.path.splitext(path)[1]
         if is_path_like and os.path.exists(path) and not os.path.isdir(path):
-            return Term("file", path, None, weight)
+            return QueryPart("file", path, None, weight)
         if os.sep in path and os.path.isdir(path):
             raise UsageError(f"{path} is a folder.", f"To search below it: anyseek search WORDS --in {path}")
     path, _ = split_weight(argument)
@@ -219,24 +221,24 @@ def _is_media_name(path: str) -> bool:
 # ---------------------------------------------------------------- from Python
 
 
-def from_values(words: Any, media: Mapping[Modality, Any], minus: Any = None) -> list[Term]:
-    """The terms of a Python call; the keyword decided what each value is.
+def from_values(words: Any, media: Mapping[Modality, Any], minus: Any = None) -> list[QueryPart]:
+    """The parts of a Python call; the keyword decided what each value is.
 
     A value stands alone, in a pair (value, weight), or in a list of these; None for nothing. Of `media` it is a path,
     or data that in_memory.decode takes: a pair of an array and a number is then a recording. Raises UsageError.
     """
-    terms = [_typed_words(value, weight) for value, weight in _each(words)]
+    parts = [_typed_words(value, weight) for value, weight in _each(words)]
     for modality, values in media.items():
         for value, weight in _each(values, modality):
             if isinstance(value, (str, bytes, os.PathLike)):
-                terms.append(Term("file", path_text(os.fsdecode(value)), modality, weight))
+                parts.append(QueryPart("file", path_text(os.fsdecode(value)), modality, weight))
             else:
-                terms.append(Term("array", value, modality, weight))
+                parts.append(QueryPart("array", value, modality, weight))
     for value, weight in _each(minus):
         if weight < 0:
             raise UsageError(f"not_ subtracts already, so its weight {weight:g} would add.")
-        terms.append(_typed_words(value, -weight))
-    return terms
+        parts.append(_typed_words(value, -weight))
+    return parts
 
 
 def _each(values: Any, modality: Modality | None = None) -> Iterator[tuple[Any, float]]:
@@ -253,25 +255,18 @@ def _each(values: Any, modality: Modality | None = None) -> Iterator[tuple[Any, 
             yield value, 1.0
 
 
-def _typed_words(words: Any, weight: float) -> Term:
+def _typed_words(words: Any, weight: float) -> QueryPart:
     if not isinstance(words, str):
         raise UsageError(
             f"{short_repr(words)} is not text.", 'For a file: search(image="dog.jpg"), text=, audio=, depth='
         )
-    return Term("words", words, Modality.TEXT, weight)
+    return QueryPart("words", words, Modality.TEXT, weight)
 
 
 # ---------------------------------------------------------------- for people
 
 
-class _Labelled(Protocol):
-    @property
-    def weight(self) -> float: ...
-    @property
-    def label(self) -> str: ...
-
-
-def describe(parts: Sequence[_Labelled]) -> str:
+def describe(parts: Sequence[QueryPart]) -> str:
     """What was understood, for people: `"a dog" + 0.5 x image beach.jpg - "snow"`."""
     out = ""
     for part in parts:

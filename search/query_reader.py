@@ -1,4 +1,4 @@
-"""Terms to query parts: words are taken as they are, files are decoded where decoding can be killed."""
+"""Parts of a query made ready: words are taken as they are, files are decoded where decoding can be killed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from anyseek.contracts import Embedder, Modality, QueryPart
+from anyseek.contracts import Embedder, Modality
 from anyseek.errors import MediaError, ModalityNotSupported, QueryFileError
 from anyseek.printable import printable
-from anyseek.search.query import Term
+from anyseek.search.query import QueryPart
 
 if TYPE_CHECKING:
     from anyseek.media.format import FileType
@@ -33,12 +33,12 @@ class QueryReader:
         self._lock = Lock()
         self._pool: Any = None  # a media.worker.DecodePool, started by the first file that needs it
 
-    def read(self, terms: Iterable[Term]) -> tuple[QueryPart, ...]:
-        """The parts, prepared for the model: `QueryPart.data` is a list of prepared items, one a segment.
+    def read(self, parts: Iterable[QueryPart]) -> tuple[QueryPart, ...]:
+        """The parts as "items", prepared for the model, each with its modality and label.
 
         Raises QueryFileError, ModalityNotSupported, UsageError.
         """
-        return tuple(self._part(term) for term in terms)
+        return tuple(self._part(part) for part in parts)
 
     def close(self) -> None:
         """End the decoding process; safe to call twice."""
@@ -47,34 +47,34 @@ class QueryReader:
         if pool is not None:
             pool.close()
 
-    def _part(self, term: Term) -> QueryPart:
-        if term.kind == "file":
-            return self._file(term)
-        modality = term.modality
+    def _part(self, part: QueryPart) -> QueryPart:
+        if part.kind == "file":
+            return self._file(part)
+        modality = part.modality
         assert modality is not None, "only files are recognised by content"
         prepare = self._embedder.preparer(self._supported(modality))
-        if term.kind == "words":
-            words = " ".join(str(term.value).split())
+        if part.kind == "words":
+            words = " ".join(str(part.data).split())
             is_phrase = len(words) > 1 and words[0] == words[-1] == '"' and words.count('"') == 2
-            return QueryPart(modality, [prepare(words)], term.weight, words if is_phrase else f'"{words}"')
+            return _items(part, modality, [prepare(words)], words if is_phrase else f'"{words}"')
         from anyseek.media.in_memory import decode
 
         try:
-            segments = islice(decode(modality, term.value, prepare.hint), MOST_SEGMENTS)
+            segments = islice(decode(modality, part.data, prepare.hint), MOST_SEGMENTS)
             items = [prepare(data) for data in segments]
         except MediaError as error:
             raise QueryFileError(error.message, error.hint) from error
-        return QueryPart(modality, items, term.weight, f"{modality} data")
+        return _items(part, modality, items, f"{modality} data")
 
-    def _file(self, term: Term) -> QueryPart:
-        path = os.path.abspath(term.value)
-        name = printable(os.fspath(term.value))
+    def _file(self, part: QueryPart) -> QueryPart:
+        path = os.path.abspath(part.data)
+        name = printable(os.fspath(part.data))
         if not os.path.exists(path):
             raise QueryFileError(f"There is no file {name}.", "Check the path.")
         if os.path.isdir(path):
             raise QueryFileError(f"{name} is a folder, not a file.", "Name one file to search with.")
         try:
-            known = self._recognise(path, name, term.modality)
+            known = self._recognise(path, name, part.modality)
             kind = known.modality
             modality = self._supported(self._read_as(known))
             if known.format.needs_worker:
@@ -87,7 +87,7 @@ class QueryReader:
             raise QueryFileError(error.message, hint) from error
         if not items:
             raise QueryFileError(f"{name} has nothing in it to search with.", "Choose another file.")
-        return QueryPart(modality, items, term.weight, f"{kind} {name}")
+        return _items(part, modality, items, f"{kind} {name}")
 
     def _read_as(self, known: FileType) -> Modality:
         """A container stands for the first of the modalities in it that the model supports: a video for its pictures,
@@ -128,10 +128,10 @@ class QueryReader:
         items: list[Any] = []
         has_more = True
         while has_more and len(items) < MOST_SEGMENTS:
-            part = pool.submit(path, first=len(items), modality=modality).result()
-            own = [segment.item for segment in part.segments if segment.modality is modality]
+            done = pool.submit(path, first=len(items), modality=modality).result()
+            own = [segment.data for segment in done.segments if segment.modality is modality]
             items += own
-            has_more = part.has_more and bool(own)
+            has_more = done.has_more and bool(own)
         return items[:MOST_SEGMENTS]
 
     def _started_pool(self) -> Any:
@@ -144,3 +144,7 @@ class QueryReader:
                 }
                 self._pool = DecodePool(preparers, workers=1, depth_unit=self.depth_unit)
             return self._pool
+
+
+def _items(part: QueryPart, modality: Modality, items: list[Any], label: str) -> QueryPart:
+    return QueryPart("items", items, modality, part.weight, label)

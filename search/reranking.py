@@ -64,7 +64,7 @@ def reranked(index: Answering, query: Query, options: SearchOptions, reranker: R
 
 def check(query: Query, options: SearchOptions) -> str:
     """The words of a query that can be reranked. Raises UsageError for any other."""
-    is_words = len(query.terms) == 1 and query.terms[0].kind == "words" and query.terms[0].weight > 0
+    is_words = len(query.parts) == 1 and query.parts[0].kind == "words" and query.parts[0].weight > 0
     if not is_words or query.examples:
         raise UsageError(
             "Only words can be reranked by.",
@@ -72,7 +72,7 @@ def check(query: Query, options: SearchOptions) -> str:
         )
     if options.merge:
         raise UsageError("A merged list cannot be reranked.", "Leave out --merge or --rerank.")
-    return str(query.terms[0].value)
+    return str(query.parts[0].data)
 
 
 def _judged(
@@ -105,7 +105,7 @@ def _decoded(hits: list[Hit], modality: Modality, preparer: Preparer) -> list[An
         for hit in hits:
             try:
                 part = pool.submit(hit.path, modality=modality, span=hit.span).result()
-                items.append(part.segments[0].item if part.segments else None)
+                items.append(part.segments[0].data if part.segments else None)
             except (MediaError, OSError):
                 items.append(None)
     return items

@@ -19,7 +19,7 @@ from anyseek.contracts import Modality
 from anyseek.errors import AnyseekError
 from anyseek.options import SearchOptions
 from anyseek.printable import json_path
-from anyseek.search.query import Query, Term
+from anyseek.search.query import Query, QueryPart
 from anyseek.serve.requests import json_options, refuse_unknown, remote_options
 from anyseek.serve.searching import results_record
 from anyseek.serve.service import Service
@@ -77,7 +77,7 @@ def make_server(service: Service) -> MCPServer:
     def search(words: str, *, options: SearchOptions) -> dict[str, Any]:
         """Find media of any modality by what they show or say."""
         with service.index() as index:
-            query = Query.of([Term("words", words, Modality.TEXT)])
+            query = Query.of([QueryPart("words", words, Modality.TEXT)])
             return results_record(index.answer(query, options))
 
     @server.tool()

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from anyseek.contracts import Modality
 from anyseek.errors import UsageError
 from anyseek.options import SearchOptions, option_fields
-from anyseek.search.query import Query, Term
+from anyseek.search.query import Query, QueryPart
 
 SegmentId = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
@@ -61,14 +61,14 @@ class SearchBody(OptionsBody):
 
     def query(self, file: str | None = None) -> Query:
         """file: a path, a part of the query too. Raises UsageError when there is nothing to look for."""
-        terms = []
+        parts = []
         if self.words.strip():
-            terms.append(Term("words", self.words, Modality.TEXT))
+            parts.append(QueryPart("words", self.words, Modality.TEXT))
         if file is not None:
-            terms.append(Term("file", file, None))
+            parts.append(QueryPart("file", file, None))
         if self.without.strip():
-            terms.append(Term("words", self.without, Modality.TEXT, -1.0))
-        return Query.of(terms, like=self.like, unlike=self.unlike)
+            parts.append(QueryPart("words", self.without, Modality.TEXT, -1.0))
+        return Query.of(parts, like=self.like, unlike=self.unlike)
 
 
 def refuse_unknown(given: Iterable[str], known: Iterable[str], hint: str) -> None:

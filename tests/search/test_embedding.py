@@ -11,15 +11,15 @@ from fakes import WordEmbedder
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from anyseek.contracts import Modality, QueryPart
+from anyseek.contracts import Modality
 from anyseek.errors import UsageError
 from anyseek.search.embedding import combined, mean_direction, query_vector
-from anyseek.search.query import from_values
+from anyseek.search.query import QueryPart, from_values
 from anyseek.search.query_reader import QueryReader
 
 
 def words(text: str, weight: float = 1.0) -> QueryPart:
-    return QueryPart(Modality.TEXT, [text], weight, text)
+    return QueryPart("items", [text], Modality.TEXT, weight, text)
 
 
 def unit(vector: Any) -> Any:
@@ -55,7 +55,7 @@ def test_weights_count_by_their_ratio_however_large_or_small(weight: float, expo
 def test_a_part_of_many_segments_counts_as_their_mean_with_length_one() -> None:
     """Ten windows of one sound weigh no more than one word."""
     model = WordEmbedder()
-    long = QueryPart(Modality.TEXT, ["red", "red", "green"], 1.0, "long.txt")
+    long = QueryPart("items", ["red", "red", "green"], Modality.TEXT, 1.0, "long.txt")
     rows = [unit(row) for row in model.embed(Modality.TEXT, long.data)]
     expected = unit(unit(rows[0] + rows[1] + rows[2]) + unit(model.embed(Modality.TEXT, ["blue"])[0]))
     np.testing.assert_allclose(query_vector([long, words("blue")], model), expected, atol=1e-6)

@@ -10,10 +10,9 @@ import sample_files
 from fakes import WordEmbedder
 
 import anyseek
-from anyseek.contracts import QueryPart
 from anyseek.errors import QueryFileError, UsageError
 from anyseek.search.answer import example_parts
-from anyseek.search.query import UNLIKE_WEIGHT, Example
+from anyseek.search.query import UNLIKE_WEIGHT, Example, QueryPart
 
 
 @pytest.fixture

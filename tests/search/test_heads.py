@@ -15,7 +15,7 @@ import anyseek
 from anyseek.contracts import Modality, Role
 from anyseek.search import background
 from anyseek.search.embedding import query_vectors
-from anyseek.search.query import Term
+from anyseek.search.query import QueryPart
 from anyseek.search.query_reader import QueryReader
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Headed(WordEmbedder):
 def test_a_query_has_a_vector_for_each_target_only_where_heads_differ() -> None:
     model = Headed()
     reader = QueryReader(model)
-    parts = reader.read([Term("words", "a red car", Modality.TEXT)])
+    parts = reader.read([QueryPart("words", "a red car", Modality.TEXT)])
     found = query_vectors(parts, model, (Modality.IMAGE, Modality.AUDIO))
     np.testing.assert_array_equal(found[Modality.IMAGE], -found[Modality.AUDIO])
     plain = query_vectors(parts, WordEmbedder(), (Modality.IMAGE, Modality.AUDIO))

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyseek.contracts import Modality, QueryPart
+from anyseek.contracts import Modality
 from anyseek.errors import QueryFileError, UsageError
 from anyseek.options import SearchOptions, parse_modalities
 from anyseek.search.query import (
     Query,
-    Term,
+    QueryPart,
     describe,
     from_command_line,
     from_values,
@@ -28,8 +28,8 @@ from anyseek.search.query import (
 )
 
 
-def facts(terms: Sequence[Term]) -> list[tuple[str, Any, Modality | None, float]]:
-    return [(term.kind, term.value, term.modality, term.weight) for term in terms]
+def facts(parts: Sequence[QueryPart]) -> list[tuple[str, Any, Modality | None, float]]:
+    return [(part.kind, part.data, part.modality, part.weight) for part in parts]
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def test_a_weight_that_says_nothing_is_refused(value: str) -> None:
 
 def test_loose_words_are_joined_and_come_first(here: Path) -> None:
     (here / "dog.jpg").touch()
-    terms = from_command_line(bare=["a", "dog.jpg", "red", "car@0.5"], minus=["snow"]).terms
-    assert facts(terms) == [
+    parts = from_command_line(bare=["a", "dog.jpg", "red", "car@0.5"], minus=["snow"]).parts
+    assert facts(parts) == [
         ("words", "a red car", Modality.TEXT, 0.5),
         ("file", "dog.jpg", None, 1.0),
         ("words", "snow", Modality.TEXT, -1.0),
@@ -89,23 +89,23 @@ def test_loose_words_are_joined_and_come_first(here: Path) -> None:
 
 def test_a_bare_word_is_a_word_beside_a_file_of_that_name_and_a_path_with_a_slash(here: Path) -> None:
     (here / "dog").touch()
-    assert facts(from_command_line(bare=["dog"]).terms)[0][0] == "words"
-    assert facts(from_command_line(bare=["./dog"]).terms)[0] == ("file", "./dog", None, 1.0)
-    assert facts(from_command_line(bare=["./dog@2"]).terms)[0] == ("file", "./dog", None, 2.0)
+    assert facts(from_command_line(bare=["dog"]).parts)[0][0] == "words"
+    assert facts(from_command_line(bare=["./dog"]).parts)[0] == ("file", "./dog", None, 1.0)
+    assert facts(from_command_line(bare=["./dog@2"]).parts)[0] == ("file", "./dog", None, 2.0)
 
 
 def test_an_option_says_words_even_where_a_file_has_that_name(here: Path) -> None:
     (here / "dog.jpg").touch()
-    assert facts(from_command_line(words=["dog.jpg"]).terms) == [("words", "dog.jpg", Modality.TEXT, 1.0)]
+    assert facts(from_command_line(words=["dog.jpg"]).parts) == [("words", "dog.jpg", Modality.TEXT, 1.0)]
 
 
 def test_a_file_whose_name_ends_like_a_weight_comes_first(here: Path) -> None:
     (here / "dog.jpg@2").touch()
-    assert facts(from_command_line(files={Modality.IMAGE: ["dog.jpg@2"]}).terms) == [
+    assert facts(from_command_line(files={Modality.IMAGE: ["dog.jpg@2"]}).parts) == [
         ("file", "dog.jpg@2", Modality.IMAGE, 1.0)
     ]
     (here / "dog.jpg@2").unlink()
-    assert facts(from_command_line(files={Modality.IMAGE: ["dog.jpg@2"]}).terms) == [
+    assert facts(from_command_line(files={Modality.IMAGE: ["dog.jpg@2"]}).parts) == [
         ("file", "dog.jpg", Modality.IMAGE, 2.0)
     ]
 
@@ -122,7 +122,7 @@ def test_the_name_of_a_media_file_that_is_not_there_is_an_error(here: Path, miss
     "words", ["node.js", "and/or", "dog.jpg on a beach", "e.g. a dog", "version 2.0", "..."]
 )
 def test_what_only_resembles_a_path_is_words(here: Path, words: str) -> None:
-    assert facts(from_command_line(bare=[words]).terms) == [("words", words, Modality.TEXT, 1.0)]
+    assert facts(from_command_line(bare=[words]).parts) == [("words", words, Modality.TEXT, 1.0)]
 
 
 def test_a_folder_is_not_a_query(here: Path) -> None:
@@ -168,7 +168,7 @@ def test_not_with_a_negative_weight_is_refused() -> None:
 def test_python_values_alone_in_pairs_and_in_lists() -> None:
     picture = np.zeros((2, 2, 3), np.uint8)
     sound = (np.zeros(8), 16_000)
-    terms = from_values(
+    parts = from_values(
         ["a dog", ("a cat", 0.5)],
         {
             Modality.IMAGE: [Path("x.jpg"), ("y.jpg", 2), (picture, 0.25)],
@@ -177,7 +177,7 @@ def test_python_values_alone_in_pairs_and_in_lists() -> None:
         },
         ["snow", ("rain", 0.5)],
     )
-    assert facts(terms) == [
+    assert facts(parts) == [
         ("words", "a dog", Modality.TEXT, 1.0),
         ("words", "a cat", Modality.TEXT, 0.5),
         ("file", "x.jpg", Modality.IMAGE, 1.0),
@@ -291,7 +291,7 @@ def test_a_weight_beyond_every_float_is_refused(weight: int) -> None:
     with pytest.raises(UsageError, match="weight"):
         Query.of(from_values(("a dog", weight), {}))
     with pytest.raises(UsageError, match="weight"):
-        Query.of([Term("words", "a dog", Modality.TEXT, weight)])
+        Query.of([QueryPart("words", "a dog", Modality.TEXT, weight)])
 
 
 def test_a_number_of_thousands_of_digits_is_no_segment_id(here: Path) -> None:
@@ -301,10 +301,10 @@ def test_a_number_of_thousands_of_digits_is_no_segment_id(here: Path) -> None:
 
 def test_a_description_reads_as_a_sum() -> None:
     parts = [
-        QueryPart(Modality.TEXT, [], 1.0, '"a dog"'),
-        QueryPart(Modality.IMAGE, [], 0.5, "image beach.jpg"),
-        QueryPart(Modality.TEXT, [], -1.0, '"snow"'),
-        QueryPart(Modality.TEXT, [], -0.25, '"rain"'),
+        QueryPart("items", [], Modality.TEXT, 1.0, '"a dog"'),
+        QueryPart("items", [], Modality.IMAGE, 0.5, "image beach.jpg"),
+        QueryPart("items", [], Modality.TEXT, -1.0, '"snow"'),
+        QueryPart("items", [], Modality.TEXT, -0.25, '"rain"'),
     ]
     assert describe(parts) == '"a dog" + 0.5 x image beach.jpg - "snow" - 0.25 x "rain"'
     assert describe(parts[2:3] + parts[:1]) == '- "snow" + "a dog"'

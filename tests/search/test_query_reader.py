@@ -14,11 +14,11 @@ import sample_files
 from fakes import WordEmbedder
 from PIL import Image
 
-from anyseek.contracts import Modality, QueryPart
+from anyseek.contracts import Modality
 from anyseek.errors import AnyseekError, ModalityNotSupported, QueryFileError, UsageError
 from anyseek.search import query_reader
 from anyseek.search.embedding import query_vector
-from anyseek.search.query import Term, from_command_line, from_values
+from anyseek.search.query import QueryPart, from_command_line, from_values
 from anyseek.search.query_reader import QueryReader
 
 MODEL = WordEmbedder()
@@ -39,7 +39,7 @@ def reader() -> Iterator[QueryReader]:
 
 def read(reader: QueryReader, value: Any, modality: Modality | None) -> QueryPart:
     (part,) = reader.read(
-        [Term("file" if isinstance(value, str | os.PathLike) else "array", value, modality)]
+        [QueryPart("file" if isinstance(value, str | os.PathLike) else "array", value, modality)]
     )
     return part
 
@@ -154,7 +154,7 @@ def test_a_modality_that_the_model_lacks(folder: Path) -> None:
 def test_words_need_no_process(folder: Path) -> None:
     reader = QueryReader(MODEL)
     files = {Modality.TEXT: [str(folder / "notes/red.txt")]}
-    reader.read(from_command_line(["a dog"], files=files).terms)
+    reader.read(from_command_line(["a dog"], files=files).parts)
     assert reader._pool is None
 
 
@@ -226,8 +226,8 @@ def test_data_of_another_form_is_refused_with_the_form_that_is_meant(
 
 
 def test_python_values_reach_their_tower(reader: QueryReader, folder: Path) -> None:
-    terms = from_values("blue", {Modality.IMAGE: [(folder / "pictures/red.png", 3.0)], Modality.DEPTH: None})
-    parts = reader.read(terms)
+    parts = from_values("blue", {Modality.IMAGE: [(folder / "pictures/red.png", 3.0)], Modality.DEPTH: None})
+    parts = reader.read(parts)
     assert [(part.modality, part.weight) for part in parts] == [("text", 1.0), ("image", 3.0)]
     vector = query_vector(parts, MODEL)
     assert vector[0] > vector[2] > vector[1]

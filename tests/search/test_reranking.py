@@ -16,7 +16,7 @@ import anyseek
 from anyseek.contracts import Modality, Preparer
 from anyseek.errors import UsageError
 from anyseek.options import SearchOptions
-from anyseek.search.query import Query, Term
+from anyseek.search.query import Query, QueryPart
 from anyseek.search.reranking import reranked
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def index(tmp_path: Path) -> Iterator[anyseek.Index]:
         yield made
 
 
-RED = Query.of([Term("words", "red", Modality.TEXT)])
+RED = Query.of([QueryPart("words", "red", Modality.TEXT)])
 
 
 def test_each_modality_is_ordered_anew_and_what_it_cannot_read_stays(index: anyseek.Index) -> None:
@@ -83,7 +83,7 @@ def test_only_words_by_themselves_are_reranked_by(index: anyseek.Index) -> None:
     with pytest.raises(UsageError, match="words"):
         reranked(
             index,
-            Query.of([*RED.terms, Term("words", "blue", Modality.TEXT, -1)]),
+            Query.of([*RED.parts, QueryPart("words", "blue", Modality.TEXT, -1)]),
             SearchOptions.of(k=5),
             Backwards(),
         )

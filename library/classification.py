@@ -11,7 +11,7 @@ import numpy as np
 from anyseek import modalities
 from anyseek.contracts import Embedder, HasLogitScale, Modality
 from anyseek.errors import ModalityNotSupported, UsageError
-from anyseek.search.embedding import mean_direction, query_vector
+from anyseek.search.embedding import main_modality, mean_direction, query_vector
 from anyseek.search.query import QueryPart
 from anyseek.search.query_reader import QueryReader
 
@@ -66,13 +66,14 @@ class Classifier:
 
         A file of several segments counts as the mean of their vectors.
         """
-        (part,) = self._reader.read([QueryPart("file", path, None)])
-        cosines = self._label_vectors(part.modality) @ query_vector([part], self._embedder)
-        logits = self._scale(part.modality) * cosines.astype(np.float64)
+        parts = self._reader.read([QueryPart("file", path, None)])
+        modality = main_modality(parts)
+        cosines = self._label_vectors(modality) @ query_vector(parts, self._embedder)
+        logits = self._scale(modality) * cosines.astype(np.float64)
         shares = np.exp(logits - logits.max())
         shares /= shares.sum()
         order = np.argsort(-shares, kind="stable")
-        return Classified(path, part.modality, tuple((self.labels[i], float(shares[i])) for i in order))
+        return Classified(path, modality, tuple((self.labels[i], float(shares[i])) for i in order))
 
     def close(self) -> None:
         """End the decoding process; safe to call twice."""

@@ -20,6 +20,7 @@ from anyseek.errors import (
     ReadOnlyIndex,
     UsageError,
 )
+from anyseek.folding import folded
 
 CATALOG_NAME = "catalog.sqlite"
 
@@ -148,7 +149,15 @@ def _open(path: Path, parameters: str) -> sqlite3.Connection:
         cached_statements=256,
     )
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    connection.create_function("fold", 1, _fold, deterministic=True)
     return connection
+
+
+def _fold(value: object) -> object:
+    """SQL: fold(text or path as bytes) -> folded text."""
+    if isinstance(value, bytes):
+        return folded(os.fsdecode(value)).encode("utf-8", "replace").decode()
+    return folded(value) if isinstance(value, str) else value
 
 
 def _connect_reader(path: Path) -> sqlite3.Connection:

@@ -24,8 +24,12 @@ def _add_words(database: Database) -> None:
     )
 
 
+def _fold_and_keep(database: Database) -> None:
+    """One fold for tags, names and words; what people made outlives the records of files."""
+
+
 # STEPS[n] turns format n into n + 1, inside the open transaction. Once released, a step never changes.
-STEPS: dict[int, Callable[[Database], None]] = {1: _add_words}
+STEPS: dict[int, Callable[[Database], None]] = {1: _add_words, 2: _fold_and_keep}
 
 
 def read_format(database: Database) -> int:

@@ -1,8 +1,8 @@
-"""The catalog's tables, format 2. A change here is a new format number and a step in migrations.py."""
+"""The catalog's tables, format 3. A change here is a new format number and a step in migrations.py."""
 
 from __future__ import annotations
 
-FORMAT = 2
+FORMAT = 3
 
 APPLICATION_ID = 0x416E7973  # "Anys": `file catalog.sqlite` and we ourselves can tell whose file it is
 

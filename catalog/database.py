@@ -153,11 +153,11 @@ def _open(path: Path, parameters: str) -> sqlite3.Connection:
     return connection
 
 
-def _fold(value: object) -> object:
-    """SQL: fold(text or path as bytes) -> folded text."""
+def _fold(value: str | bytes | None) -> str | None:
+    """SQL: fold(text, or a path as bytes) -> folded text; undecodable bytes as "?", NULL as NULL."""
     if isinstance(value, bytes):
-        return folded(os.fsdecode(value)).encode("utf-8", "replace").decode()
-    return folded(value) if isinstance(value, str) else value
+        value = os.fsdecode(value).encode("utf-8", "replace").decode()
+    return None if value is None else folded(value)
 
 
 def _connect_reader(path: Path) -> sqlite3.Connection:

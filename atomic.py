@@ -18,19 +18,35 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     the syncing to the system, which saves milliseconds a file; a killed process still leaves the old content or the
     new one, a power failure perhaps neither. Raises OSError.
     """
-    partial = path.with_name(f".{path.name}.part")
+    unfinished = partial(path)
     try:
-        with partial.open("wb") as file:
+        with unfinished.open("wb") as file:
             yield file
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        partial.replace(path)
+        unfinished.replace(path)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
     if durable:
         sync_folder(path.parent)
+
+
+def partial(path: Path) -> Path:
+    """Where the new content of `path` is until it is whole; a killed process leaves it there."""
+    return path.with_name(f".{path.name}.part")
+
+
+def put_in_place(whole: Path, path: Path) -> None:
+    """Let a finished file of the same folder take the place of `path`; durable when this returns. Raises OSError."""
+    descriptor = os.open(whole, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    whole.replace(path)
+    sync_folder(path.parent)
 
 
 def write(path: Path, data: bytes | str, *, durable: bool = True) -> None:

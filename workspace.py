@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -90,18 +90,31 @@ def open_or_create(
         place = index_folder(index=index)
     else:
         place = _inside(Path(index)) if index is not None else existing_folder(folders[0]) / INDEX_NAME
-    if not folders or (place / CATALOG_NAME).exists():
-        with open(index=place, model=model) as opened:
-            yield opened
-    elif is_dry_run:
-        with (
-            TemporaryDirectory(prefix="anyseek-") as temporary,
-            create(*folders, index=Path(temporary) / "index", model=model or DEFAULT_MODEL) as opened,
-        ):
-            yield opened
-    else:
-        with create(*folders, index=place, model=model or DEFAULT_MODEL) as opened:
-            yield opened
+    with ExitStack() as stack:
+        opened = _opened(place, model)
+        if opened is None and not folders:
+            opened = open(index=place, model=model)  # which says what is missing
+        elif opened is None and is_dry_run:
+            place = Path(stack.enter_context(TemporaryDirectory(prefix="anyseek-"))) / "index"
+        yield stack.enter_context(opened or _created(folders, place, model))
+
+
+def _opened(place: Path, model: str | Embedder | None) -> Index | None:
+    """None where there is no index, or the rest of one whose creation was cut off."""
+    try:
+        return open(index=place, model=model)
+    except IndexNotFound:
+        return None
+
+
+def _created(folders: Sequence[AnyPath], place: Path, model: str | Embedder | None) -> Index:
+    try:
+        return create(*folders, index=place, model=model or DEFAULT_MODEL)
+    except UsageError:
+        opened = _opened(place, model)  # another process may have made it meanwhile
+        if opened is None:
+            raise
+        return opened
 
 
 def reindex(

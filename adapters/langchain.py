@@ -20,7 +20,7 @@ from pydantic import ConfigDict, PrivateAttr, model_validator
 
 from anyseek import atomic, workspace
 from anyseek.adapters.retrieval import Retrieved, open_index, retrieve, search_options
-from anyseek.errors import UsageError
+from anyseek.errors import IndexNotFound, UsageError
 from anyseek.index import DEFAULT_MODEL, Index
 from anyseek.options import SearchKeywords
 
@@ -82,12 +82,10 @@ class AnyseekVectorStore(VectorStore):
         """Opens the folder's index, or makes it. Raises what `anyseek.open` and `anyseek.create` raise."""
         self._folder = Path(os.path.abspath(folder))
         self._folder.mkdir(parents=True, exist_ok=True)
-        is_there = (self._folder / workspace.INDEX_NAME / workspace.CATALOG_NAME).is_file()
-        self._index = (
-            workspace.open(index=self._folder / workspace.INDEX_NAME, model=model)
-            if is_there
-            else workspace.create(self._folder, model=model)
-        )
+        try:
+            self._index = workspace.open(index=self._folder / workspace.INDEX_NAME, model=model)
+        except IndexNotFound:
+            self._index = workspace.create(self._folder, model=model)
 
     @classmethod
     def from_texts(

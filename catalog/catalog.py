@@ -15,42 +15,22 @@ point at them. A process killed at any moment, or a disk that fills up, leaves t
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from anyseek.catalog import migrations
+from anyseek.catalog import creation, migrations
 from anyseek.catalog.compaction import compact
-from anyseek.catalog.database import CATALOG_NAME, Database, connect, create_database, translated
-from anyseek.catalog.locking import LOCK_NAME, WriterLock
+from anyseek.catalog.database import CATALOG_NAME, Database, connect
+from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
-from anyseek.catalog.schema import APPLICATION_ID, FORMAT, TABLES, WORDS
+from anyseek.catalog.schema import FORMAT
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.snapshot_cache import SnapshotCache
 from anyseek.catalog.writer import Writer
-from anyseek.errors import UsageError
 
 __all__ = ["Catalog", "Counts", "RunRecord", "Snapshot", "SpaceRecord", "Writer", "WriterLock"]
-
-_CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
-# This folder is a search index made by Anyseek. It can be made again from the files it indexes.
-# For information about cache directory tags see https://bford.info/cachedir/
-"""
-_OURS = {
-    CATALOG_NAME,
-    f"{CATALOG_NAME}-wal",
-    f"{CATALOG_NAME}-shm",
-    LOCK_NAME,
-    "vectors",
-    "faiss",
-    "qdrant",
-    "stores",
-    "calibration",
-    ".gitignore",
-    "CACHEDIR.TAG",
-}
 
 MOST_IDLE = 6
 """Connections kept for the next snapshots: a new one has to read the schema, a used one remembers it."""
@@ -71,46 +51,13 @@ class Catalog:
     def create(cls, folder: Path, roots: Sequence[Path] = ()) -> Catalog:
         """A new index in `folder` (made when missing) over `roots`, numbered 0, 1, ... in their order.
 
-        Raises UsageError when the folder holds an index or anything else, ReadOnlyIndex, DiskFull.
+        All of it or nothing: what a killed or failed attempt left is replaced by the next one.
+        Raises UsageError when the folder holds an index or anything else, IndexLocked while another process makes one
+        there, ReadOnlyIndex, DiskFull; NewerFormat and IndexDamaged for an index that cannot be opened.
         """
         folder = Path(os.path.abspath(folder))
-        with translated(folder):
-            if folder.exists() and not folder.is_dir():
-                raise UsageError(f"{folder} is not a folder.")
-            folder.mkdir(parents=True, exist_ok=True)
-            foreign = sorted(set(os.listdir(folder)) - _OURS)
-            if foreign:
-                raise UsageError(
-                    f"{folder} contains other files ({foreign[0]!r}), so no index was made there.",
-                    "Name an empty or a new folder.",
-                )
-            (folder / ".gitignore").write_text("*\n")
-            (folder / "CACHEDIR.TAG").write_text(_CACHEDIR_TAG)
-        with WriterLock(folder, "create"):
-            database = create_database(folder)
-            try:
-                if database.first("SELECT count(*) FROM sqlite_master") != (0,):
-                    raise UsageError(
-                        f"There is already an index in {folder}.", "Open it, or name another folder."
-                    )
-                database.run("BEGIN IMMEDIATE")
-                database.run(f"PRAGMA application_id = {APPLICATION_ID}")
-                database.script(TABLES)
-                for statement in WORDS:
-                    database.run(statement)
-                database.run(
-                    "INSERT INTO index_info VALUES ('format', ?), ('created', ?)",
-                    [str(FORMAT), str(time.time())],
-                )
-                database.run("COMMIT")
-            finally:
-                database.rollback()
-                database.close()
-        catalog = cls(folder)
-        with catalog.begin() as writer:
-            for root in roots:
-                writer.add_root(root)
-        return catalog
+        creation.create(folder, roots)
+        return cls(folder)
 
     @classmethod
     def open(cls, folder: Path) -> Catalog:

@@ -130,12 +130,12 @@ def connect(folder: Path, *, writable: bool) -> Database:
         return Database(connection, folder)
 
 
-def create_database(folder: Path) -> Database:
-    """A writable connection to a new, still empty catalog file in WAL mode."""
+def create_database(path: Path, folder: Path) -> Database:
+    """A writable connection to a new database file `path`, for the catalog in `folder`. Nothing is synced."""
     with translated(folder):
-        connection = _open(folder / CATALOG_NAME, "mode=rwc")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection = _open(path, "mode=rwc")
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        connection.execute("PRAGMA synchronous = OFF")
         return Database(connection, folder)
 
 

@@ -103,8 +103,8 @@ TABLE = [
     ),
     Mutation(
         "atomic.py",
-        "        partial.replace(path)\n",
-        "        path.write_bytes(partial.read_bytes())\n",
+        "        unfinished.replace(path)\n",
+        "        path.write_bytes(unfinished.read_bytes())\n",
         "a file is replaced whole or not at all",
         "tests/test_atomic.py",
     ),

@@ -1,0 +1,116 @@
+"""Making a new index: a catalog that is there is complete; what a cut-off attempt left, the next one replaces.
+
+The catalog is built under a name of its own (`.catalog.sqlite.new`), synced, and renamed into its place. So a process
+killed at any moment, a disk that fills up or a power failure leaves a folder without a catalog, or with a whole one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from anyseek import atomic
+from anyseek.catalog import migrations
+from anyseek.catalog.database import CATALOG_NAME, Database, connect, create_database, translated
+from anyseek.catalog.locking import LOCK_NAME, WriterLock
+from anyseek.catalog.schema import APPLICATION_ID, FORMAT, TABLES, WORDS
+from anyseek.catalog.writer import Writer
+from anyseek.errors import IndexNotFound, UsageError
+
+_NEW_NAME = f".{CATALOG_NAME}.new"
+_CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
+# This folder is a search index made by Anyseek. It can be made again from the files it indexes.
+# For information about cache directory tags see https://bford.info/cachedir/
+"""
+_MARKS = {".gitignore": "*\n", "CACHEDIR.TAG": _CACHEDIR_TAG}
+# SQLite's own files beside a database. One that belonged to another database would be taken for this one's.
+_BESIDE = ("-wal", "-shm", "-journal")
+_UNFINISHED = {
+    *(f"{name}{end}" for name in (CATALOG_NAME, _NEW_NAME) for end in ("", *_BESIDE)),
+    *(atomic.partial(Path(name)).name for name in _MARKS),
+}
+_OURS = _UNFINISHED | {*_MARKS, LOCK_NAME, "vectors", "faiss", "qdrant", "stores", "calibration"}
+
+
+def create(folder: Path, roots: Sequence[Path]) -> None:
+    """A new index in `folder` (made when missing) over `roots`, on the disk when this returns.
+
+    Raises UsageError when the folder holds an index or anything else, IndexLocked while another process makes one
+    there, ReadOnlyIndex, DiskFull; NewerFormat and IndexDamaged for an index that cannot be opened.
+    """
+    with translated(folder):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is not a folder.")
+        _make_folder(folder)
+        foreign = sorted(set(os.listdir(folder)) - _OURS)
+        if foreign:
+            raise UsageError(
+                f"{folder} contains other files ({foreign[0]!r}), so no index was made there.",
+                "Name an empty or a new folder.",
+            )
+    with WriterLock(folder, "create"):
+        if _is_there(folder):
+            raise UsageError(f"There is already an index in {folder}.", "Open it, or name another folder.")
+        with translated(folder):
+            _clear(folder)
+            for name, text in _MARKS.items():
+                atomic.write(folder / name, text)
+            try:
+                _build(folder, roots)
+            except BaseException:
+                (folder / _NEW_NAME).unlink(missing_ok=True)
+                raise
+
+
+def _make_folder(folder: Path) -> None:
+    """It and those above it, with their names on the disk."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        atomic.sync_folder(one.parent)
+
+
+def _is_there(folder: Path) -> bool:
+    """Whether there is a catalog. A database without a table is what an older Anyseek left when it was killed."""
+    try:
+        database = connect(folder, writable=False)
+    except IndexNotFound:
+        return False
+    try:
+        migrations.read_format(database)
+    except IndexNotFound:
+        return False
+    finally:
+        database.close()
+    return True
+
+
+def _clear(folder: Path) -> None:
+    for name in _UNFINISHED:
+        (folder / name).unlink(missing_ok=True)
+    atomic.sync_folder(folder)
+
+
+def _build(folder: Path, roots: Sequence[Path]) -> None:
+    new = folder / _NEW_NAME
+    database = create_database(new, folder)
+    try:
+        database.run("BEGIN IMMEDIATE")
+        database.run(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.script(TABLES)
+        for statement in WORDS:
+            database.run(statement)
+        database.run(
+            "INSERT INTO index_info VALUES ('format', ?), ('created', ?)", [str(FORMAT), str(time.time())]
+        )
+        database.run("COMMIT")
+        with Writer(database, lambda kept: None) as writer:
+            for root in roots:
+                writer.add_root(root)
+        # Last, so that everything is in the one file that is renamed: closing could leave a log behind it.
+        database.run("PRAGMA journal_mode = WAL")
+    finally:
+        database.close()
+    atomic.put_in_place(new, folder / CATALOG_NAME)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -63,10 +64,9 @@ class WriterLock:
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             _descriptors.discard(descriptor)
-            try:
+            with suppress(OSError):  # a name that stays is only text, and must not hide why we end
                 os.ftruncate(descriptor, 0)
-            finally:
-                os.close(descriptor)
+            os.close(descriptor)
 
     def _write_holder(self, descriptor: int) -> None:
         holder = Holder(os.getpid(), os.uname().nodename, time.time(), self._command)

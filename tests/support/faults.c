@@ -3,7 +3,8 @@
    cc -shared -fPIC -O1 -o faults.so faults.c -ldl; then LD_PRELOAD=faults.so. It replaces the functions of libc that
    Python, SQLite and Rust call, and does nothing until `faults_begin`. From then on every operation of this process
    (not of its children) on a path below `below` that is of a chosen kind is a step. Step `at` and the `times - 1` after
-   it fail with `error`, or are cut in half (HALF), or kill the process (KILL). What changes files is recorded in `log`:
+   it fail with `error`; or are writes of half the data (HALF); or kill the process before (KILL), or in the middle of a
+   write (TORN). What changes files is recorded in `log`:
 
        OPERATION \t PATH \t SECOND PATH \t OFFSET \t LENGTH \n   and LENGTH bytes of what was written.
 
@@ -24,7 +25,7 @@
 #include <unistd.h>
 
 enum { WRITE = 1, SYNC = 2, RENAME = 4, MAKE = 8, OPEN = 16, TRUNCATE = 32, UNLINK = 64, MKDIR = 128, MAP = 256 };
-enum { HALF = -1, KILL = -2 };
+enum { HALF = -1, KILL = -2, TORN = -3 };
 
 static char below[PATH_MAX];
 static size_t below_length;
@@ -98,7 +99,7 @@ static const char *of_descriptor(int descriptor, char *buffer) {
     return strncmp(buffer, below, below_length) ? NULL : buffer;
 }
 
-/* Counts a step; 0 to go on, else what happens: an errno, or HALF. */
+/* Counts a step; 0 to go on, else what happens: an errno, HALF or TORN. */
 static int fault(int kind) {
     if (!(kinds & kind)) return 0;
     steps++;
@@ -117,6 +118,7 @@ static int fault(int kind) {
         else {                                                    \
             result = call;                                        \
             kept = errno;                                         \
+            if (told == TORN) kill(getpid(), SIGKILL);            \
             if ((path) && (long)(result) >= 0) record(__VA_ARGS__); \
         }                                                         \
         pthread_mutex_unlock(&lock);                              \
@@ -125,13 +127,12 @@ static int fault(int kind) {
 
 /* ---------------------------------------------------------------- open */
 
-static int opened(const char *name, int folder, const char *path, int flags, mode_t mode) {
+static int opened(int folder, const char *path, int flags, mode_t mode) {
     REAL(int, "openat", int, const char *, int, mode_t);
     char buffer[PATH_MAX];
     const char *whole = of_path(folder, path, buffer);
     int result, made = whole && (flags & O_CREAT) && access(whole, F_OK) != 0;
     const char *what = made ? "create" : (flags & O_TRUNC) ? "truncate" : "open";
-    (void)name;
     STEP(made || (flags & O_TRUNC) ? MAKE | OPEN : OPEN, whole, result, real(folder, path, flags, mode), what, whole, "", 0, "", 0);
     return result;
 }
@@ -145,10 +146,10 @@ static int opened(const char *name, int folder, const char *path, int flags, mod
         va_end(rest);                                             \
     }
 
-int open(const char *path, int flags, ...) { MODE return opened("open", AT_FDCWD, path, flags, mode); }
-int open64(const char *path, int flags, ...) { MODE return opened("open64", AT_FDCWD, path, flags, mode); }
-int openat(int folder, const char *path, int flags, ...) { MODE return opened("openat", folder, path, flags, mode); }
-int openat64(int folder, const char *path, int flags, ...) { MODE return opened("openat64", folder, path, flags, mode); }
+int open(const char *path, int flags, ...) { MODE return opened(AT_FDCWD, path, flags, mode); }
+int open64(const char *path, int flags, ...) { MODE return opened(AT_FDCWD, path, flags, mode); }
+int openat(int folder, const char *path, int flags, ...) { MODE return opened(folder, path, flags, mode); }
+int openat64(int folder, const char *path, int flags, ...) { MODE return opened(folder, path, flags, mode); }
 
 /* ---------------------------------------------------------------- write */
 
@@ -157,7 +158,7 @@ ssize_t pwrite64(int descriptor, const void *data, size_t length, off64_t offset
     char buffer[PATH_MAX];
     const char *path = of_descriptor(descriptor, buffer);
     ssize_t result;
-    STEP(WRITE, path, result, real(descriptor, data, told == HALF && length > 1 ? length / 2 : length, offset),
+    STEP(WRITE, path, result, real(descriptor, data, told < 0 && length > 1 ? length / 2 : length, offset),
          "write", path, "", offset, data, result);
     return result;
 }
@@ -170,7 +171,7 @@ ssize_t write(int descriptor, const void *data, size_t length) {
     char buffer[PATH_MAX];
     const char *path = of_descriptor(descriptor, buffer);
     ssize_t result;
-    STEP(WRITE, path, result, real(descriptor, data, told == HALF && length > 1 ? length / 2 : length),
+    STEP(WRITE, path, result, real(descriptor, data, told < 0 && length > 1 ? length / 2 : length),
          "write", path, "", lseek(descriptor, 0, SEEK_CUR) - result, data, result);
     return result;
 }

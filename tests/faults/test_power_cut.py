@@ -99,11 +99,12 @@ def cut_command(stage: Stage, place: Path, stride: int, note: Note) -> None:
         for path in stage.lib.glob(".anyseek*"):
             shutil.rmtree(path)
         power_cut.lay_out(image, stage.lib, stage.lib, ".anyseek")
-        stage.verify_intact()
+        where = f"image {number} of {stage.scenario.name}"
+        stage.verify_intact(where)
         if n_marks:
-            assert state(stage.index) == stage.after, "it was reported as done"
+            assert state(stage.index) == stage.after, f"it was reported as done: {where}"
         if number % stride == 0:
-            stage.verify_same_command_succeeds()
+            stage.verify_same_command_succeeds(where)
     note("faults", {"what": "power cuts", "of": stage.scenario.name, "steps": done.steps, "faults": number})
 
 

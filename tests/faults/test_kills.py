@@ -1,0 +1,67 @@
+"""kill -9 before or in the middle of a chosen operation on a file: the same command goes on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from fault_scenarios import SCENARIOS, Stage
+from faults import CHANGES, KILL, TORN, WRITE, Fault
+
+StageOf = Callable[[str], Stage]
+Note = Callable[[str, object], None]
+
+KILLS = 300
+_OF_CREATION = 120
+
+
+def killed(stage: Stage, faults: Iterable[Fault], note: Note) -> None:
+    """Killed by each fault, the index is intact, and the same command makes it what it should be."""
+    number = 0
+    for number, fault in enumerate(faults, 1):
+        where = f"{fault} of {stage.scenario.name}"
+        stage.reset()
+        assert stage.run(fault).code == -9, where
+        stage.verify_intact(where)
+        stage.verify_same_command_succeeds(where)
+    note("faults", {"what": "kills", "of": stage.scenario.name, "steps": stage.n_steps(), "faults": number})
+
+
+def spread(stage: Stage, count: int) -> list[Fault]:
+    """`count` kills over the steps, all of them where there are fewer: half before a step, half in the midst of a write."""
+    halves = [(KILL, CHANGES, count - count // 2), (TORN, WRITE, count // 2)]
+    return [
+        Fault(1 + i * steps // n, error, kinds)
+        for error, kinds, n_wanted in halves
+        for steps in [stage.n_steps(kinds)]
+        for n in [min(n_wanted, steps)]
+        for i in range(n)
+    ]
+
+
+def test_killed_while_an_index_is_made(stage_of: StageOf, record_property: Note) -> None:
+    stage = stage_of("creation")
+    killed(stage, (Fault(at, KILL) for at in range(5, 86, 10)), record_property)
+
+
+def test_killed_while_tags_are_written(stage_of: StageOf, record_property: Note) -> None:
+    killed(stage_of("tag"), spread(stage_of("tag"), 8), record_property)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_killed_at_each_of_the_first_steps_of_creation(stage_of: StageOf, record_property: Note) -> None:
+    stage = stage_of("creation")
+    killed(stage, (Fault(at, KILL) for at in range(1, 97)), record_property)
+    killed(stage, spread(stage, _OF_CREATION - 96), record_property)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "creation"])
+def test_killed_in_any_command(stage_of: StageOf, record_property: Note, name: str) -> None:
+    stage = stage_of(name)
+    count = -(-(KILLS - _OF_CREATION) // (len(SCENARIOS) - 1))
+    kills = spread(stage, count)
+    assert len(kills) == count
+    killed(stage, kills, record_property)

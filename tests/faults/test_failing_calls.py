@@ -25,7 +25,7 @@ FAILURES = {
     "failing disk": (Fault(error=errno.EIO, kinds=WRITE | SYNC), {52}),
     "refused": (Fault(error=errno.EACCES, kinds=OPEN | _NAMES), {51}),
     "read-only": (Fault(error=errno.EROFS, kinds=MAKE | TRUNCATE | _NAMES, times=FOR_EVER), {51}),
-    "too many open files": (Fault(error=errno.EMFILE, kinds=OPEN), {53}),
+    "too many open files": (Fault(error=errno.EMFILE, kinds=OPEN, times=FOR_EVER), {53}),
     "no memory for a map": (Fault(error=errno.ENOMEM, kinds=MAP), {53}),
     "half a write": (Fault(error=HALF, kinds=WRITE), {50}),
 }
@@ -73,11 +73,11 @@ def assert_one_sentence(ended: Outcome, codes: set[int], where: str) -> None:
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_failing_call_while_tags_are_written(stage_of: StageOf, record_property: Note, failure: str) -> None:
-    fail_at_many_steps(stage_of("tag"), Case("tag", failure, 4), record_property)
+    fail_at_many_steps(stage_of("tag"), Case("tag", failure, 2), record_property)
 
 
 def test_a_full_disk_while_an_index_is_made(stage_of: StageOf, record_property: Note) -> None:
-    fail_at_many_steps(stage_of("creation"), Case("creation", "full disk", 6), record_property)
+    fail_at_many_steps(stage_of("creation"), Case("creation", "full disk", 3), record_property)
 
 
 @pytest.mark.slow

@@ -41,11 +41,11 @@ def spread(stage: Stage, count: int) -> list[Fault]:
 
 def test_killed_while_an_index_is_made(stage_of: StageOf, record_property: Note) -> None:
     stage = stage_of("creation")
-    killed(stage, (Fault(at, KILL) for at in range(5, 86, 10)), record_property)
+    killed(stage, (Fault(at, KILL) for at in range(5, 86, 20)), record_property)
 
 
 def test_killed_while_tags_are_written(stage_of: StageOf, record_property: Note) -> None:
-    killed(stage_of("tag"), spread(stage_of("tag"), 8), record_property)
+    killed(stage_of("tag"), spread(stage_of("tag"), 6), record_property)
 
 
 @pytest.mark.slow

@@ -131,9 +131,9 @@ static int opened(int folder, const char *path, int flags, mode_t mode) {
     REAL(int, "openat", int, const char *, int, mode_t);
     char buffer[PATH_MAX];
     const char *whole = of_path(folder, path, buffer);
-    int result, made = whole && (flags & O_CREAT) && access(whole, F_OK) != 0;
+    int result, nameless = (flags & O_TMPFILE) == O_TMPFILE, made = whole && (flags & O_CREAT) && access(whole, F_OK) != 0;
     const char *what = made ? "create" : (flags & O_TRUNC) ? "truncate" : "open";
-    STEP(made || (flags & O_TRUNC) ? MAKE | OPEN : OPEN, whole, result, real(folder, path, flags, mode), what, whole, "", 0, "", 0);
+    STEP(made || nameless || (flags & O_TRUNC) ? MAKE | OPEN : OPEN, whole, result, real(folder, path, flags, mode), what, whole, "", 0, "", 0);
     return result;
 }
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -64,9 +65,34 @@ class NoSkips:
                 terminalreporter.line(skip)
 
 
+class FaultCounts:
+    """How many faults were put into how many operations (tests/faults), told at the end; with xdist, of all processes."""
+
+    def __init__(self) -> None:
+        self.counts: list[dict[str, Any]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            self.counts += [facts for name, facts in report.user_properties if name == "faults"]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self.counts:
+            return
+        terminalreporter.section("faults")
+        for what in sorted({facts["what"] for facts in self.counts}):
+            own = [facts for facts in self.counts if facts["what"] == what]
+            n_faults, n_steps = (sum(facts[name] for facts in own) for name in ("faults", "steps"))
+            operations = sorted({facts["of"] for facts in own})
+            terminalreporter.line(
+                f"{what}: {n_faults} at {n_steps} steps of {len(operations)} operations ({', '.join(operations)})"
+            )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--no-skips") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(NoSkips())
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FaultCounts())
 
 
 @pytest.hookimpl(tryfirst=True)

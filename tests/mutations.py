@@ -43,14 +43,35 @@ TABLE = [
             appender.sync()
 """,
         "vectors are on the disk before the catalog counts them",
-        "tests/catalog/test_rules.py tests/catalog/test_writer.py tests/catalog/test_crash.py",
+        "tests/faults/test_power_cut.py",
     ),
     Mutation(
         "catalog/segment_writer.py",
         "            appender.sync()\n",
         "            pass\n",
         "vectors are synced at all",
-        "tests/catalog/test_rules.py tests/catalog/test_writer.py tests/catalog/test_crash.py",
+        "tests/faults/test_power_cut.py",
+    ),
+    Mutation(
+        "catalog/database.py",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA synchronous = NORMAL",
+        "a commit that was reported is on the disk",
+        "tests/faults/test_power_cut.py",
+    ),
+    Mutation(
+        "catalog/creation.py",
+        "    atomic.put_in_place(new, folder / CATALOG_NAME)\n",
+        "    new.replace(folder / CATALOG_NAME)\n",
+        "a new catalog is on the disk before it takes its name",
+        "tests/faults/test_power_cut.py",
+    ),
+    Mutation(
+        "catalog/creation.py",
+        '_NEW_NAME = f".{CATALOG_NAME}.new"',
+        "_NEW_NAME = CATALOG_NAME",
+        "a catalog that is there is complete",
+        "tests/faults/test_kills.py",
     ),
     Mutation(
         "catalog/vectors.py",

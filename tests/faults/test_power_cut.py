@@ -82,6 +82,30 @@ def test_a_power_cut_in_many_transactions(program: Program, tmp_path: Path, reco
     cut_transactions(program, tmp_path, 30, record_property)
 
 
+def test_a_power_cut_while_an_index_is_made(program: Program, tmp_path: Path, record_property: Note) -> None:
+    """The folder holds a whole index or none, and then one can be made there. What was reported as made is there."""
+    media, cut = tmp_path / "media", tmp_path / "cut"
+    media.mkdir()
+    done = program.run(("create", str(media / "deep" / "index")), media, log=str(tmp_path / "log"))
+    assert done.code == 0, done
+    shutil.rmtree(media / "deep")
+    number = 0
+    for number, (n_marks, image) in enumerate(power_cut.cuts(media, tmp_path / "log"), 1):
+        shutil.rmtree(cut, ignore_errors=True)
+        cut.mkdir()
+        power_cut.lay_out(image, media, cut)
+        if not (cut / "deep/index/catalog.sqlite").exists():
+            assert not n_marks, "it was reported as made"
+            Catalog.create(cut / "deep/index", [cut]).close()
+        with Catalog.open(cut / "deep/index") as catalog, catalog.read() as snapshot:
+            assert len(snapshot.roots()) == 1
+        assert {finding.code for finding in check(cut / "deep/index")} <= LEFT_BY_A_FAULT
+        marks = [(cut / "deep/index" / name).read_text()[:9] for name in (".gitignore", "CACHEDIR.TAG")]
+        assert marks == ["*\n", "Signature"]
+    assert number > 50
+    record_property("faults", {"what": "power cuts", "of": "create", "steps": done.steps, "faults": number})
+
+
 def cut_command(stage: Stage, place: Path, stride: int, note: Note) -> None:
     """Cut the power in a command; every `stride`-th image is gone on from."""
     stage.reset()

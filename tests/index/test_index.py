@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sample_files
 from fakes import WordEmbedder
+from ran import ANYSEEK
 
 import anyseek
-from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.catalog import Catalog, WriterLock
 from anyseek.contracts import Modality
 from anyseek.errors import (
     IndexDamaged,
@@ -49,6 +53,41 @@ def test_create_makes_an_empty_index_inside_and_add_fills_it(tmp_path: Path) -> 
         assert (report.new, report.segments, report.skipped) == (13, 15, {})
         assert index.n_segments == 15
         assert first(folder, "red") == str(folder / "pictures/red.png")
+
+
+@pytest.mark.parametrize("has_mode", [False, True])
+def test_what_an_older_program_left_of_a_creation_is_replaced(tmp_path: Path, has_mode: bool) -> None:
+    """`anyseek index FOLDER`, killed while it made the catalog, ended with 10 for ever."""
+    place = tmp_path / "media" / ".anyseek"
+    place.mkdir(parents=True)
+    (place / "catalog.sqlite").touch()
+    if has_mode:  # no tables yet
+        with closing(sqlite3.connect(place / "catalog.sqlite")) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    for name in (".catalog.sqlite.new", ".catalog.sqlite.new-journal", "..gitignore.part"):
+        (place / name).write_bytes(b"unfinished")
+    with pytest.raises(IndexNotFound, match="There is no index"):
+        anyseek.open(tmp_path / "media")
+    with open_or_create([tmp_path / "media"], model=WordEmbedder()) as index:
+        assert index.status().files == {}
+    assert sorted(os.listdir(place)) == [".gitignore", "CACHEDIR.TAG", "catalog.sqlite", "lock"]
+    assert anyseek.check(tmp_path / "media") == []
+
+
+def test_who_makes_an_index_while_another_process_does_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".anyseek").mkdir()
+    with WriterLock(tmp_path / ".anyseek", "create"), pytest.raises(IndexLocked):
+        anyseek.create(tmp_path, model=WordEmbedder())
+
+
+def test_processes_that_make_the_same_index_at_once(tmp_path: Path) -> None:
+    """The second of two first runs ended with 2, a wrong call, instead of 11 or 0."""
+    (tmp_path / "a.txt").write_text("rain on a roof\n")
+    running = [subprocess.Popen([ANYSEEK, "index", tmp_path, "-q"], stderr=subprocess.PIPE) for _ in range(4)]
+    codes = {process.wait() for process in running for _ in [process.communicate()]}
+    assert 0 in codes
+    assert codes <= {0, 11}
+    assert anyseek.check(tmp_path) == []
 
 
 def test_an_index_elsewhere_over_several_folders(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
    cc -shared -fPIC -O1 -o faults.so faults.c -ldl; then LD_PRELOAD=faults.so. It replaces the functions of libc that
    Python, SQLite and Rust call, and does nothing until `faults_begin`. From then on every operation of this process
-   (not of its children) on a path below `below` that is of a chosen kind is a step. Step `at` and the `times - 1` after
+   (not of its children) on the folder `below` or in it that is of a chosen kind is a step. Step `at` and the `times - 1` after
    it fail with `error`; or are writes of half the data (HALF); or kill the process before (KILL), or in the middle of a
    write (TORN). What changes files is recorded in `log`:
 
@@ -35,7 +35,7 @@ static pid_t owner;
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
 void faults_begin(const char *folder, long first, long count, int what, int which, const char *log) {
-    snprintf(below, sizeof below, "%s/", folder);
+    snprintf(below, sizeof below, "%s", folder);
     below_length = strlen(below);
     at = first, times = count, error = what, kinds = which, steps = fired = 0;
     if (*log) log_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -74,6 +74,10 @@ void faults_mark(const char *word) {
     pthread_mutex_unlock(&lock);
 }
 
+static int is_watched(const char *path) {
+    return !strncmp(path, below, below_length) && (path[below_length] == '/' || path[below_length] == 0);
+}
+
 /* The absolute path, when it lies below the watched folder; else NULL. */
 static const char *of_path(int folder, const char *path, char *buffer) {
     if (owner == 0 || getpid() != owner) return NULL;
@@ -86,7 +90,7 @@ static const char *of_path(int folder, const char *path, char *buffer) {
         buffer[n] = '/', buffer[n + 1] = 0;
     }
     strncat(buffer, path, PATH_MAX - 1 - strlen(buffer));
-    return strncmp(buffer, below, below_length) ? NULL : buffer;
+    return is_watched(buffer) ? buffer : NULL;
 }
 
 static const char *of_descriptor(int descriptor, char *buffer) {
@@ -96,7 +100,7 @@ static const char *of_descriptor(int descriptor, char *buffer) {
     ssize_t n = readlink(link, buffer, PATH_MAX - 1);
     if (n < 0) return NULL;
     buffer[n] = 0;
-    return strncmp(buffer, below, below_length) ? NULL : buffer;
+    return is_watched(buffer) ? buffer : NULL;
 }
 
 /* Counts a step; 0 to go on, else what happens: an errno, HALF or TORN. */

@@ -70,7 +70,13 @@ def _command(library: ctypes.CDLL, job: dict[str, Any], counts: Path) -> int:
     below, log = os.fsencode(job["below"]), os.fsencode(job["log"])
     begin(below, job["at"], job["times"], job["error"], job["kinds"], log)
     first, *others = job["arguments"]
-    code = _steps(library, *others) if first == "steps" else anyseek.cli.main(job["arguments"])
+    if first == "create":
+        Catalog.create(Path(others[0]), [Path(job["place"])]).close()
+        code = 0
+    elif first == "steps":
+        code = _steps(library, *others)
+    else:
+        code = anyseek.cli.main(job["arguments"])
     if code == 0:
         library.faults_mark(b"done")
     library.faults_end()

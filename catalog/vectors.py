@@ -72,10 +72,10 @@ class VectorAppender:
         self._folder = path.parent
         with translated(path.parent):
             path.parent.mkdir(exist_ok=True)
-            is_new = not path.exists()
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            if is_new:
+            if rows == 0:  # whoever made the file and its folder may have been killed before their names were synced
                 sync_folder(path.parent)
+                sync_folder(path.parent.parent)
 
     def append(self, halves: Halves) -> int:
         """Write rows behind the last; returns the number of the first. Not durable before `sync`."""

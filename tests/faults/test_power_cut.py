@@ -63,13 +63,13 @@ def cut_transactions(program: Program, place: Path, steps: int, note: Note) -> N
 
 
 def go_on(folder: Path, space: int, states: list[State], done: int) -> None:
-    """Repaired, it is healthy, and the next transaction leaves what it would have left."""
+    """Repaired, it is healthy, and the next transaction leaves the vectors that it would have left."""
     repair(folder, check(folder))
     assert check(folder) == []
     if done + 1 < len(states):
         with Catalog.open(folder) as catalog, catalog.lock("resume"):
             crash_writer.step(catalog, space, 1, done)
-        assert found_in(folder) == states[done + 1]
+        assert found_in(folder)[0] == states[done + 1][0]
 
 
 def test_a_power_cut_in_a_few_transactions(program: Program, tmp_path: Path, record_property: Note) -> None:

@@ -73,7 +73,9 @@ class VectorAppender:
         with translated(path.parent):
             path.parent.mkdir(exist_ok=True)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            if rows == 0:  # whoever made the file and its folder may have been killed before their names were synced
+            if (
+                rows == 0
+            ):  # whoever made the file and its folder may have been killed before their names were synced
                 sync_folder(path.parent)
                 sync_folder(path.parent.parent)
 

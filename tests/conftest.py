@@ -66,7 +66,7 @@ class NoSkips:
 
 
 class FaultCounts:
-    """How many faults were put into how many operations (tests/faults), told at the end; with xdist, of all processes."""
+    """Says at the end how many faults tests/faults put into how many operations; with xdist, of all processes."""
 
     def __init__(self) -> None:
         self.counts: list[dict[str, Any]] = []

@@ -9,7 +9,21 @@ from dataclasses import dataclass, replace
 
 import pytest
 from fault_scenarios import SCENARIOS, Stage, state
-from faults import FOR_EVER, HALF, MAKE, MAP, MKDIR, OPEN, RENAME, SYNC, TRUNCATE, UNLINK, WRITE, Fault, Outcome
+from faults import (
+    FOR_EVER,
+    HALF,
+    MAKE,
+    MAP,
+    MKDIR,
+    OPEN,
+    RENAME,
+    SYNC,
+    TRUNCATE,
+    UNLINK,
+    WRITE,
+    Fault,
+    Outcome,
+)
 
 StageOf = Callable[[str], Stage]
 Note = Callable[[str, object], None]
@@ -72,7 +86,9 @@ def assert_one_sentence(ended: Outcome, codes: set[int], where: str) -> None:
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failing_call_while_tags_are_written(stage_of: StageOf, record_property: Note, failure: str) -> None:
+def test_a_failing_call_while_tags_are_written(
+    stage_of: StageOf, record_property: Note, failure: str
+) -> None:
     fail_at_many_steps(stage_of("tag"), Case("tag", failure, 2), record_property)
 
 

@@ -18,7 +18,8 @@ _OF_CREATION = 120
 def killed(stage: Stage, faults: Iterable[Fault], note: Note) -> None:
     """Killed by each fault, the index is intact, and the same command makes it what it should be."""
     number = 0
-    for number, fault in enumerate(faults, 1):
+    for fault in faults:
+        number += 1
         where = f"{fault} of {stage.scenario.name}"
         stage.reset()
         assert stage.run(fault).code == -9, where
@@ -28,7 +29,7 @@ def killed(stage: Stage, faults: Iterable[Fault], note: Note) -> None:
 
 
 def spread(stage: Stage, count: int) -> list[Fault]:
-    """`count` kills over the steps, all of them where there are fewer: half before a step, half in the midst of a write."""
+    """`count` kills over the steps, or one at each: half of them before a step, half in the middle of a write."""
     halves = [(KILL, CHANGES, count - count // 2), (TORN, WRITE, count // 2)]
     return [
         Fault(1 + i * steps // n, error, kinds)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from faults import CHANGES, Fault, Outcome, Program
+from faults import CHANGES, NO_FAULT, Fault, Outcome, Program
 from indexes import contents
 
 from anyseek.catalog.catalog import Catalog
@@ -92,7 +92,7 @@ class Stage:
         for name, text in texts.items():
             (self.lib / f"{name}.txt").write_text(text + "\n")
 
-    def run(self, fault: Fault = Fault(), log: str = "") -> Outcome:
+    def run(self, fault: Fault = NO_FAULT, log: str = "") -> Outcome:
         """The command under test, upon the index as it is."""
         return self.program.run(self.scenario.arguments, self.lib, fault, log)
 

@@ -30,6 +30,9 @@ class Fault:
     times: int = 1
 
 
+NO_FAULT = Fault()
+
+
 @dataclass(frozen=True)
 class Job:
     """arguments: of `anyseek`; place: the working folder; below: where faults happen; log: records operations."""
@@ -87,7 +90,7 @@ class Program:
         assert line, "the program that runs commands has ended"
         return line
 
-    def run(self, arguments: tuple[str, ...], below: Path, fault: Fault = Fault(), log: str = "") -> Outcome:
+    def run(self, arguments: tuple[str, ...], below: Path, fault: Fault = NO_FAULT, log: str = "") -> Outcome:
         """One command, in the folder that contains `below`."""
         job = Job(arguments, str(below.parent), str(below), **asdict(fault), log=log)
         assert self._process.stdin is not None

@@ -1,7 +1,7 @@
-"""The program `anyseek` as a process whose files fail: started with faults.so, it runs a command for each line of stdin.
+"""The program `anyseek` as a process whose files fail: with faults.so loaded, it runs a command for each line of stdin.
 
 Each command runs in a fork of its own, so that the modules are loaded once. A line is a JSON object (see `faults.Job`);
-the answer is one too, with the exit code (negative: a signal), what was printed, and how many steps and faults there were.
+the answer is another (see `faults.Outcome`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ import crash_writer
 import anyseek.cli
 from anyseek.catalog.catalog import Catalog
 
-_LOADED = ("workspace", "indexer", "indexer.apply", "indexer.pipeline", "embedders.mini.model", "media.worker")
+_LOADED = (
+    "workspace",
+    "indexer",
+    "indexer.apply",
+    "indexer.pipeline",
+    "embedders.mini.model",
+    "media.worker",
+)
 _LOADED += ("library.doctor", "library.exchange", "catalog.check", "catalog.repair", "terminal.progress")
 
 
@@ -59,14 +66,25 @@ def _run(library: ctypes.CDLL, job: dict[str, Any]) -> dict[str, Any]:
 
 def _redirect(place: Path) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    for number, name, how in ((0, os.devnull, os.O_RDONLY), (1, place / "out", flags), (2, place / "err", flags)):
+    for number, name, how in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, place / "out", flags),
+        (2, place / "err", flags),
+    ):
         os.dup2(os.open(name, how, 0o600), number)
 
 
 def _command(library: ctypes.CDLL, job: dict[str, Any], counts: Path) -> int:
     os.chdir(job["place"])
     begin = library.faults_begin
-    begin.argtypes = [ctypes.c_char_p, ctypes.c_long, ctypes.c_long, ctypes.c_int, ctypes.c_int, ctypes.c_char_p]
+    begin.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_long,
+        ctypes.c_long,
+        ctypes.c_int,
+        ctypes.c_int,
+        ctypes.c_char_p,
+    ]
     below, log = os.fsencode(job["below"]), os.fsencode(job["log"])
     begin(below, job["at"], job["times"], job["error"], job["kinds"], log)
     first, *others = job["arguments"]

@@ -1,15 +1,14 @@
 """What a power cut may leave of files, from a record of the operations upon them (`faults.c` writes it).
 
-The rules are POSIX's, which promise little. What was written is certain after a sync of the file; a name (made, removed,
-renamed) is certain after a sync of its folder. Until then each write may be there or not, whatever the order; names of
-a folder come in their order, as far as the disk had got with them.
+The rules are POSIX's, which promise little. What was written is certain after a sync of the file; a name (made,
+removed, renamed) is certain after a sync of its folder. Until then each write may be there or not, whatever the order;
+names come in their order, as far as the disk had got with them.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,17 +34,16 @@ class _File:
     certain: bytes = b""
     pending: list[tuple[int, bytes | None]] = field(default_factory=list)
 
-    def content(self, kept: set[int] | None = None) -> bytes:
-        """With all pending writes, or with those of these numbers."""
+    def content(self, without: int = -1) -> bytes:
+        """With all that is pending, or all but one."""
         data = bytearray(self.certain)
         for number, (offset, piece) in enumerate(self.pending):
-            if kept is not None and number not in kept:
+            if number == without:
                 continue
+            data.extend(bytes(max(0, offset - len(data))))
             if piece is None:
                 del data[offset:]
-                data.extend(bytes(offset - len(data)))
             else:
-                data.extend(bytes(max(0, offset - len(data))))
                 data[offset : offset + len(piece)] = piece
         return bytes(data)
 
@@ -117,24 +115,25 @@ class Disk:
     # ------------------------------------------------------------ what a cut may leave
 
     def images(self) -> Iterator[Image]:
-        """What a cut may leave now: nothing, all, or all but one of what is pending, of writes and of names."""
+        """What a cut may leave now: of the changes of names the first few, none or all; with each of these none or all of
+        the pending writes; and all but one of these, with all names."""
         for n_changes in range(len(self._changes) + 1):
             names = dict(self._certain)
             for change in self._changes[:n_changes]:
                 self._change(names, change)
-            yield self._image(names, lambda number: set())
-            yield self._image(names, lambda number: None)
-        pending = [(number, i) for number in set(names.values()) - {FOLDER} for i in range(len(self._files[number].pending))]
-        for lost, i in pending:
-            kept = set(range(len(self._files[lost].pending))) - {i}
-            yield self._image(names, lambda number, lost=lost, kept=kept: kept if number == lost else None)  # type: ignore[misc]
+            yield self._image(names, lambda number: self._files[number].certain)
+            whole = self._image(names, lambda number: self._files[number].content())
+            yield whole
+        for path in [path for path, content in whole.items() if content is not None]:
+            file = self._files[names[path]]
+            for number in range(len(file.pending)):
+                yield {**whole, path: file.content(without=number)}
 
-    def _image(self, names: Names, kept: object) -> Image:
-        assert callable(kept)
+    def _image(self, names: Names, content: Callable[[int], bytes]) -> Image:
         return {
-            path: None if number == FOLDER else self._files[number].content(kept(number))
+            path: None if number == FOLDER else content(number)
             for path, number in sorted(names.items())
-            if not path.endswith(_SEEN_ONLY_BY_THE_LIVING) and (names.get(os.path.dirname(path), FOLDER) == FOLDER)
+            if not path.endswith(_SEEN_ONLY_BY_THE_LIVING)
         }
 
 

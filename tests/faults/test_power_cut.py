@@ -1,4 +1,4 @@
-"""A power cut: any part of what was not synced may be gone. What was reported as committed is there, with its vectors."""
+"""A power cut: of what was not synced any part may be gone; what was reported as committed is there, vectors too."""
 
 from __future__ import annotations
 

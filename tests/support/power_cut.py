@@ -115,8 +115,8 @@ class Disk:
     # ------------------------------------------------------------ what a cut may leave
 
     def images(self) -> Iterator[Image]:
-        """What a cut may leave now: of the changes of names the first few, none or all; with each of these none or all of
-        the pending writes; and all but one of these, with all names."""
+        """What a cut may leave now: of the changes of names the first few, none or all; with each of these, none or all
+        of the pending writes; with all names, all writes but one."""
         for n_changes in range(len(self._changes) + 1):
             names = dict(self._certain)
             for change in self._changes[:n_changes]:

@@ -69,7 +69,7 @@ def make_app(folder: Path, *, guard: Guard, allow_write: bool = False) -> FastAP
 def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(AnyseekError)
     async def known(request: Request, error: AnyseekError) -> JSONResponse:
-        LOG.info("%s %s: %s", request.method, request.url.path, error.message)
+        LOG.info("%s %s: %s", request.method, request.scope["path"], error.message)
         return problem(error.http_status, error.message, error.hint, error.code)
 
     @app.exception_handler(RequestValidationError)

@@ -151,8 +151,10 @@ class Connection(HttpToolsProtocol):
         self.since = self.loop.time()
         is_body_left = self.cycle.more_body
         super().on_response_complete()
+        self._unset_keepalive_if_required()  # ours takes its place
         if self.state is State.WAITING and not self.transport.is_closing():
-            self._wait(LINGER_S if is_body_left else self.timeout_keep_alive)
+            next_s = HEAD_S if self._is_in_head else self.timeout_keep_alive
+            self._wait(LINGER_S if is_body_left else next_s)
 
     def send_400_response(self, msg: str) -> None:
         """uvicorn's parser gave up, or a limit of ours was met inside of it."""

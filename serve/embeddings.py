@@ -7,7 +7,7 @@ import binascii
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import Field, StrictInt, field_validator
 
 from anyseek import modalities
 from anyseek.errors import ModelNotFound, QueryFileError, UsageError
@@ -37,7 +37,7 @@ class EmbeddingsRequest(NoParameters):
     )
     model: str | None = Field(None, max_length=1000)
     encoding_format: Literal["float", "base64"] | None = None
-    dimensions: int | None = None
+    dimensions: StrictInt | None = None
     user: str | None = Field(None, max_length=1000)
 
     @field_validator("input", mode="before")

@@ -155,8 +155,9 @@ def _is_from_another_site(scope: Scope, host: str) -> bool:
 
 def _token_of_address(scope: Scope) -> bytes | None:
     query: bytes = scope.get("query_string", b"")
-    fields = parse_qsl(query, keep_blank_values=True)
-    return next((value for name, value in fields if name == b"token"), None)
+    # Latin-1 stands for bytes as they are: a token may be in any encoding.
+    fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    return next((value.encode("latin-1") for name, value in fields if name == "token"), None)
 
 
 def _raw(scope: Scope, name: bytes) -> list[bytes]:

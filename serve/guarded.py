@@ -84,7 +84,7 @@ class Guarded:
         try:
             with self._metrics.timed(asked):
                 await self._app(asked, body, sent)
-        except Exception as error:  # noqa: BLE001 - the last place where it can be answered, with our headers
+        except Exception as error:  # the last place where it can be answered, with our headers
             LOG.error("%s %s", scope["method"], scope["path"], exc_info=error)
             if not body.is_answered:
                 hint = "This is a bug; the server's log has it."

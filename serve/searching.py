@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
@@ -71,20 +71,18 @@ class Upload:
         with _disk_errors():
             self._folder = tempfile.TemporaryDirectory(prefix="anyseek-")
             self._path = Path(self._folder.name) / "upload"
-            self._file = self._path.open("wb")
         self._n_bytes = 0
         return self
 
     def add(self, part: bytes) -> None:
         """Raises DiskFull."""
         self._n_bytes += len(part)
-        with _disk_errors():
-            self._file.write(part)
+        # Not kept open: many slow uploads would take the descriptors that others need.
+        with _disk_errors(), self._path.open("ab") as file:
+            file.write(part)
 
     def finish(self) -> Path:
         """The whole file. Raises QueryFileError for an empty one."""
-        with _disk_errors():
-            self._file.flush()
         if not self._n_bytes:
             raise QueryFileError("The file is empty.", "Send it as the body of the request.")
         return self._path
@@ -92,8 +90,6 @@ class Upload:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(OSError):  # what could not be written was reported already
-            self._file.close()
         self._folder.cleanup()
 
 

@@ -230,8 +230,8 @@ class Index:
             return snapshot.segment_by_id(segment_id)
 
     def versions(self, file_ids: Collection[int]) -> dict[int, str]:
-        """For each of these files that is indexed: 16 hex digits that change with its content, and that no other file or
-        index has."""
+        """For each of these files that is indexed: 16 hex digits that change with its content, and that no other
+        file or index has."""
         with self._catalog.read() as snapshot:
             return snapshot.versions(snapshot.index_id, file_ids)
 

@@ -218,7 +218,7 @@ _TOO_LARGE = (431, "The request's address and headers are too large.", "too-larg
 
 
 def peer_of(client: tuple[str, int] | None) -> str:
-    """The machine of the other end, for IPv6 its network; "" for this machine, whose programs are all the same to us."""
+    """The machine of the other end, for IPv6 its network; "" for this machine."""
     if client is None:
         return ""
     try:

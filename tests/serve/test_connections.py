@@ -33,11 +33,12 @@ sys.argv = ["anyseek", "serve", "--index", sys.argv[1], "--port", "0"]
 command()
 """
 Address = tuple[str, int]
+OPEN = Guard()
 GET = b"GET /search?words=green&to=image&k=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 @contextmanager
-def in_process(media: Path, guard: Guard = Guard()) -> Iterator[Address]:
+def in_process(media: Path, guard: Guard = OPEN) -> Iterator[Address]:
     """A server in a thread, whose limits a test may set."""
     app = make_app(media / ".anyseek", guard=guard)
     config = uvicorn.Config(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
@@ -228,6 +228,24 @@ class Index:
         """A searchable segment by its number, with its file's absolute path; None when there is none."""
         with self._catalog.read() as snapshot:
             return snapshot.segment_by_id(segment_id)
+
+    def versions(self, file_ids: Collection[int]) -> dict[int, str]:
+        """For each of these files that is indexed: 16 hex digits that change with its content, and that no other
+        file or index has."""
+        with self._catalog.read() as snapshot:
+            return snapshot.versions(snapshot.index_id, file_ids)
+
+    def is_as_indexed(self, file_id: int) -> bool:
+        """Whether a file on the disk still has the size and the time that it had when it was indexed."""
+        with self._catalog.read() as snapshot:
+            record = snapshot.file(file_id)
+            if record is None:
+                return False
+            try:
+                facts = os.lstat(snapshot.absolute_path(record))
+            except OSError:
+                return False
+        return (facts.st_size, facts.st_mtime_ns) == (record.size, record.mtime_ns)
 
     def text_of(self, segment_id: int) -> str:
         """The words of a segment: the whole passage of a text, a caption of anything else; "" where there are none."""

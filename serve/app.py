@@ -6,7 +6,7 @@ read: hits are named by their numbers, never by a path. (`in` compares the name 
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,15 +17,18 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from anyseek.errors import AnyseekError, IndexNotFound
-from anyseek.serve import embeddings, jobs, searching
-from anyseek.serve.guard import Guard, Guarded, problem
+from anyseek import modalities
+from anyseek.errors import AnyseekError
+from anyseek.serve import content, embeddings, jobs, searching
+from anyseek.serve.bodies import BodyRefused
+from anyseek.serve.guard import Guard, problem
+from anyseek.serve.guarded import PAGE_POLICY, Guarded
 from anyseek.serve.metrics import Metrics
-from anyseek.serve.requests import NoParameters, OptionsRequest, SearchRequest, SegmentId
+from anyseek.serve.requests import NoParameters, OptionsRequest, SearchRequest, SegmentId, Version
 from anyseek.serve.service import Service
 
 LOG = logging.getLogger("anyseek.serve")
@@ -49,7 +52,8 @@ def make_app(folder: Path, *, guard: Guard, allow_write: bool = False) -> FastAP
     app.state.service, app.state.jobs = service, work
     metrics = Metrics()
     _add_errors(app)
-    _add_pages(app, service, metrics)
+    _add_pages(app, service)
+    _add_health(app, service, guard, metrics)
     _add_search(app, service)
     _add_hits(app, service)
     _add_models(app, service)
@@ -65,7 +69,7 @@ def make_app(folder: Path, *, guard: Guard, allow_write: bool = False) -> FastAP
 def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(AnyseekError)
     async def known(request: Request, error: AnyseekError) -> JSONResponse:
-        LOG.info("%s %s: %s", request.method, request.url.path, error.message)
+        LOG.info("%s %s: %s", request.method, request.scope["path"], error.message)
         return problem(error.http_status, error.message, error.hint, error.code)
 
     @app.exception_handler(RequestValidationError)
@@ -76,41 +80,47 @@ def _add_errors(app: FastAPI) -> None:
             422, f"{where}: {first['msg']}.", "See /openapi.json for what each endpoint takes.", "malformed"
         )
 
+    @app.exception_handler(BodyRefused)
+    async def not_read(request: Request, error: BodyRefused) -> JSONResponse:
+        return error.refusal.response()
+
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
         return problem(error.status_code, str(error.detail), "See /openapi.json for what there is.")
 
-    @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        LOG.error("%s %s", request.method, request.url.path, exc_info=error)
-        return problem(
-            500, "Something unexpected happened.", "This is a bug; the server's log has it.", "bug"
-        )
 
-
-def _add_pages(app: FastAPI, service: Service, metrics: Metrics) -> None:
+def _add_pages(app: FastAPI, service: Service) -> None:
     @app.get("/", include_in_schema=False)
     def page() -> HTMLResponse:
-        return HTMLResponse(PAGE.read_text("utf-8"))
-
-    @app.get("/healthz")
-    def healthz() -> dict[str, str]:
-        """Whether the index can be read."""
-        with service.index() as index:
-            return {"status": "ok", "model": index.model.name}
-
-    @app.get("/metrics", response_class=PlainTextResponse)
-    def counted() -> Response:
-        """Requests and their seconds, for Prometheus."""
-        return metrics.page()
+        headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
+        return HTMLResponse(PAGE.read_text("utf-8"), headers=headers)
 
     @app.get("/status")
-    def status() -> dict[str, Any]:
+    def status(_: Annotated[NoParameters, Query()]) -> dict[str, Any]:
         """What the index holds; the files are not compared with the disk."""
         with service.index() as index:
             record = asdict(index.status(look=False))
         record.pop("problems")
         return record
+
+
+def _add_health(app: FastAPI, service: Service, guard: Guard, metrics: Metrics) -> None:
+    @app.get("/healthz")
+    def healthz(http: Request) -> Any:
+        """Whether the index can be read; without the token of a server that has one, no more than that."""
+        try:
+            with service.index() as index:
+                model = index.model.name
+        except AnyseekError as error:
+            if guard.knows(http.scope):
+                raise
+            return problem(error.http_status, "The index cannot be read.", "", error.code)
+        return {"status": "ok", "model": model} if guard.knows(http.scope) else {"status": "ok"}
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    def counted() -> Response:
+        """Requests and their seconds, for Prometheus."""
+        return metrics.page()
 
 
 def _add_search(app: FastAPI, service: Service) -> None:
@@ -133,11 +143,8 @@ def _add_search(app: FastAPI, service: Service) -> None:
         """Search with a picture, sound, video, text or depth map: the body is the file, up to 64 MB."""
         with searching.Upload() as upload:
             try:
-                async with asyncio.timeout(searching.UPLOAD_S):
-                    async for part in http.stream():
-                        upload.add(part)
-            except TimeoutError:
-                return problem(408, "The file took too long to come.", "Send a smaller one.", "slow")
+                async for part in http.stream():
+                    upload.add(part)
             except ClientDisconnect:
                 return problem(400, "The client left before its file was here.", "", "left")
             return await answer(request, upload.finish())
@@ -145,37 +152,44 @@ def _add_search(app: FastAPI, service: Service) -> None:
 
 def _add_hits(app: FastAPI, service: Service) -> None:
     @app.get("/segments/{segment_id}/preview")
-    def segment_preview(segment_id: SegmentId) -> Response:
-        """A small JPEG of a picture, video or depth map, a WAV of a sound's window; 204 where there is none."""
-        preview = service.preview(segment_id)
+    def segment_preview(
+        segment_id: SegmentId, version: Annotated[Version, Query()], http: Request
+    ) -> Response:
+        """A small JPEG of a picture, video or depth map, a WAV of a sound's window; 204 where there is none.
+
+        It may be kept for ever under an address with the file's version, while the file is as it was indexed.
+        """
+        preview, is_as_indexed = service.preview(segment_id, version.v)
+        is_final = version.v and is_as_indexed
+        headers = {
+            "Cache-Control": "private, max-age=31536000, immutable" if is_final else "private, no-cache"
+        }
         if preview is None:
-            return Response(status_code=204)
-        return Response(
-            preview.data, media_type=preview.kind, headers={"Cache-Control": "private, max-age=3600"}
-        )
+            return Response(status_code=204, headers=headers)
+        headers["ETag"] = f'"{hashlib.sha256(preview.data).hexdigest()[:32]}"'
+        if content.is_unchanged(http.headers, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        return Response(preview.data, media_type=preview.kind, headers=headers)
 
     @app.get("/segments/{segment_id}/content")
-    def content(segment_id: SegmentId) -> FileResponse:
-        """The whole file that a segment is of."""
-        _, path = service.segment(segment_id)
-        if not Path(path).is_file() or Path(path).is_symlink():
-            raise IndexNotFound("The file is no longer where it was indexed.", "Index again.")
-        kind = None if Path(path).suffix.lower() not in (".html", ".htm", ".xhtml", ".svg") else "text/plain"
-        return FileResponse(
-            path, media_type=kind, filename=Path(path).name, content_disposition_type="inline"
-        )
+    def segment_content(
+        segment_id: SegmentId, version: Annotated[Version, Query()], http: Request
+    ) -> Response:
+        """The whole file that a segment is of, or a range of it."""
+        segment, path = service.segment(segment_id, version.v)
+        return content.content(path, http.headers, is_text=modalities.info(segment.modality).is_text)
 
     @app.get("/segments/{segment_id}/similar")
     def similar(segment_id: SegmentId, request: Annotated[OptionsRequest, Query()]) -> dict[str, Any]:
         """What resembles a segment's file."""
         _, path = service.segment(segment_id)
         with service.index() as index:
-            return searching.results_record(index.similar(path, options=request.options()))
+            return searching.results_record(index.similar(path, options=request.options()), index)
 
 
 def _add_models(app: FastAPI, service: Service) -> None:
     @app.post("/v1/embeddings")
-    def embed(request: embeddings.EmbeddingsRequest) -> dict[str, Any]:
+    def embed(request: embeddings.EmbeddingsRequest, _: Annotated[NoParameters, Query()]) -> dict[str, Any]:
         """Embeddings in OpenAI's shape; an input may also be a file: {"image": base64}, or of any modality."""
         return embeddings.embed(service, request)
 
@@ -188,7 +202,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
 
 def _add_jobs(app: FastAPI, work: jobs.Jobs) -> None:
     @app.post("/index", status_code=202)
-    def index() -> dict[str, Any]:
+    def index(_: NoParameters | None = None) -> dict[str, Any]:
         """Bring the index up to date, in the background."""
         return work.start()
 

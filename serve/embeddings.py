@@ -7,10 +7,11 @@ import binascii
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, Field
+from pydantic import Field, StrictInt, field_validator
 
 from anyseek import modalities
 from anyseek.errors import ModelNotFound, QueryFileError, UsageError
+from anyseek.serve.requests import NoParameters
 from anyseek.serve.searching import Upload
 
 if TYPE_CHECKING:
@@ -20,19 +21,38 @@ if TYPE_CHECKING:
     from anyseek.serve.service import Service
 
 
+MOST_CHARACTERS = 100_000
+"""Of one text; models read far less of it."""
+
 MediaInput: TypeAlias = dict[str, str | None]
 """A modality by name, and a file's content in base64: {"image": "<base64>"}. Nulls do not count."""
 
 
-class EmbeddingsRequest(BaseModel):
-    """input: texts, or media, up to 256 of them. dimensions: nothing but those of the model."""
+class EmbeddingsRequest(NoParameters):
+    """input: texts, or media, up to 256 of them. dimensions: nothing but those of the model. user: whoever the client
+    says it works for, as OpenAI's clients do; not kept."""
 
     input: str | MediaInput | list[str | MediaInput] = Field(
         ..., description="A text, a medium, or a list of them"
     )
-    model: str | None = None
-    encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = None
+    model: str | None = Field(None, max_length=1000)
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: StrictInt | None = None
+    user: str | None = Field(None, max_length=1000)
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _no_tokens(cls, given: Any) -> Any:
+        """Raises UsageError for numbers of tokens, which clients of OpenAI's own models send."""
+        inner = given
+        while isinstance(inner, list) and inner:
+            inner = inner[0]
+        if isinstance(inner, int) and isinstance(given, list):
+            raise UsageError(
+                "Numbers of tokens cannot be embedded: they belong to another model's vocabulary.",
+                "Send texts (LangChain's OpenAIEmbeddings: check_embedding_ctx_length=False).",
+            )
+        return given
 
 
 def embed(service: Service, request: EmbeddingsRequest) -> dict[str, Any]:
@@ -66,6 +86,11 @@ def embed(service: Service, request: EmbeddingsRequest) -> dict[str, Any]:
 def _vector(service: Service, one: str | MediaInput) -> npt.NDArray[np.float32]:
     with service.index() as index:
         if isinstance(one, str):
+            if len(one) > MOST_CHARACTERS:
+                raise QueryFileError(
+                    f"A text of {len(one):,} characters cannot be embedded.",
+                    f"Send {MOST_CHARACTERS:,} at most.",
+                )
             return index.embed(one)
         parts = {name: value for name, value in one.items() if value}
         names = [row.name for row in modalities.table()]
@@ -87,7 +112,7 @@ def _vector(service: Service, one: str | MediaInput) -> npt.NDArray[np.float32]:
             return index.embed(**{name: path})
 
 
-def _encoded(vector: npt.NDArray[np.float32], form: str) -> list[float] | str:
+def _encoded(vector: npt.NDArray[np.float32], form: str | None) -> list[float] | str:
     if form == "base64":
         return base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
     return [float(number) for number in vector]

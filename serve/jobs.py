@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ class Jobs:
         if self._state["state"] == "none":
             raise UsageError("No run was started yet.", "POST /index starts one.")
 
-    def events(self) -> Iterator[str]:
+    async def events(self) -> AsyncIterator[str]:
         """Server-sent events: the state whenever it changed, until the run has ended."""
         last = None
         while True:
@@ -59,7 +59,7 @@ class Jobs:
                 last = state
             if state["state"] != "running":
                 return
-            time.sleep(_EVERY_S)
+            await asyncio.sleep(_EVERY_S)
 
     def close(self) -> None:
         """End a run after its batch; what it committed stays."""

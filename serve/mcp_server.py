@@ -78,7 +78,7 @@ def make_server(service: Service) -> MCPServer:
         """Find media of any modality by what they show or say."""
         with service.index() as index:
             query = Query.of([QueryPart("words", words, Modality.TEXT)])
-            return results_record(index.answer(query, options))
+            return results_record(index.answer(query, options), index)
 
     @server.tool()
     @with_options
@@ -86,7 +86,7 @@ def make_server(service: Service) -> MCPServer:
         """Find what resembles a hit's file."""
         _, path = service.segment(segment_id)
         with service.index() as index:
-            return results_record(index.similar(path, options=options))
+            return results_record(index.similar(path, options=options), index)
 
     @server.tool()
     def status() -> dict[str, Any]:
@@ -104,7 +104,7 @@ def make_server(service: Service) -> MCPServer:
             if modalities.info(segment.modality).shown_as == "text":
                 with service.index() as index:
                     return index.text_of(segment_id)[:MOST_CHARACTERS]
-            preview = service.preview(segment_id)
+            preview, _ = service.preview(segment_id)
             if preview is None:
                 return f"{Path(path).name}: {segment.modality}, which cannot be shown."
             if preview.kind == "audio/wav":

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 
 class Metrics:
@@ -22,14 +22,14 @@ class Metrics:
         )
 
     @contextmanager
-    def timed(self, request: Request) -> Iterator[None]:
+    def timed(self, scope: Scope) -> Iterator[None]:
         """Counts one request."""
         start = time.perf_counter()
         try:
             yield
         finally:
             # The route, not the address: numbers of segments would make a series each.
-            route = request.scope.get("route")
+            route = scope.get("route")
             path = getattr(route, "path", "unknown")
             self._requests.labels(path).inc()
             self._seconds.labels(path).observe(time.perf_counter() - start)

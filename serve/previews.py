@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
+from typing import NamedTuple
 
 from anyseek import modalities, plugins
 from anyseek.contracts import Embedder, Limits, Modality, Preparer, Segment, Unit
@@ -23,16 +25,17 @@ class Previews:
         self._pool = DecodePool(
             self._preparers, workers=1, limits=limits, segments_per_task=1, depth_unit=depth_unit
         )
-        self._cache: OrderedDict[int, Preview] = OrderedDict()
+        self._cache: OrderedDict[_Key, Preview] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def of(self, segment: Segment, path: str) -> Preview | None:
         """None for what has none (text, motion). Raises MediaError."""
+        key = _Key(segment.segment_id, *_state_on_disk(path))
         with self._lock:
-            if segment.segment_id in self._cache:
-                self._cache.move_to_end(segment.segment_id)
-                return self._cache[segment.segment_id]
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key]
         row = modalities.info(segment.modality)
         kind = Modality(row.preview_as) if row.preview_as else segment.modality
         if kind not in self._preparers:
@@ -41,20 +44,37 @@ class Previews:
         if not segments:
             return None
         preview: Preview = segments[0].data
-        self._keep(segment.segment_id, preview)
+        self._keep(key, preview)
         return preview
 
     def close(self) -> None:
         """End the worker; safe to call twice."""
         self._pool.close()
 
-    def _keep(self, segment_id: int, preview: Preview) -> None:
+    def _keep(self, key: _Key, preview: Preview) -> None:
         with self._lock:
-            self._cache[segment_id] = preview
+            self._cache[key] = preview
             self._bytes = sum(len(one.data) for one in self._cache.values())
             while self._bytes > MOST_BYTES and len(self._cache) > 1:
                 _, oldest = self._cache.popitem(last=False)
                 self._bytes -= len(oldest.data)
+
+
+class _Key(NamedTuple):
+    """A segment, and its file as it is on the disk now: what was there before is not shown for it."""
+
+    segment_id: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+def _state_on_disk(path: str) -> tuple[int, int, int]:
+    try:
+        facts = os.lstat(path)
+    except OSError:  # decoding says what is wrong
+        return 0, 0, 0
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def preparers(embedder: Embedder) -> dict[Modality, Preparer]:

@@ -37,10 +37,15 @@ class NoParameters(BaseModel):
             return values
         names = [field.alias or name for name, field in cls.model_fields.items()]
         fields = {name: value for name, value in values.items() if name != "token"}
-        refuse_unknown(
-            fields.keys() - cls.model_fields, names, "See /openapi.json for what each endpoint takes."
-        )
+        known = f"The fields are: {', '.join(names)}." if names else "There are none in this place."
+        refuse_unknown(fields.keys() - cls.model_fields, names, known)
         return fields
+
+
+class Version(NoParameters):
+    """Which version of a hit's file is meant: as its address says; "" for whichever is there."""
+
+    v: str = Field("", max_length=64)
 
 
 class OptionsBody(NoParameters):

@@ -67,15 +67,26 @@ class Service:
                 self._open()
         yield self._index
 
-    def preview(self, segment_id: int) -> Preview | None:
-        """Of a segment of this index, whose file must be one of it. Raises NoSuchSegment, MediaError."""
-        segment, path = self.segment(segment_id)
-        return self._previews.of(segment, path)
+    def preview(self, segment_id: int, version: str = "") -> tuple[Preview | None, bool]:
+        """Of a segment of this index, None where it has none; and whether the file is on the disk as it was indexed.
 
-    def segment(self, segment_id: int) -> tuple[Segment, str]:
-        """The segment and its file's absolute path. Raises NoSuchSegment."""
+        version: see `segment`. Raises NoSuchSegment, MediaError.
+        """
+        segment, path = self.segment(segment_id, version)
+        with self.index() as index:
+            preview = self._previews.of(segment, path)
+            return preview, index.is_as_indexed(segment.file_id)
+
+    def segment(self, segment_id: int, version: str = "") -> tuple[Segment, str]:
+        """The segment and its file's absolute path. version: of the file when it was found, "" for any.
+
+        Raises NoSuchSegment, for a number of another index or of a file that has changed since, too.
+        """
         with self.index() as index:
             record = index.segment(segment_id)
+            if record is not None and version:
+                file_id = record[0].file_id
+                record = record if index.versions([file_id]).get(file_id) == version else None
         if record is None:
             raise NoSuchSegment(
                 f"There is no segment {segment_id} in the index.", "Search again: it may have changed."

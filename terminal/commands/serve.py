@@ -40,13 +40,26 @@ def serve(
         import uvicorn
 
         from anyseek.serve.app import make_app
+        from anyseek.serve.connections import Connection, backlog, most_connections
         from anyseek.serve.guard import Guard
     except ModuleNotFoundError as error:
         raise MissingExtra(f"The server needs {error.name}.", 'pip install "anyseek[serve]"') from error
     token = os.environ.get("ANYSEEK_TOKEN", "")
     app = make_app(place, guard=Guard.of(host, token), allow_write=allow_write)
     shown = f"[{host}]" if ":" in host else host
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_keep_alive=30)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=Connection,
+        ws="none",
+        log_level="warning",
+        backlog=backlog(most_connections()),
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+        proxy_headers=False,
+    )
     try:
         with _listening(host, port) as listening:
             # Listening already: who reads this line may ask at once.

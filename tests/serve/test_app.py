@@ -25,7 +25,7 @@ from waiting import BRAKE_S, wait_until
 
 import anyseek
 from anyseek.errors import UsageError
-from anyseek.serve import searching
+from anyseek.serve import bodies
 from anyseek.serve.app import make_app
 from anyseek.serve.guard import Guard
 
@@ -165,7 +165,7 @@ def test_a_page_in_the_library_cannot_run_as_ours(client: TestClient, media: Pat
     answer = client.get(hit["content"])
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
 
 
 # ---------------------------------------------------------------- what is wrong
@@ -223,13 +223,11 @@ def test_what_to_do_is_not_told_in_the_words_of_the_command_line(
     assert "--" not in hint
 
 
-def test_bodies_that_are_none(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bodies_that_are_none(client: TestClient) -> None:
     is_problem(client.post("/search", content=b"{", headers={"content-type": "application/json"}), 422)
     is_problem(client.post("/search/file", content=b""), 422, "empty")
     is_problem(client.post("/search/file", content=b"\x89PNG\r\n\x1a\n broken"), 422)
     is_problem(client.post("/search/file", content=b"PK\x03\x04" + bytes(99)), 422)
-    monkeypatch.setattr(searching, "MOST_UPLOAD", 100)
-    is_problem(client.post("/search/file", content=bytes(101)), 422, "MB")
     is_problem(client.get("/nowhere"), 404)
     is_problem(client.delete("/search"), 405)
 
@@ -373,7 +371,7 @@ def test_clients_that_stall_or_leave_get_nowhere_and_leave_nothing(
     uvicorn = pytest.importorskip("uvicorn")
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-    monkeypatch.setattr(searching, "UPLOAD_S", 0.5)
+    monkeypatch.setitem(bodies.LIMITS, "/search/file", bodies.BodyLimit(bodies.MOST_UPLOAD, 0.5))
     app = make_app(media / ".anyseek", guard=Guard())
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)

@@ -84,14 +84,14 @@ class FileReader:
 
     def locate(self, absolute: str) -> FileRecord | None:
         """The file at an absolute path, through whichever root holds it."""
-        for root, below in self._below_roots(absolute):
+        for root, below in self.below_roots(absolute):
             if below and (record := self._one("root = ? AND path = ?", root, below)):
                 return record
         return None
 
     def absolute_path(self, record: FileRecord) -> str:
         """Where the file lies, or lay."""
-        return str(self._absolute(record.root, os.fsencode(record.path)))
+        return self.absolute(record.root, os.fsencode(record.path))
 
     def _one(self, where: str, *values: Any) -> FileRecord | None:
         row = self.database.first(
@@ -99,7 +99,8 @@ class FileReader:
         )
         return None if row is None else codec.file_record(row)
 
-    def _absolute(self, root: int, path: bytes) -> str:
+    def absolute(self, root: int, path: bytes) -> str:
+        """Where `path` below a root lies, or lay."""
         folder = self._roots_as_bytes().get(root)
         if folder is None:
             raise IndexDamaged(
@@ -113,7 +114,7 @@ class FileReader:
             self._root_folders = {root: os.fsencode(path) for root, path in self.roots().items()}
         return self._root_folders
 
-    def _below_roots(self, absolute: str) -> list[tuple[int, bytes]]:
+    def below_roots(self, absolute: str) -> list[tuple[int, bytes]]:
         """For each root that holds `absolute`: its number and the path below it, b"" for the root itself."""
         for spell in (os.path.abspath, os.path.realpath):
             path = os.fsencode(spell(absolute))
@@ -128,7 +129,7 @@ class FileReader:
 
     def _roots_touched(self, folder: str) -> list[tuple[int, bytes]]:
         """The roots that hold `folder`, with the path below; and those that lie inside it, with b""."""
-        places = dict(self._below_roots(folder))
+        places = dict(self.below_roots(folder))
         for spell in (os.path.abspath, os.path.realpath):
             path = os.fsencode(spell(folder))
             for root, root_folder in self._roots_as_bytes().items():

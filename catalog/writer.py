@@ -33,7 +33,7 @@ class Writer(SegmentWriter):
 
     def __init__(self, database: Database, release: Callable[[Database], None]) -> None:
         super().__init__(database, release)
-        self._displaced: set[int] = set()
+        self._displaced: dict[int, SeenFile] = {}  # by number: the place that another file took
 
     # ------------------------------------------------------------ files
 
@@ -137,8 +137,8 @@ class Writer(SegmentWriter):
                 "UPDATE files SET root = ?, path = ? WHERE file_id = ?",
                 [_DISPLACED_ROOT, str(other).encode(), other],
             )
-            self._displaced.add(other)
-        self._displaced.discard(file_id)
+            self._displaced[other] = seen
+        self._displaced.pop(file_id, None)
         self._set_stat(file_id, seen)
         self.mark_present([file_id])
 
@@ -192,6 +192,16 @@ class Writer(SegmentWriter):
                 (FileState.OK.value, FileState.FAILED.value, self.change, file_id, FileState.MISSING.value)
                 for file_id in file_ids
             ),
+        )
+
+    def _keep_tags_at(self, place: SeenFile, file_id: int) -> None:
+        """Tags of a file whose content is not known are kept by its place, which its record has no more."""
+        self.database.run(
+            "INSERT OR REPLACE INTO kept_tags (content_hash, place, folded, tag)"
+            " SELECT x'', CAST(rtrim(r.path, '/') || '/' || ? AS BLOB), t.folded, t.tag FROM tags t"
+            " JOIN files f ON f.file_id = t.file_id JOIN roots r ON r.root = ?"
+            " WHERE t.file_id = ? AND length(f.content_hash) = 0",
+            [codec.path_bytes(place.path), place.root, file_id],
         )
 
     def _at(self, seen: SeenFile) -> int | None:
@@ -266,8 +276,9 @@ class Writer(SegmentWriter):
     # ------------------------------------------------------------ the transaction
 
     def _finish(self) -> None:
-        if self._displaced:
-            self.delete(self._displaced)
+        for file_id, place in self._displaced.items():
+            self._keep_tags_at(place, file_id)
+        self.delete(self._displaced)
         super()._finish()
 
     def __enter__(self) -> Writer:

@@ -32,6 +32,15 @@ class FileReader:
         rows = self.database.rows("SELECT root, path, relative FROM roots ORDER BY root")
         return {root: codec.find_root(self.folder, path, relative) for root, path, relative in rows}
 
+    def mount_points(self) -> set[tuple[int, bytes]]:
+        """Folders below roots that were mount points when they were last read: number of the root, path."""
+        return set(self.database.rows("SELECT root, path FROM folders WHERE is_mount"))
+
+    def inode_of_folder(self, root: int, path: bytes) -> int | None:
+        """What a folder below a root had when it was last read; None for one that was not."""
+        row = self.database.first("SELECT inode FROM folders WHERE root = ? AND path = ?", [root, path])
+        return None if row is None else codec.unsigned(row[0])
+
     def files(self, state: FileState | None = None) -> Iterator[FileRecord]:
         """Every file, by root and then by the bytes of its path. Read lazily."""
         if state is None:

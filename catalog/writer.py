@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -244,6 +244,53 @@ class Writer(SegmentWriter):
             [number, codec.absolute_bytes(path), codec.relative_root(self.database.folder, path)],
         )
         return int(number)
+
+    def move_root(self, root: int, path: Path) -> None:
+        """The folder lies elsewhere now, with all that is in it; kept tags of its places go with it."""
+        (before,) = self.database.first("SELECT path FROM roots WHERE root = ?", [root])
+        after = codec.absolute_bytes(path)
+        self.database.run(
+            "UPDATE roots SET path = ?, relative = ? WHERE root = ?",
+            [after, codec.relative_root(self.database.folder, path), root],
+        )
+        stem = before.rstrip(b"/") + b"/"
+        low, high = codec.prefix_range(before.rstrip(b"/"))
+        self.database.run(
+            "UPDATE OR REPLACE kept_tags SET place = CAST(? || substr(place, ?) AS BLOB)"
+            " WHERE place >= ? AND place < ?",
+            [after.rstrip(b"/") + b"/", len(stem) + 1, low, high],
+        )
+
+    def forget_root(self, root: int) -> None:
+        """Forget an indexed folder and all files of it; their tags are kept."""
+        rows = self.database.run("SELECT file_id FROM files WHERE root = ?", [root]).fetchall()
+        self.delete([file_id for (file_id,) in rows])
+        self.database.run("DELETE FROM folders WHERE root = ?", [root])
+        self.database.run("DELETE FROM roots WHERE root = ?", [root])
+
+    def set_folders(
+        self, root: int, folders: Mapping[bytes, tuple[int, bool]], kept: Sequence[bytes] = ()
+    ) -> None:
+        """Remember the folders of a root, and no others: by path, the inode and whether it is a mount point. What was
+        known of `kept` folders and those below them stays."""
+        stems = tuple(path + b"/" for path in kept)
+        rows = self.database.run(
+            "SELECT path, inode, is_mount FROM folders WHERE root = ?", [root]
+        ).fetchall()
+        known = {path: (codec.unsigned(inode), bool(is_mount)) for path, inode, is_mount in rows}
+        staying = {path for path in known if (path + b"/").startswith(stems)}
+        gone = known.keys() - folders.keys() - staying
+        self.database.run_many(
+            "DELETE FROM folders WHERE root = ? AND path = ?", ((root, path) for path in gone)
+        )
+        self.database.run_many(
+            "INSERT OR REPLACE INTO folders (root, path, inode, is_mount) VALUES (?, ?, ?, ?)",
+            (
+                (root, path, codec.signed(inode), is_mount)
+                for path, (inode, is_mount) in folders.items()
+                if path not in staying and known.get(path) != (inode, is_mount)
+            ),
+        )
 
     def set_setting(self, name: str, value: Any) -> None:
         """Store a JSON value under a name; None removes it."""

@@ -107,17 +107,6 @@ class Snapshot(FileReader):
         )
         return {codec.modality(name): n for name, n in rows}
 
-    def counts_of_root(self, root: int) -> tuple[int, int, int]:
-        """Of one indexed folder: files that were indexed or failed, their segments, and files with tags."""
-        files = "FROM files f WHERE f.root = ? AND f.state != 'partial'"
-        n_files, n_segments, n_tagged = self.database.first(
-            f"SELECT (SELECT count(*) {files} AND (f.modality IS NOT NULL OR f.problem_code IS NOT NULL)),"
-            f" (SELECT count(*) FROM segments s WHERE s.file_id IN (SELECT f.file_id {files})),"
-            f" (SELECT count(*) {files} AND f.file_id IN (SELECT file_id FROM tags))",
-            [root, root, root],
-        )
-        return n_files, n_segments, n_tagged
-
     def last_run(self) -> RunRecord | None:
         """The indexing run that started last, finished or not."""
         row = self.database.first(

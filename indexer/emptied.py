@@ -4,7 +4,8 @@ A folder that was read in an earlier run, and of which all files of the index ar
 
 - when it was a mount point then, and is none now, whether or not it still exists; or
 - when it is there and nothing at all lies in it, and it is another folder than the one that was read (its inode tells),
-  or MANY files or more of it are gone at once.
+  or MANY files or more of it are gone at once. (An index that never read the folder, as after an import, leaves files
+  missing that were missing.)
 
 What moved to another place was found there by its content before, so it does not count. Whoever deletes or moves files,
 and whoever deletes a folder, is not asked: only a folder that was left behind empty, and had held many files, needs a
@@ -43,8 +44,10 @@ def keep_files_of_absent_drives(run: RunContext, snapshot: Snapshot, plan: Plan)
             below[place].append(record)
     for place, records in below.items():
         n_content = sum(map(is_content, records))
-        if folders.is_other(place) or n_content >= MANY:
-            plan.absent[place] = [one.file_id for one in records if one.state is not FileState.MISSING]
+        present = [one.file_id for one in records if one.state is not FileState.MISSING]
+        is_other = folders.is_other(place)
+        if is_other or n_content >= MANY or (is_other is None and not present):
+            plan.absent[place] = present
             plan.keep_gone([one.file_id for one in records], n_content)
 
 
@@ -73,10 +76,10 @@ class _Folders:
                 return place if stat.S_ISDIR(facts.st_mode) and self._is_empty(place) else None
         return None
 
-    def is_other(self, place: Place) -> bool:
-        """Whether it is known not to be the folder that was read."""
+    def is_other(self, place: Place) -> bool | None:
+        """Whether it is not the folder that was read; None where that is not known."""
         facts, inode = self._facts(place), self.snapshot.inode_of_folder(*place)
-        return inode is not None and (facts is None or facts.st_ino != inode)
+        return None if inode is None else facts is None or facts.st_ino != inode
 
     def _facts(self, place: Place) -> os.stat_result | None:
         if place not in self._now:

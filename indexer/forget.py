@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anyseek.catalog.file_facts import counts_of_root
 from anyseek.errors import UsageError
 from anyseek.indexer.ignore import IGNORE_NAME
 from anyseek.indexer.run_state import forget_root_settings
@@ -50,7 +51,7 @@ def _counted(catalog: Catalog, folder: str | os.PathLike[str]) -> tuple[int, For
     with catalog.read() as snapshot:
         roots = snapshot.roots()
         root = _root_at(roots, folder)
-        return root, Forgotten(str(roots[root]), *snapshot.counts_of_root(root))
+        return root, Forgotten(str(roots[root]), *counts_of_root(snapshot, root))
 
 
 def _root_at(roots: Mapping[int, Path], folder: str | os.PathLike[str]) -> int:

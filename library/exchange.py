@@ -98,12 +98,7 @@ def import_(catalog: Catalog, source: Path, card: ModelCard) -> Moved:
     import without hashes brought is replaced. Settings that the index has are kept.
     Raises UsageError naming what is wrong, OtherModel for another fingerprint, and nothing is stored then.
     """
-    kind = {".parquet": ParquetReader, ".npy": NpyReader}.get(source.suffix.lower())
-    if kind is None:
-        raise UsageError(f"Vectors cannot be imported from {source.name}.", "It has to be .parquet or .npy.")
-    if not source.exists():
-        raise UsageError(f"There is no file {source}.", "Check the path.")
-    reader: Reader = kind(source)
+    reader = _reader_of(source)
     about = reader.about()
     fingerprint = about.get("fingerprint", card.fingerprint)
     if fingerprint != card.fingerprint:
@@ -125,6 +120,16 @@ def import_(catalog: Catalog, source: Path, card: ModelCard) -> Moved:
             card.fingerprint,
             sum(file_id is None for file_id in incoming.files.values()),
         )
+
+
+def _reader_of(source: Path) -> Reader:
+    """Raises UsageError."""
+    suffix = source.suffix.lower()
+    if suffix not in (".parquet", ".npy"):
+        raise UsageError(f"Vectors cannot be imported from {source.name}.", "It has to be .parquet or .npy.")
+    if not source.exists():
+        raise UsageError(f"There is no file {source}.", "Check the path.")
+    return ParquetReader(source) if suffix == ".parquet" else NpyReader(source)
 
 
 @dataclass(slots=True)

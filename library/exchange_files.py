@@ -178,7 +178,7 @@ class NpyReader:
     def about(self) -> dict[str, Any]:
         """See Reader. Raises UsageError too when the vectors are not those that the lines describe."""
         with self._readable(), self._beside.open("rb") as file:
-            first = next(self._records(file), {})
+            first: Any = next(self._records(file), {})
             about = _as_about(first.get(_ABOUT, {})) if isinstance(first, dict) else {}
             vectors = self._mapped()
             crc = 0

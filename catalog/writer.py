@@ -234,10 +234,15 @@ class Writer(SegmentWriter):
 
     def add_root(self, path: Path) -> int:
         """The number of an indexed folder; the same folder again has the same number."""
+        stale: dict[int, Path] = {}
         for root, stored, relative in self.database.run("SELECT root, path, relative FROM roots").fetchall():
             folder = codec.find_root(self.database.folder, stored, relative)
             if codec.same_folder(folder, path):
                 return int(root)
+            if stored == codec.absolute_bytes(path):  # of a root that moved together with the index
+                stale[root] = folder
+        for root, folder in stale.items():
+            self.move_root(root, folder)
         (number,) = self.database.first("SELECT coalesce(max(root) + 1, 0) FROM roots")
         self.database.run(
             "INSERT INTO roots (root, path, relative) VALUES (?, ?, ?)",
@@ -257,12 +262,16 @@ class Writer(SegmentWriter):
         low, high = codec.prefix_range(before.rstrip(b"/"))
         self.database.run(
             "UPDATE OR REPLACE kept_tags SET place = CAST(? || substr(place, ?) AS BLOB)"
-            " WHERE place >= ? AND place < ?",
+            " WHERE place >= ? AND place < ? AND place != x''",
             [after.rstrip(b"/") + b"/", len(stem) + 1, low, high],
         )
 
     def forget_root(self, root: int) -> None:
-        """Forget an indexed folder and all files of it; their tags are kept."""
+        """Forget an indexed folder and all files of it; their tags are kept, by where the folder is now."""
+        stored, relative = self.database.first("SELECT path, relative FROM roots WHERE root = ?", [root])
+        folder = codec.find_root(self.database.folder, stored, relative)
+        if stored != codec.absolute_bytes(folder):
+            self.move_root(root, folder)
         rows = self.database.run("SELECT file_id FROM files WHERE root = ?", [root]).fetchall()
         self.delete([file_id for (file_id,) in rows])
         self.database.run("DELETE FROM folders WHERE root = ?", [root])

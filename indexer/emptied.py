@@ -127,6 +127,6 @@ def remark_on(run: RunContext, plan: Plan) -> str:
     n_files = sum(map(len, new.values()))
     files = f"{n_files:,} file{'s' * (n_files != 1)}"
     return (
-        f"{', '.join(paths[:3])}{more}: empty, as when a drive is not connected; {files} stay in the index as missing."
-        " If they are gone for good: anyseek index --prune"
+        f"{', '.join(paths[:3])}{more}: empty or not there, as when a drive is not connected, so the index keeps"
+        f" {files} as missing. If they are gone for good: anyseek index --prune"
     )

@@ -9,6 +9,7 @@ import pytest
 import sample_files
 from folders import Indexed, indexed
 
+from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
 from anyseek.catalog.tags import counts, tag
 from anyseek.errors import RootUnavailable, UsageError
@@ -93,6 +94,22 @@ def test_tags_of_a_forgotten_folder_go_to_the_same_content_in_another(tmp_path: 
         forget(both.catalog, old)
         assert tags(both) == {"Notes": 3}
         assert both.run(plain=True).unchanged == 13
+
+
+def test_tags_of_a_forgotten_folder_are_kept_by_where_it_was_last(tmp_path: Path) -> None:
+    folder, moved = tmp_path / "media", tmp_path / "elsewhere"
+    folder.mkdir()
+    sample_files.text(folder / "a.txt", "red")
+    with indexed(folder, folder / ".anyseek") as both:
+        both.run(plain=True)
+        tag(both.catalog, [folder / "a.txt"], "x")
+    folder.rename(moved)
+    with Catalog.open(moved / ".anyseek") as catalog:
+        both = Indexed(moved, catalog)
+        forget(catalog, moved)
+        sample_files.text(moved / "a.txt", "other words")
+        both.run(plain=True, roots=[moved])
+        assert tags(both) == {"x": 1}
 
 
 # ---------------------------------------------------------------- a root that moved

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot, SpaceRecord
     from anyseek.catalog.tags import Tags
     from anyseek.contracts import Floats
-    from anyseek.indexer import IndexOptions, Progress
+    from anyseek.indexer import Forgotten, IndexOptions, Progress
     from anyseek.library import Library
     from anyseek.library.status import Status
     from anyseek.search.query_reader import QueryReader
@@ -89,6 +89,7 @@ class Index:
         depth_unit: float | None = None,
         workers: int | None = None,
         dry_run: bool = False,
+        prune: bool = False,
         progress: Callable[[Progress], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> Report:
@@ -96,13 +97,14 @@ class Index:
 
         A folder that the index does not cover yet is added to it. exclude: gitignore patterns.
         retry_failed: try files with a known problem again. depth_unit: metres a raw depth unit stands for.
-        workers: decoding processes, None to fit the machine. dry_run: only count. progress: called often, in
-        this thread. stop: asked between batches; what was committed stays.
+        workers: decoding processes, None to fit the machine. dry_run: only count. prune: delete what is not there, also
+        from a folder that was emptied as if its drive was not connected. progress: called often, in this thread. stop:
+        asked between batches; what was committed stays.
         Raises UsageError, IndexLocked, RootUnavailable, DiskFull, ReadOnlyIndex, OtherModel.
         """
         from anyseek.indexer import IndexOptions
 
-        options = IndexOptions(tuple(exclude), retry_failed, depth_unit, dry_run, workers=workers)
+        options = IndexOptions(tuple(exclude), retry_failed, depth_unit, dry_run, prune, workers=workers)
         return self.update(folders, options, progress=progress, stop=stop)
 
     def update(
@@ -116,8 +118,6 @@ class Index:
         """`add` for options that were checked already. Raises what `add` raises."""
         from anyseek import indexer
         from anyseek.indexer.scan import existing_folder
-        from anyseek.search import calibration
-        from anyseek.search.background import embedded
 
         with self._catalog.read() as snapshot:
             known = set(snapshot.roots().values())
@@ -128,10 +128,31 @@ class Index:
             self._catalog, self._embedder(), roots=roots, options=options, progress=progress, stop=stop
         )
         if not options.dry_run and not report.interrupted:
-            self.store.refresh()
-            with self._catalog.read() as snapshot:
-                calibration.refresh(snapshot, self._space(snapshot), lambda: embedded(self._embedder()))
+            self._refresh_derived()
         return report
+
+    def forget(self, folder: AnyPath, *, dry_run: bool = False) -> Forgotten:
+        """Take an indexed folder out of the index; what is on the disk stays, and the folder need not be there.
+
+        Tags of its files are kept, and return with them. dry_run: only count. Raises UsageError for a folder that is
+        not one of `roots()`; IndexLocked, ReadOnlyIndex, DiskFull.
+        """
+        from anyseek import indexer
+
+        forgotten = indexer.forget(self._catalog, path_text(folder), dry_run=dry_run)
+        if not dry_run:
+            self._refresh_derived()
+        return forgotten
+
+    def _refresh_derived(self) -> None:
+        """Bring what is derived from the catalog up to date with it."""
+        from anyseek.search import calibration
+        from anyseek.search.background import embedded
+
+        self.store.refresh()
+        with self._catalog.read() as snapshot:
+            if snapshot.spaces():
+                calibration.refresh(snapshot, self._space(snapshot), lambda: embedded(self._embedder()))
 
     # ------------------------------------------------------------ searching
 

@@ -15,7 +15,7 @@ from anyseek import atomic
 from anyseek.catalog import migrations
 from anyseek.catalog.database import CATALOG_NAME, connect, create_database, translated
 from anyseek.catalog.locking import LOCK_NAME, WriterLock
-from anyseek.catalog.schema import APPLICATION_ID, FORMAT, TABLES, WORDS
+from anyseek.catalog.schema import APPLICATION_ID, FORMAT, KEPT, TABLES, WORDS
 from anyseek.catalog.writer import Writer
 from anyseek.errors import IndexNotFound, UsageError
 
@@ -100,7 +100,7 @@ def _build(folder: Path, roots: Sequence[Path]) -> None:
         database.run("BEGIN IMMEDIATE")
         database.run(f"PRAGMA application_id = {APPLICATION_ID}")
         database.script(TABLES)
-        for statement in WORDS:
+        for statement in (*WORDS, *KEPT):
             database.run(statement)
         database.run(
             "INSERT INTO index_info VALUES ('format', ?), ('created', ?)", [str(FORMAT), str(time.time())]

@@ -33,6 +33,15 @@ class FileReader:
         rows = self.database.rows("SELECT root, path, relative FROM roots ORDER BY root")
         return {root: codec.find_root(self.folder, path, relative) for root, path, relative in rows}
 
+    def mount_points(self) -> set[tuple[int, bytes]]:
+        """Folders below roots that were mount points when they were last read: number of the root, path."""
+        return set(self.database.rows("SELECT root, path FROM folders WHERE is_mount"))
+
+    def inode_of_folder(self, root: int, path: bytes) -> int | None:
+        """What a folder below a root had when it was last read; None for one that was not."""
+        row = self.database.first("SELECT inode FROM folders WHERE root = ? AND path = ?", [root, path])
+        return None if row is None else codec.unsigned(row[0])
+
     def files(self, state: FileState | None = None) -> Iterator[FileRecord]:
         """Every file, by root and then by the bytes of its path. Read lazily."""
         if state is None:
@@ -99,14 +108,14 @@ class FileReader:
 
     def locate(self, absolute: str) -> FileRecord | None:
         """The file at an absolute path, through whichever root holds it."""
-        for root, below in self._below_roots(absolute):
+        for root, below in self.below_roots(absolute):
             if below and (record := self._one("root = ? AND path = ?", root, below)):
                 return record
         return None
 
     def absolute_path(self, record: FileRecord) -> str:
         """Where the file lies, or lay."""
-        return str(self._absolute(record.root, os.fsencode(record.path)))
+        return self.absolute(record.root, os.fsencode(record.path))
 
     def _one(self, where: str, *values: Any) -> FileRecord | None:
         row = self.database.first(
@@ -114,7 +123,8 @@ class FileReader:
         )
         return None if row is None else codec.file_record(row)
 
-    def _absolute(self, root: int, path: bytes) -> str:
+    def absolute(self, root: int, path: bytes) -> str:
+        """Where `path` below a root lies, or lay."""
         folder = self._roots_as_bytes().get(root)
         if folder is None:
             raise IndexDamaged(
@@ -128,7 +138,7 @@ class FileReader:
             self._root_folders = {root: os.fsencode(path) for root, path in self.roots().items()}
         return self._root_folders
 
-    def _below_roots(self, absolute: str) -> list[tuple[int, bytes]]:
+    def below_roots(self, absolute: str) -> list[tuple[int, bytes]]:
         """For each root that holds `absolute`: its number and the path below it, b"" for the root itself."""
         for spell in (os.path.abspath, os.path.realpath):
             path = os.fsencode(spell(absolute))
@@ -143,7 +153,7 @@ class FileReader:
 
     def _roots_touched(self, folder: str) -> list[tuple[int, bytes]]:
         """The roots that hold `folder`, with the path below; and those that lie inside it, with b""."""
-        places = dict(self._below_roots(folder))
+        places = dict(self.below_roots(folder))
         for spell in (os.path.abspath, os.path.realpath):
             path = os.fsencode(spell(folder))
             for root, root_folder in self._roots_as_bytes().items():

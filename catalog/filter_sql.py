@@ -29,6 +29,7 @@ from anyseek.filters import (
     seconds,
     size_in_bytes,
 )
+from anyseek.folding import folded
 
 MOST_VALUES = 32_000
 """That can be bound to one statement; SQLite's own bound is 32,766."""
@@ -283,9 +284,11 @@ _PREDICATES: dict[tuple[str, str], _Predicate] = {
     ("size", "="): _equal("f.size", size_in_bytes),
     ("duration", "="): _equal(_LENGTH, seconds),
     ("tag", "="): _Predicate(
-        lambda v: _tagged(f"g.tag = {v}"), clean_text, _tagged("g.tag IN (SELECT value FROM json_each(?))")
+        lambda v: _tagged(f"g.folded = {v}"),
+        lambda value: folded(clean_text(value)),
+        _tagged("g.folded IN (SELECT value FROM json_each(?))"),
     ),
-    ("tag", "~"): _each(lambda v: _tagged(f"lower(g.tag) GLOB {v}"), _lower),
+    ("tag", "~"): _each(lambda v: _tagged(f"g.folded GLOB {v}"), lambda value: folded(clean_text(value))),
     **_ordered("date", "f.mtime_ns", lambda value: period(value)[0], lambda value: period(value)[1]),
     **_ordered("size", "f.size", size_in_bytes, size_in_bytes),
     **_ordered("duration", _LENGTH, seconds, seconds),

@@ -73,14 +73,11 @@ CREATE TABLE runs (
 CREATE TABLE changes (change INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, what TEXT NOT NULL);
 """
 
-# What people write about files, and the words in them. file_words: a row a file (rowid is file_id), its path and what a
-# caption beside or inside it says. passages: a row a segment of text (rowid is segment_id), whole. Triggers keep both
-# in step with files and segments, so that no writer can forget them.
+# The words of files. file_words: a row a file (rowid is file_id), its path and what a caption beside or inside it says.
+# passages: a row a segment of text (rowid is segment_id), whole. Triggers keep both in step with files and segments, so
+# that no writer can forget them.
 _SPLIT = "tokenize = 'unicode61 remove_diacritics 2'"
 WORDS: tuple[str, ...] = (
-    "CREATE TABLE tags (tag TEXT NOT NULL COLLATE NOCASE, file_id INTEGER NOT NULL,"
-    " PRIMARY KEY (tag, file_id)) WITHOUT ROWID",
-    "CREATE INDEX tags_by_file ON tags (file_id)",
     f"CREATE VIRTUAL TABLE file_words USING fts5(path, caption, {_SPLIT})",
     f"CREATE VIRTUAL TABLE passages USING fts5(text, {_SPLIT})",
     "CREATE TRIGGER files_named AFTER INSERT ON files BEGIN"
@@ -88,7 +85,63 @@ WORDS: tuple[str, ...] = (
     "CREATE TRIGGER files_renamed AFTER UPDATE OF path ON files WHEN new.path != old.path BEGIN"
     " UPDATE file_words SET path = CAST(new.path AS TEXT) WHERE rowid = new.file_id; END",
     "CREATE TRIGGER files_forgotten AFTER DELETE ON files BEGIN"
-    " DELETE FROM file_words WHERE rowid = old.file_id; DELETE FROM tags WHERE file_id = old.file_id; END",
+    " DELETE FROM file_words WHERE rowid = old.file_id; END",
     "CREATE TRIGGER segments_forgotten AFTER DELETE ON segments WHEN old.modality = 'text' BEGIN"
     " DELETE FROM passages WHERE rowid = old.segment_id; END",
+)
+
+
+def place_of(file: str) -> str:
+    """SQL for where a file lies: its root's recorded path and its own, as bytes; NULL for a file of no root."""
+    return (
+        f"(SELECT CAST(rtrim(r.path, '/') || '/' || {file}.path AS BLOB)"
+        f" FROM roots r WHERE r.root = {file}.root)"
+    )
+
+
+def _kept(file: str) -> str:
+    """Trigger: an event on a file's row leaves its tags in kept_tags, where they can be told from others."""
+    return (
+        "INSERT OR REPLACE INTO kept_tags (content_hash, place, folded, tag)"
+        f" SELECT {file}.content_hash, coalesce({place_of(file)}, x''), t.folded, t.tag FROM tags t"
+        f" WHERE t.file_id = {file}.file_id"
+        f" AND (length({file}.content_hash) > 0 OR {place_of(file)} IS NOT NULL);"
+    )
+
+
+# Kept tags of the file's content at the file's place, else of its content anywhere; and those of its place.
+_RETURNED = (
+    "INSERT OR IGNORE INTO tags (folded, file_id, tag) SELECT k.folded, new.file_id, k.tag FROM kept_tags k"
+    f" WHERE k.place = {place_of('new')} AND k.place != x'';"
+    " INSERT OR IGNORE INTO tags (folded, file_id, tag) SELECT k.folded, new.file_id, k.tag FROM kept_tags k"
+    " WHERE k.content_hash = new.content_hash AND length(new.content_hash) > 0 AND NOT EXISTS"
+    " (SELECT 1 FROM kept_tags s WHERE s.content_hash = new.content_hash"
+    f" AND s.place = {place_of('new')});"
+)
+
+# What people made, and what protects it. tags: of the files that the index has; `folded` is compared, `tag` is shown.
+# kept_tags: of files that it had, by content and by place (absolute; x'' where it is unknown), for when they come
+# again. When a tagged file goes, files of the same content that stay get its tags. Rows stay in kept_tags until the tag
+# is taken away from a file of that content or place. folders: the folders of the last scan, by which one that was
+# emptied can be told from one whose drive is not there (indexer/emptied.py).
+KEPT: tuple[str, ...] = (
+    "CREATE TABLE tags (folded TEXT NOT NULL, file_id INTEGER NOT NULL, tag TEXT NOT NULL,"
+    " PRIMARY KEY (folded, file_id)) WITHOUT ROWID",
+    "CREATE INDEX tags_by_file ON tags (file_id)",
+    "CREATE TABLE kept_tags (content_hash BLOB NOT NULL, place BLOB NOT NULL, folded TEXT NOT NULL,"
+    " tag TEXT NOT NULL, PRIMARY KEY (content_hash, place, folded)) WITHOUT ROWID",
+    "CREATE INDEX kept_tags_by_place ON kept_tags (place)",
+    "CREATE TRIGGER tags_kept BEFORE DELETE ON files BEGIN "
+    + _kept("old")
+    + " INSERT OR IGNORE INTO tags (folded, file_id, tag) SELECT t.folded, f.file_id, t.tag FROM tags t"
+    " JOIN files f ON f.content_hash = old.content_hash AND f.file_id != old.file_id"
+    " WHERE t.file_id = old.file_id AND length(old.content_hash) > 0 AND old.state != 'partial';"
+    " DELETE FROM tags WHERE file_id = old.file_id; END",
+    "CREATE TRIGGER tags_kept_by_content BEFORE UPDATE OF content_hash ON files"
+    " WHEN length(old.content_hash) > 0 AND length(new.content_hash) = 0 BEGIN " + _kept("old") + " END",
+    f"CREATE TRIGGER tags_returned AFTER INSERT ON files BEGIN {_RETURNED} END",
+    "CREATE TRIGGER tags_returned_by_content AFTER UPDATE OF content_hash ON files"
+    f" WHEN new.content_hash != old.content_hash BEGIN {_RETURNED} END",
+    "CREATE TABLE folders (root INTEGER NOT NULL, path BLOB NOT NULL, inode INTEGER NOT NULL,"
+    " is_mount INTEGER NOT NULL, PRIMARY KEY (root, path)) WITHOUT ROWID",
 )

@@ -223,7 +223,7 @@ class Snapshot(FileReader):
                 f" WHERE e.space_id = ? AND e.visible = 1 AND e.row IN ({', '.join('?' * len(part))})",
                 [space_id, *part],
             ):
-                places[row] = codec.segment(segment), self._absolute(root, path)
+                places[row] = codec.segment(segment), self.absolute(root, path)
         try:
             return [places[row] for row in numbers]
         except KeyError as error:
@@ -241,7 +241,7 @@ class Snapshot(FileReader):
             " (SELECT 1 FROM embeddings e WHERE e.segment_id = s.segment_id AND e.visible = 1)",
             [segment_id],
         ):
-            return codec.segment(fields), self._absolute(root, path)
+            return codec.segment(fields), self.absolute(root, path)
         return None
 
     def text_of(self, segment_id: int) -> str:

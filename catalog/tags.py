@@ -1,15 +1,32 @@
-"""Tags: words that people give to files. They stay with a file when it is moved or changed."""
+"""Tags: words that people give to files. They stay with a file that is moved or changed, and are kept when it goes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anyseek.atomic import replacing
+from anyseek.catalog.schema import place_of
+from anyseek.catalog.tag_records import TagsImported, clean_tag, import_tags, read_lines, tag_lines
 from anyseek.errors import QueryFileError, UsageError
+from anyseek.folding import folded
+from anyseek.printable import printable
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog, Snapshot
+
+__all__ = ["Tags", "TagsImported", "counts", "tag"]
+
+_ADD = "INSERT OR IGNORE INTO tags (folded, file_id, tag) VALUES (?, ?, ?)"
+_REMOVE = "DELETE FROM tags WHERE folded = ? AND file_id = ?"
+# What was kept of this file's content or place must not bring the tag back.
+_REMOVE_KEPT = (
+    "DELETE FROM kept_tags WHERE folded = ?1 AND (place = (SELECT {place} FROM files f WHERE f.file_id = ?2)"
+    " OR content_hash = (SELECT f.content_hash FROM files f WHERE f.file_id = ?2 AND length(f.content_hash) > 0))"
+).format(place=place_of("f"))
 
 
 def tag(catalog: Catalog, paths: Iterable[str | os.PathLike[str]], name: str, *, remove: bool = False) -> int:
@@ -17,39 +34,25 @@ def tag(catalog: Catalog, paths: Iterable[str | os.PathLike[str]], name: str, *,
 
     Raises UsageError for an empty tag, QueryFileError for a path of which nothing is in the index.
     """
-    name = " ".join(name.split())
+    name = clean_tag(name)
     if not name:
         raise UsageError("A tag has at least one letter.", "For example: anyseek tag holiday beach.jpg")
     with catalog.read() as snapshot:
-        file_ids = {number for path in paths for number in _files_at(snapshot, path)}
+        file_ids = sorted({number for path in paths for number in _files_at(snapshot, path)})
     with catalog.begin() as writer:
-        if remove:
-            sql = "DELETE FROM tags WHERE tag = ? AND file_id = ?"
-        else:
-            sql = "INSERT OR IGNORE INTO tags (tag, file_id) VALUES (?, ?)"
-        return writer.database.run_many(sql, ((name, number) for number in sorted(file_ids)))
+        if not remove:
+            rows = ((folded(name), number, name) for number in file_ids)
+            return writer.database.run_many(_ADD, rows)
+        keys = [(folded(name), number) for number in file_ids]
+        writer.database.run_many(_REMOVE_KEPT, keys)
+        return writer.database.run_many(_REMOVE, keys)
 
 
 def counts(snapshot: Snapshot) -> dict[str, int]:
-    """Files with each tag, by name."""
-    return dict(snapshot.database.rows("SELECT tag, count(*) FROM tags GROUP BY tag ORDER BY tag"))
-
-
-def carry_over(old: Catalog, new: Catalog) -> None:
-    """Give the files of a new index the tags that those at the same places have in the old one."""
-    with old.read() as before, new.read() as after:
-        new_roots = {str(path): number for number, path in after.roots().items()}
-        root_of = {number: new_roots.get(str(path)) for number, path in before.roots().items()}
-        tagged: list[Sequence[object]] = []
-        for name, root, path in before.database.rows(
-            "SELECT t.tag, f.root, f.path FROM tags t JOIN files f ON f.file_id = t.file_id"
-        ):
-            tagged.append((name, root_of.get(root), path))
-    with new.begin() as writer:
-        writer.database.run_many(
-            "INSERT OR IGNORE INTO tags (tag, file_id) SELECT ?, file_id FROM files WHERE root = ? AND path = ?",
-            tagged,
-        )
+    """Files with each tag, by name, as it was typed first in the alphabet where it was typed in several ways."""
+    return dict(
+        snapshot.database.rows("SELECT min(tag), count(*) FROM tags GROUP BY folded ORDER BY folded, tag")
+    )
 
 
 def _files_at(snapshot: Snapshot, path: str | os.PathLike[str]) -> list[int]:
@@ -86,3 +89,47 @@ class Tags:
         """How many files have each tag, by name."""
         with self._catalog.read() as snapshot:
             return counts(snapshot)
+
+    def lines(self) -> Iterator[bytes]:
+        """All tags as JSON Lines, a line a file: its absolute path, the hash of its content in hexadecimal, its tags.
+
+        Tags that are kept for files which are not in the index come last.
+        """
+        with self._catalog.read() as snapshot:
+            yield from tag_lines(snapshot)
+
+    def export(self, target: str | os.PathLike[str]) -> int:
+        """`lines` to a file, which is written completely or not at all; how many there are.
+
+        Raises UsageError where it cannot be written.
+        """
+        n_lines = 0
+        with _as_usage(target, "written"), replacing(Path(target)) as file:
+            for line in self.lines():
+                file.write(line)
+                n_lines += 1
+        return n_lines
+
+    def import_(self, source: str | os.PathLike[str]) -> TagsImported:
+        """Add the tags of a file that `export` wrote, or of one like it: all of it or, when a line is wrong, nothing.
+
+        A line's tags go to the file of its content (at its path, else wherever there is one), else to the file at its
+        path; what fits no file is kept until one comes. Raises UsageError, with the number of a line that is wrong.
+        """
+        with _as_usage(source, "read"), Path(source).open("rb") as file:
+            return import_tags(self._catalog, read_lines(file), os.fspath(source))
+
+    def import_lines(self, lines: Iterable[bytes], name: str = "the lines") -> TagsImported:
+        """`import_` from lines. name: of where they come from, for messages."""
+        return import_tags(self._catalog, lines, name)
+
+
+@contextmanager
+def _as_usage(path: str | os.PathLike[str], what: str) -> Iterator[None]:
+    """An OSError about this path as a UsageError."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{printable(os.fspath(path))} cannot be {what}: {error.strerror or error}.", "Check the path."
+        ) from error

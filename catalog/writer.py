@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,7 +33,7 @@ class Writer(SegmentWriter):
 
     def __init__(self, database: Database, release: Callable[[Database], None]) -> None:
         super().__init__(database, release)
-        self._displaced: set[int] = set()
+        self._displaced: dict[int, SeenFile] = {}  # by number: the place that another file took
 
     # ------------------------------------------------------------ files
 
@@ -137,8 +137,8 @@ class Writer(SegmentWriter):
                 "UPDATE files SET root = ?, path = ? WHERE file_id = ?",
                 [_DISPLACED_ROOT, str(other).encode(), other],
             )
-            self._displaced.add(other)
-        self._displaced.discard(file_id)
+            self._displaced[other] = seen
+        self._displaced.pop(file_id, None)
         self._set_stat(file_id, seen)
         self.mark_present([file_id])
 
@@ -194,6 +194,16 @@ class Writer(SegmentWriter):
             ),
         )
 
+    def _keep_tags_at(self, place: SeenFile, file_id: int) -> None:
+        """Tags of a file whose content is not known are kept by its place, which its record has no more."""
+        self.database.run(
+            "INSERT OR REPLACE INTO kept_tags (content_hash, place, folded, tag)"
+            " SELECT x'', CAST(rtrim(r.path, '/') || '/' || ? AS BLOB), t.folded, t.tag FROM tags t"
+            " JOIN files f ON f.file_id = t.file_id JOIN roots r ON r.root = ?"
+            " WHERE t.file_id = ? AND length(f.content_hash) = 0",
+            [codec.path_bytes(place.path), place.root, file_id],
+        )
+
     def _at(self, seen: SeenFile) -> int | None:
         row = self.database.first(
             "SELECT file_id FROM files WHERE root = ? AND path = ?", [seen.root, codec.path_bytes(seen.path)]
@@ -224,16 +234,72 @@ class Writer(SegmentWriter):
 
     def add_root(self, path: Path) -> int:
         """The number of an indexed folder; the same folder again has the same number."""
+        stale: dict[int, Path] = {}
         for root, stored, relative in self.database.run("SELECT root, path, relative FROM roots").fetchall():
             folder = codec.find_root(self.database.folder, stored, relative)
             if codec.same_folder(folder, path):
                 return int(root)
+            if stored == codec.absolute_bytes(path):  # of a root that moved together with the index
+                stale[root] = folder
+        for root, folder in stale.items():
+            self.move_root(root, folder)
         (number,) = self.database.first("SELECT coalesce(max(root) + 1, 0) FROM roots")
         self.database.run(
             "INSERT INTO roots (root, path, relative) VALUES (?, ?, ?)",
             [number, codec.absolute_bytes(path), codec.relative_root(self.database.folder, path)],
         )
         return int(number)
+
+    def move_root(self, root: int, path: Path) -> None:
+        """The folder lies elsewhere now, with all that is in it; kept tags of its places go with it."""
+        (before,) = self.database.first("SELECT path FROM roots WHERE root = ?", [root])
+        after = codec.absolute_bytes(path)
+        self.database.run(
+            "UPDATE roots SET path = ?, relative = ? WHERE root = ?",
+            [after, codec.relative_root(self.database.folder, path), root],
+        )
+        stem = before.rstrip(b"/") + b"/"
+        low, high = codec.prefix_range(before.rstrip(b"/"))
+        self.database.run(
+            "UPDATE OR REPLACE kept_tags SET place = CAST(? || substr(place, ?) AS BLOB)"
+            " WHERE place >= ? AND place < ? AND place != x''",
+            [after.rstrip(b"/") + b"/", len(stem) + 1, low, high],
+        )
+
+    def forget_root(self, root: int) -> None:
+        """Forget an indexed folder and all files of it; their tags are kept, by where the folder is now."""
+        stored, relative = self.database.first("SELECT path, relative FROM roots WHERE root = ?", [root])
+        folder = codec.find_root(self.database.folder, stored, relative)
+        if stored != codec.absolute_bytes(folder):
+            self.move_root(root, folder)
+        rows = self.database.run("SELECT file_id FROM files WHERE root = ?", [root]).fetchall()
+        self.delete([file_id for (file_id,) in rows])
+        self.database.run("DELETE FROM folders WHERE root = ?", [root])
+        self.database.run("DELETE FROM roots WHERE root = ?", [root])
+
+    def set_folders(
+        self, root: int, folders: Mapping[bytes, tuple[int, bool]], kept: Sequence[bytes] = ()
+    ) -> None:
+        """Remember the folders of a root, and no others: by path, the inode and whether it is a mount point. What was
+        known of `kept` folders and those below them stays."""
+        stems = tuple(path + b"/" for path in kept)
+        rows = self.database.run(
+            "SELECT path, inode, is_mount FROM folders WHERE root = ?", [root]
+        ).fetchall()
+        known = {path: (codec.unsigned(inode), bool(is_mount)) for path, inode, is_mount in rows}
+        staying = {path for path in known if (path + b"/").startswith(stems)}
+        gone = known.keys() - folders.keys() - staying
+        self.database.run_many(
+            "DELETE FROM folders WHERE root = ? AND path = ?", ((root, path) for path in gone)
+        )
+        self.database.run_many(
+            "INSERT OR REPLACE INTO folders (root, path, inode, is_mount) VALUES (?, ?, ?, ?)",
+            (
+                (root, path, codec.signed(inode), is_mount)
+                for path, (inode, is_mount) in folders.items()
+                if path not in staying and known.get(path) != (inode, is_mount)
+            ),
+        )
 
     def set_setting(self, name: str, value: Any) -> None:
         """Store a JSON value under a name; None removes it."""
@@ -266,8 +332,9 @@ class Writer(SegmentWriter):
     # ------------------------------------------------------------ the transaction
 
     def _finish(self) -> None:
-        if self._displaced:
-            self.delete(self._displaced)
+        for file_id, place in self._displaced.items():
+            self._keep_tags_at(place, file_id)
+        self.delete(self._displaced)
         super()._finish()
 
     def __enter__(self) -> Writer:

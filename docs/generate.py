@@ -39,6 +39,7 @@ COMMANDS = (
     "map",
     "eval",
     "watch",
+    "forget",
     "classify",
     "reindex",
     "models",

@@ -25,6 +25,7 @@ from anyseek.indexer.survey import is_content
 from anyseek.printable import printable
 
 if TYPE_CHECKING:
+    from anyseek.catalog.catalog import Writer
     from anyseek.indexer.run_context import RunContext
     from anyseek.media.worker import DecodePool
 
@@ -37,8 +38,9 @@ KnownContent: TypeAlias = tuple[FileRecord, FileTask]
 class Applier(Protocol):
     """Carries a plan out, in this order of calls."""
 
-    def start(self, requested: Sequence[Path]) -> set[int]:
-        """The numbers of the roots to look at. A folder that lies in no root becomes one."""
+    def start(self, requested: Sequence[Path], moved: Mapping[int, Path]) -> set[int]:
+        """The numbers of the roots to look at. A folder that lies in no root becomes one. moved: roots that lie
+        elsewhere now."""
 
     def mark(self, plan: Plan) -> None:
         """Records that are missing, or have returned."""
@@ -66,8 +68,9 @@ class DryRun:
     run: RunContext
     _placed: dict[int, str] = field(default_factory=dict)  # by number of a task: what would be done with it
 
-    def start(self, requested: Sequence[Path]) -> set[int]:
+    def start(self, requested: Sequence[Path], moved: Mapping[int, Path]) -> set[int]:
         roots = self.run.state.roots
+        roots.update(moved)
         numbers = itertools.count(max(roots, default=-1) + 1)
         added: dict[Path, int] = {}
 
@@ -104,6 +107,8 @@ class DryRun:
                     self.run.reporter.planned("gone", snapshot.absolute_path(record))
         for root, reason in plan.lost.items():
             self.run.reporter.planned(reason, os.fspath(self.run.state.roots[root]))
+        for root, path in plan.absent:
+            self.run.reporter.planned("missing", os.path.join(self.run.state.roots[root], os.fsdecode(path)))
 
 
 def _planned(task: FileTask) -> str:
@@ -122,9 +127,12 @@ class CatalogUpdate:
     _run_id: int = 0
     _space_id: int = 0
 
-    def start(self, requested: Sequence[Path]) -> set[int]:
+    def start(self, requested: Sequence[Path], moved: Mapping[int, Path]) -> set[int]:
         state = self.run.state
+        state.roots.update(moved)
         with self.run.catalog.begin() as writer:
+            for root, folder in moved.items():
+                writer.move_root(root, folder)
             selected = state.select_roots(requested, writer.add_root)
             self._space_id = writer.ensure_space(self.run.embedder.card)
             self._run_id = writer.start_run("anyseek index")
@@ -175,6 +183,8 @@ class CatalogUpdate:
         with run.catalog.begin() as writer:
             if not report.interrupted:
                 writer.delete(plan.gone)
+                writer.mark_missing(itertools.chain.from_iterable(plan.absent.values()))
+                self._remember_folders(writer, plan)
                 run.state.trust(writer, roots - set(plan.lost), run.started_ns)
                 run.state.remember(writer, plan.unread, run.options)
             for root in plan.lost:  # some may have gone since they were marked
@@ -183,6 +193,14 @@ class CatalogUpdate:
         if plan.lost and not report.interrupted:
             raise _root_unavailable(run.state.roots, plan)
 
+    def _remember_folders(self, writer: Writer, plan: Plan) -> None:
+        """What was read, but for places where a drive is to be recognised when it is back."""
+        for root, folders in plan.folders.items():
+            if root not in plan.lost:
+                kept = [path for number, path in plan.absent if number == root]
+                kept += [os.fsencode(one.path).rstrip(b"/") for one in plan.unread if one.root == root]
+                writer.set_folders(root, folders, kept)
+
 
 def _root_unavailable(roots: Mapping[int, Path], plan: Plan) -> RootUnavailable:
     reasons = "; ".join(
@@ -190,5 +208,6 @@ def _root_unavailable(roots: Mapping[int, Path], plan: Plan) -> RootUnavailable:
     )
     return RootUnavailable(
         f"An indexed folder is not what it was, so nothing of it was deleted from the index: {reasons}.",
-        "Connect its drive, or bring it back, and run the same command again.",
+        "Connect its drive and run the same command again; where it lies elsewhere now: anyseek index NEW_FOLDER;"
+        " if it is gone for good: anyseek forget FOLDER",
     )

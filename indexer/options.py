@@ -16,9 +16,10 @@ from anyseek.errors import UsageError
 class IndexOptions:
     """exclude: gitignore patterns, for this run. retry_failed: try files with a known problem again.
     depth_unit: metres that a raw depth unit stands for; stored in the index, None for the stored one. dry_run:
-    count, and write nothing. limits: of each decoding task. workers: decoding processes, None to fit the
-    machine. memory_bytes: of each worker. batch: the most segments that the model is given at once.
-    commit_s: the longest time between two commits, in seconds of work.
+    count, and write nothing. prune: delete what is not there, also where a drive may be missing (see emptied.py).
+    limits: of each decoding task. workers: decoding processes, None to fit the machine. memory_bytes: of each
+    worker. batch: the most segments that the model is given at once. commit_s: the longest time between two
+    commits, in seconds of work.
 
     Raises UsageError for less than one worker, and for a depth unit that is not a positive number.
     """
@@ -27,6 +28,7 @@ class IndexOptions:
     retry_failed: bool = False
     depth_unit: float | None = None
     dry_run: bool = False
+    prune: bool = False
     limits: Limits = Limits()
     workers: int | None = None
     memory_bytes: int = 4 << 30
@@ -57,7 +59,8 @@ class Progress:
     done, total: files to look into. skipped: files with a problem so far. segments: embedded so far. seconds:
     since the stage began. modality: of the file just done, None when it was not media. problems: (absolute
     path, problem) new since the last call; not all are stored in the catalog (a file that vanished, a folder
-    that cannot be read). planned: on a dry run, (what would be done, absolute path).
+    that cannot be read). planned: on a dry run, (what would be done, absolute path). remarks: sentences
+    for people.
     """
 
     stage: Literal["scan", "index"]
@@ -69,6 +72,7 @@ class Progress:
     modality: Modality | None = None
     problems: tuple[tuple[str, Problem], ...] = ()
     planned: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 ProgressCall: TypeAlias = Callable[[Progress], None]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
 from anyseek.contracts import FileRecord, Modality, Report, SeenFile
 from anyseek.indexer.diff import Kind
 from anyseek.indexer.file_task import FileTask
-from anyseek.indexer.scan import Unread
+from anyseek.indexer.scan import FolderFacts, Unread
 from anyseek.indexer.spool import Spool
 
 
@@ -59,7 +59,8 @@ class Plan:
     known. gone: records whose files are gone, each with its root. free: records whose places no longer hold their
     content, gone or changed, so that their vectors may move. free_sizes: their sizes in bytes. missing, returned: to
     be marked so. unread: folders and files that could not be read. lost: roots that are not what was indexed, with
-    the reason. empty: roots in which nothing lies.
+    the reason. empty: roots in which nothing lies. folders: that were read, by root and path. absent: folders whose
+    drive is not there, with the records below that are missing since this run (see emptied.py).
     """
 
     spool: Spool
@@ -73,6 +74,8 @@ class Plan:
     unread: list[Unread] = field(default_factory=list)
     lost: dict[int, str] = field(default_factory=dict)
     empty: set[int] = field(default_factory=set)
+    folders: dict[int, dict[bytes, FolderFacts]] = field(default_factory=dict)
+    absent: dict[tuple[int, bytes], list[int]] = field(default_factory=dict)
     _settled: bytearray = field(
         default_factory=bytearray
     )  # by number of a task: 1 where nothing is left to do
@@ -128,6 +131,12 @@ class Plan:
         """Delete nothing: what was not seen may only not have been looked for."""
         self.gone.clear()
         self.tally.gone = 0
+
+    def keep_gone(self, file_ids: Iterable[int], n_content: int) -> None:
+        """Do not delete these. n_content: how many of them were counted."""
+        for file_id in file_ids:
+            del self.gone[file_id]
+        self.tally.gone -= n_content
 
     def keep_gone_of(self, root: int, reason: str) -> None:
         """Delete nothing of a root that is not what was indexed."""

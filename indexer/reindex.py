@@ -8,24 +8,29 @@ read again rather than segments copied. At the end the two folders change names 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.atomic import sync_folder
 from anyseek.catalog.catalog import Catalog, WriterLock
 from anyseek.catalog.database import translated
-from anyseek.catalog.tags import carry_over
+from anyseek.catalog.tag_records import carry_over
 from anyseek.contracts import Embedder, Report
 from anyseek.errors import AnyseekError, UsageError
 from anyseek.indexer.options import IndexOptions, ProgressCall, StopCall
 from anyseek.indexer.run import update
+from anyseek.indexer.run_state import OF_RUNS
+from anyseek.jsonable import from_json
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot
+
+_EXCHANGED = "exchanged"  # the setting that holds an _Exchange
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
@@ -64,7 +69,10 @@ def reindex(
     folder = Path(os.path.realpath(folder))
     beside = folder.with_name(f"{folder.name}.next")
     with WriterLock(folder, "anyseek reindex"), Catalog.open(folder) as old:
+        unfinished = _finish_exchange(old)
         with old.read() as snapshot:
+            if unfinished is not None and _fingerprints(snapshot) == [embedder.card.fingerprint]:
+                return unfinished
             model = _model_of(snapshot, embedder, folder)
             settings, roots = snapshot.settings(), snapshot.roots()
         if options.depth_unit is None:
@@ -75,15 +83,51 @@ def reindex(
                 return Reindexed(report, is_done=False)
             carry_over(old, new)
             vanished = tuple(_vanished(old, new))
+            done = _Exchange(_free_name(folder, model) if keep else "", report, vanished)
+            with new.begin() as writer:
+                for name in settings.keys() - OF_RUNS:
+                    writer.set_setting(name, settings[name])
+                writer.set_setting(_EXCHANGED, asdict(done))
         old.close()
-        kept = folder.with_name(_free_name(folder, model)) if keep else None
-        with translated(folder):
-            exchange(folder, beside)
-            if kept is not None:
-                beside.rename(kept)
-    if kept is None:
-        shutil.rmtree(beside, ignore_errors=True)  # what cannot be deleted is in nobody's way
-    return Reindexed(report, is_done=True, vanished=vanished, kept=kept)
+        with WriterLock(beside, "anyseek reindex"):  # which goes with the folder
+            with translated(folder):
+                exchange(folder, beside)
+            with Catalog.open(folder) as exchanged:
+                return _finish_exchange(exchanged) or Reindexed(report, is_done=True, vanished=vanished)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """What the new index says of itself until the old one is out of the way: a run that is killed after the exchange is
+    finished by the next one. kept_name: of the old index's folder, "" when it is deleted."""
+
+    kept_name: str
+    report: Report
+    vanished: tuple[str, ...]
+
+
+def _finish_exchange(catalog: Catalog) -> Reindexed | None:
+    """Put the old index out of the way of the new one; None where there is nothing to finish."""
+    folder = catalog.folder
+    with catalog.read() as snapshot:
+        stored = snapshot.settings().get(_EXCHANGED)
+    if stored is None:
+        return None
+    done = from_json(json.dumps(stored), _Exchange)
+    kept = folder.with_name(done.kept_name) if done.kept_name else None
+    with translated(folder):
+        for old in (folder.with_name(f"{folder.name}.next"), folder.with_name(f"{folder.name}.aside")):
+            if kept is not None and old.exists() and not kept.exists():
+                old.rename(kept)
+            elif old.exists():
+                shutil.rmtree(old, ignore_errors=True)  # what cannot be deleted is in nobody's way
+    with catalog.begin() as writer:
+        writer.set_setting(_EXCHANGED, None)
+    return Reindexed(done.report, is_done=True, vanished=done.vanished, kept=kept)
+
+
+def _fingerprints(snapshot: Snapshot) -> list[str]:
+    return [space.card.fingerprint for space in snapshot.spaces()]
 
 
 def _model_of(snapshot: Snapshot, embedder: Embedder, folder: Path) -> str:
@@ -102,8 +146,7 @@ def _next(folder: Path, embedder: Embedder, roots: list[Path]) -> Catalog:
         with suppress(AnyseekError):
             catalog = Catalog.open(folder)
             with catalog.read() as snapshot:
-                prints = [space.card.fingerprint for space in snapshot.spaces()]
-                is_usable = prints in ([], [embedder.card.fingerprint])
+                is_usable = _fingerprints(snapshot) in ([], [embedder.card.fingerprint])
                 is_usable = is_usable and sorted(snapshot.roots().values()) == sorted(roots)
             if is_usable:
                 return catalog

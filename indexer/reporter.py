@@ -51,11 +51,16 @@ class Reporter:
         """On a dry run: what would be done."""
         self._report(planned=((what, path),))
 
+    def remark(self, text: str) -> None:
+        """A sentence for people."""
+        self._report(remarks=(text,))
+
     def _report(
         self,
         modality: Modality | None = None,
         problems: tuple[tuple[str, Problem], ...] = (),
         planned: tuple[tuple[str, str], ...] = (),
+        remarks: tuple[str, ...] = (),
     ) -> None:
         if self._call is not None:
             seconds = time.monotonic() - self._started
@@ -70,5 +75,6 @@ class Reporter:
                     modality=modality,
                     problems=problems,
                     planned=planned,
+                    remarks=remarks,
                 )
             )

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from anyseek.contracts import Embedder, Modality, Preparer, Problem, Report
 from anyseek.indexer.apply import Applier, CatalogUpdate, DryRun
 from anyseek.indexer.content_match import match_content
+from anyseek.indexer.emptied import keep_files_of_absent_drives, remark_on
 from anyseek.indexer.interrupt import stop_on_interrupt
+from anyseek.indexer.moved_root import moved_roots
 from anyseek.indexer.options import IndexOptions, ProgressCall, StopCall
 from anyseek.indexer.plan import Plan
 from anyseek.indexer.reporter import Reporter
@@ -70,7 +72,11 @@ def update(
 
 def _perform(run: RunContext, applier: Applier, requested: Sequence[Path]) -> Report:
     with Spool() as spool:
-        roots = applier.start(requested)
+        with run.catalog.read() as snapshot:
+            moved = moved_roots(run, snapshot, requested)
+        for root, folder in moved.items():
+            run.reporter.remark(_moved(run.state.roots[root], folder))
+        roots = applier.start(requested, moved)
         with run.catalog.read() as snapshot:
             plan = survey(run, snapshot, roots, spool)
             _report_unread(run, plan)
@@ -102,6 +108,16 @@ def _check_gone(run: RunContext, plan: Plan, *, is_interrupted: bool) -> None:
     for root in set(plan.gone.values()):
         if reason := plan.lost.get(root) or unavailable(run.state.roots[root]):
             plan.keep_gone_of(root, reason)
+
+    if plan.gone and not run.options.prune:
+        with run.catalog.read() as snapshot:
+            keep_files_of_absent_drives(run, snapshot, plan)
+        if remark := remark_on(run, plan):
+            run.reporter.remark(remark)
+
+
+def _moved(before: Path, now: Path) -> str:
+    return f"{before} is at {now} now: its files, their vectors and tags stay as they are."
 
 
 def _new_pool(preparers: Mapping[Modality, Preparer], options: IndexOptions) -> DecodePool:

@@ -26,6 +26,9 @@ _TRUSTED = "trusted_before_ns"  # by root
 _UNIT = "depth_unit"
 _UNREAD = "unread"
 
+OF_RUNS = frozenset({_TRUSTED, _UNREAD})
+"""Settings that only mean something to the next run of the same index; all others are people's choices."""
+
 _MOST_UNREAD = 1000
 
 
@@ -53,8 +56,8 @@ class RunState:
             return set(self.roots)
         selected: set[int] = set()
         for path in requested:
-            holding = [number for number, root in self.roots.items() if _is_within(path, root)]
-            inner = [number for number, root in self.roots.items() if _is_within(root, path)]
+            holding = [number for number, root in self.roots.items() if is_within(path, root)]
+            inner = [number for number, root in self.roots.items() if is_within(root, path)]
             selected.update(inner)
             selected.add(max(holding, key=self._depth) if holding else add(path))
         return selected
@@ -111,6 +114,15 @@ class RunState:
             writer.set_setting(_UNIT, options.depth_unit)
 
 
-def _is_within(path: Path, root: Path) -> bool:
+def forget_root_settings(writer: Writer, settings: dict[str, Any], root: int) -> None:
+    """Nothing that was known of a root may be taken for another one that gets its number."""
+    trusted = {number: ns for number, ns in settings.get(_TRUSTED, {}).items() if number != str(root)}
+    writer.set_setting(_TRUSTED, trusted or None)
+    unread = [place for place in settings.get(_UNREAD, []) if place[0] != root]
+    writer.set_setting(_UNREAD, unread or None)
+
+
+def is_within(path: Path, root: Path) -> bool:
+    """Whether a path is a root or lies below it, by the folders that they mean."""
     inner, outer = os.path.realpath(path), os.path.realpath(root)
     return inner == outer or inner.startswith(os.path.join(outer, ""))

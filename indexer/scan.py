@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from anyseek.contracts import SeenFile
 from anyseek.errors import UsageError
@@ -35,15 +36,23 @@ class Unread:
         return path == self.path or (self.path[-1:] in ("", "/") and path.startswith(self.path))
 
 
+FolderFacts: TypeAlias = tuple[int, bool]
+"""A folder's inode, and whether it is a mount point: on another device than the folder that it is in."""
+
 _NO_RULES = Rules()
 
 
 def scan(
-    root: int, folder: str, rules: Rules = _NO_RULES, other_roots: Set[str] = frozenset()
+    root: int,
+    folder: str,
+    rules: Rules = _NO_RULES,
+    other_roots: Set[str] = frozenset(),
+    folders: dict[bytes, FolderFacts] | None = None,
 ) -> Iterator[SeenFile | Unread]:
     """Every regular file below `folder`, and every place that could not be looked into, by bytes of the path.
 
-    other_roots: folders below that are roots of their own ("a/b/", relative), and left out here.
+    other_roots: folders below that are roots of their own ("a/b/", relative), and left out here. folders: is filled
+    with those that were read, by their paths without a final "/"; not with `folder` itself.
     Raises UsageError for an ignore file that is not valid.
     """
     others = {os.fsencode(other) for other in other_roots}
@@ -70,6 +79,8 @@ def scan(
                 yield below
             else:
                 open_folders.append(below)
+                if folders is not None:
+                    folders[path[:-1]] = below.inode, below.device != level.device
 
 
 def is_empty(folder: str) -> bool:
@@ -85,11 +96,14 @@ class _Folder:
     path: bytes
     names: list[bytes]
     rules: Rules
+    device: int
+    inode: int
 
 
 def _open(root: int, base: bytes, path: bytes, rules: Rules) -> _Folder | Unread:
     try:
         names, is_index, has_rules = _listing(base + path)
+        facts = os.stat(base + path)
         if is_index and path:
             names = []
         elif has_rules:
@@ -98,7 +112,7 @@ def _open(root: int, base: bytes, path: bytes, rules: Rules) -> _Folder | Unread
         return Unread(root, os.fsdecode(path), error.strerror or str(error))
     # With the "/" a folder's name sorts where the paths below it do.
     names.sort(reverse=True)
-    return _Folder(path, names, rules)
+    return _Folder(path, names, rules, facts.st_dev, facts.st_ino)
 
 
 def _listing(folder: bytes) -> tuple[list[bytes], bool, bool]:

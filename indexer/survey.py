@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anyseek.indexer.run_context import RunContext
     from anyseek.indexer.spool import Spool
 
-_EMPTY = "is empty"
+_EMPTY, _NOT_A_FOLDER, _NOT_THERE = "is empty", "is not a folder any more", "is not there"
 
 
 def survey(run: RunContext, snapshot: Snapshot, roots: Iterable[int], spool: Spool) -> Plan:
@@ -43,11 +43,16 @@ def unavailable(folder: Path) -> str:
     try:
         return _EMPTY if is_empty(os.fspath(folder)) else ""
     except NotADirectoryError:
-        return "is not a folder any more"
+        return _NOT_A_FOLDER
     except FileNotFoundError:
-        return "is not there"
+        return _NOT_THERE
     except OSError as error:
         return f"cannot be read ({error.strerror})"
+
+
+def is_gone(folder: Path) -> bool:
+    """Whether nothing that was indexed there can be there now; not for a folder that only cannot be read."""
+    return unavailable(folder) in (_EMPTY, _NOT_A_FOLDER, _NOT_THERE)
 
 
 def _scanned(
@@ -64,7 +69,8 @@ def _scanned(
             yield Unread(number, "", reason)
             continue
         inner = _inner_roots(roots, number)
-        for item in scan(number, os.fspath(roots[number]), rules, inner):
+        folders = plan.folders.setdefault(number, {})
+        for item in scan(number, os.fspath(roots[number]), rules, inner, folders):
             if isinstance(item, Unread):
                 plan.unread.append(item)
             else:

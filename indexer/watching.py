@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ QUIET_MS, LONGEST_MS = 1_500, 10_000
 """A burst ends when nothing changed for so long, or has lasted so long: then what is there is indexed."""
 
 SCAN_EVERY_S = 60.0
+RETRY_S = 2.0
+"""Between two tries while another process writes the index."""
+
 _POLL_S = 0.5
 
 
@@ -27,22 +31,43 @@ def follow(
     stop: StopCall,
     every_s: float = 0.0,
     notify: Callable[[str], None],
+    index: Path | None = None,
 ) -> Iterator[Report]:
     """A report for each run: one at once, one for each burst of changes. add: `Index.add`.
 
     every_s: scan so often instead; 0 to learn of changes from the system, or where it cannot watch, by a scan every
-    minute. notify: called with a sentence when a run finds another writer or a root gone (it is tried again with the
-    next change), and when the system cannot watch. Raises MissingExtra.
+    minute. notify: called with a sentence when a run finds another writer (it is tried again until that one is done) or
+    a root gone (it is tried again with the next change), and when the system cannot watch. index: where the index lies,
+    whose own changes are none. Raises MissingExtra.
     """
-    bursts = _scheduled(every_s, stop) if every_s else _bursts(list(roots), stop, notify)
+    bursts = _scheduled(every_s, stop) if every_s else _bursts(list(roots), index, stop, notify)
     next(bursts, None)  # watched before it is scanned: what changes meanwhile is in the first burst
     while True:
         try:
-            yield add(stop=stop)
-        except (IndexLocked, RootUnavailable) as error:
+            report = _run_when_free(add, stop, notify)
+        except RootUnavailable as error:
             notify(f"{error.message} Tried again with the next change.")
+        else:
+            if report is not None:
+                yield report
         if stop() or next(bursts, None) is None:
             return
+
+
+def _run_when_free(
+    add: Callable[..., Report], stop: StopCall, notify: Callable[[str], None]
+) -> Report | None:
+    """A run's report, however long another writer has to be waited for; None when it was stopped meanwhile."""
+    was_notified = False
+    while True:
+        try:
+            return add(stop=stop)
+        except IndexLocked as error:
+            if not was_notified:
+                notify(f"{error.message} Tried again until it is done.")
+                was_notified = True
+        if not _wait(RETRY_S, stop):
+            return None
 
 
 def require_watchfiles() -> Any:
@@ -54,11 +79,13 @@ def require_watchfiles() -> Any:
     return watchfiles
 
 
-def _bursts(roots: list[Path], stop: StopCall, notify: Callable[[str], None]) -> Iterator[bool]:
+def _bursts(
+    roots: list[Path], index: Path | None, stop: StopCall, notify: Callable[[str], None]
+) -> Iterator[bool]:
     """True when the system watches the roots, and then for each burst of changes below them."""
     changes: Iterator[Any] = require_watchfiles().watch(
         *(root for root in roots if root.is_dir()),
-        watch_filter=_is_content,
+        watch_filter=content_filter(roots, index),
         debounce=LONGEST_MS,
         step=QUIET_MS,
         yield_on_timeout=True,
@@ -85,18 +112,41 @@ def _bursts(roots: list[Path], stop: StopCall, notify: Callable[[str], None]) ->
         yield from ticks
 
 
-def _is_content(change: Any, path: str) -> bool:
-    """Not an index, nor anything hidden: their changes are our own, or nobody's."""
-    return not any(part.startswith(".") and part not in (".", "..") for part in Path(path).parts)
+def content_filter(roots: Iterable[Path], index: Path | None) -> Callable[[Any, str], bool]:
+    """Tells from (kind of change, absolute path) whether it is a change of content: not one of the index, nor of
+    anything hidden below a root. Where the roots themselves lie does not matter."""
+    folders = {
+        os.path.join(spell(root), "") for root in roots for spell in (os.path.abspath, os.path.realpath)
+    }
+    own = (
+        {os.path.join(spell(index), "") for spell in (os.path.abspath, os.path.realpath)} if index else set()
+    )
+
+    def is_content(_: Any, path: str) -> bool:
+        if any(f"{path}/".startswith(folder) for folder in own):
+            return False
+        below = [path[len(folder) :] for folder in folders if f"{path}/".startswith(folder)]
+        return not below or any(not _is_hidden(one) for one in below)
+
+    return is_content
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))
 
 
 def _scheduled(every_s: float, stop: StopCall) -> Iterator[bool]:
     """True at once, and then every `every_s` seconds."""
     yield True
-    while True:
-        until = time.monotonic() + every_s
-        while time.monotonic() < until:
-            if stop():
-                return
-            time.sleep(min(_POLL_S, every_s))
+    while _wait(every_s, stop):
         yield True
+
+
+def _wait(seconds: float, stop: StopCall) -> bool:
+    """Whether nobody has stopped the run until that time was over."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if stop():
+            return False
+        time.sleep(min(_POLL_S, seconds))
+    return True

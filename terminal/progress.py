@@ -44,6 +44,8 @@ class IndexingScreen:
             self._skipped(path, problem)
         for what, path in progress.planned:
             self._planned(what, path)
+        for text in progress.remarks:
+            self._remark(text)
         if self._is_quiet or self._as_json:
             return
         now = self._clock()
@@ -86,6 +88,12 @@ class IndexingScreen:
             self._object("planned", {"what": what, "path": path})
         elif not self._is_quiet:
             sys.stdout.write(f"{what:<8} {printable(output.shown_path(path))}\n")
+
+    def _remark(self, text: str) -> None:
+        if self._bar:
+            self._bar.say(printable(text))
+        elif not self._is_quiet:
+            output.remark(text, self._as_json)
 
     def _skipped(self, path: str, problem: Problem) -> None:
         line = f"skipped: {output.problem_text(path, problem.reason)}"

@@ -49,7 +49,10 @@ def _status_rows(overview: Status, show_all: bool) -> Iterator[tuple[str, Sequen
     if overview.missing:
         yield (
             "Missing",
-            [f"{overview.missing:,} files of folders that could not be read; they stay searchable"],
+            [
+                f"{overview.missing:,} files of folders that could not be read, or whose drive was not there;"
+                " they stay searchable"
+            ],
         )
     if overview.changed or overview.gone:
         stale = f"{overview.changed:,} changed, {overview.gone:,} gone since they were indexed"

@@ -116,11 +116,11 @@ TABLE = [
         "tests/catalog/test_rules.py tests/catalog/test_filter_sql.py tests/index/test_search.py",
     ),
     Mutation(
-        "catalog/tags.py",
-        "tagged.append((name, root_of.get(root), path))",
-        "pass",
+        "catalog/tag_records.py",
+        "            tags.apply(record)\n",
+        "            pass\n",
         "tags go over to a new index",
-        "tests/indexer/test_reindex.py tests/catalog/test_rules.py",
+        "tests/indexer/test_reindex.py tests/catalog/test_rules.py tests/catalog/test_tags.py",
     ),
     Mutation(
         "atomic.py",

@@ -31,6 +31,12 @@ def index(
         bool, typer.Option("--retry-failed", help="Try files that could not be read before once more.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, do nothing.")] = False,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune", help="Delete missing files of folders that were emptied or have no drive now."
+        ),
+    ] = False,
     depth_unit: Annotated[
         float | None,
         typer.Option("--depth-unit", metavar="METRES", help="What one unit of a depth file stands for."),
@@ -58,7 +64,7 @@ def index(
     from anyseek.terminal.progress import IndexingScreen
     from anyseek.terminal.runner import Stop
 
-    options = IndexOptions(tuple(exclude or ()), retry_failed, depth_unit, dry_run, workers=workers)
+    options = IndexOptions(tuple(exclude or ()), retry_failed, depth_unit, dry_run, prune, workers=workers)
     with (
         workspace.open_or_create(folders or [], index=index_dir, model=model, is_dry_run=dry_run) as opened,
         Stop().listening() as stop,

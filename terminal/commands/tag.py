@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anyseek.errors import EXIT_OK
 from anyseek.terminal.app import App
 from anyseek.terminal.options import IndexDir, Json, Many
+
+if TYPE_CHECKING:
+    from anyseek.catalog.tags import Tags
+
+_STANDARD_STREAM = "-"
 
 
 def register(app: App) -> None:
@@ -26,18 +33,37 @@ def tag(
         Many, typer.Argument(metavar="[PATH]...", help="Indexed files, or folders of them.")
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Take the tag away.")] = False,
+    export: Annotated[
+        str | None,
+        typer.Option("--export", metavar="FILE", help="Save all tags as JSON lines; - for standard output."),
+    ] = None,
+    import_: Annotated[
+        str | None,
+        typer.Option("--import", metavar="FILE", help="Add saved tags; - for standard input."),
+    ] = None,
     index_dir: IndexDir = None,
     as_json: Json = False,
 ) -> int:
     """Tag files, and find them by --tag.
 
-    Tags are kept in the index, not in the files. They stay with a file that is moved or changed.
+    Tags are kept in the index, not in the files. They stay with a file that is moved or changed, and return with a file
+    that was gone.
     """
     from anyseek import workspace
     from anyseek.errors import UsageError
     from anyseek.terminal import output
 
+    if (export is not None or import_ is not None) and (name is not None or remove):
+        raise UsageError(
+            "--export and --import are about all tags.", "Give them alone: anyseek tag --export FILE"
+        )
+    if export is not None and import_ is not None:
+        raise UsageError("Tags are either exported or imported.", "Give --export or --import.")
     with workspace.open(index=index_dir) as index:
+        if export is not None:
+            return _export(index.tags, export, as_json)
+        if import_ is not None:
+            return _import(index.tags, import_, as_json)
         if name is None:
             for known, n in index.tags.counts().items():
                 record = {"type": "tag", "tag": known, "files": n}
@@ -48,7 +74,41 @@ def tag(
         change = index.tags.remove if remove else index.tags.add
         n = change(name, *paths)
     record = {"type": "tagged", "tag": name, "changed": n, "removed": remove}
-    files = f"{n:,} file{'s' * (n != 1)}"
-    text = f"Removed the tag from {files}." if remove else f"Tagged {files}."
+    text = f"Removed the tag from {_files(n)}." if remove else f"Tagged {_files(n)}."
     typer.echo(output.json_line(record) if as_json else text)
     return EXIT_OK
+
+
+def _export(tags: Tags, target: str, as_json: bool) -> int:
+    from anyseek.terminal import output
+
+    if target == _STANDARD_STREAM:
+        sys.stdout.flush()
+        for line in tags.lines():
+            sys.stdout.buffer.write(line)
+        return EXIT_OK
+    n = tags.export(target)
+    record = {"type": "exported-tags", "lines": n}
+    typer.echo(output.json_line(record) if as_json else f"Saved the tags of {_files(n)}.")
+    return EXIT_OK
+
+
+def _import(tags: Tags, source: str, as_json: bool) -> int:
+    from anyseek.catalog.tag_records import read_lines
+    from anyseek.terminal import output
+
+    if source == _STANDARD_STREAM:
+        done = tags.import_lines(read_lines(sys.stdin.buffer), "standard input")
+    else:
+        done = tags.import_(source)
+    if as_json:
+        typer.echo(output.json_line({"type": "imported-tags", **asdict(done)}))
+        return EXIT_OK
+    kept = f" {done.kept:,} fit no file of the index; they are kept until one comes." if done.kept else ""
+    lines = f"{done.lines:,} line{'s' * (done.lines != 1)}"
+    typer.echo(f"Read {lines}; tagged {_files(done.files)}.{kept}")
+    return EXIT_OK
+
+
+def _files(n: int) -> str:
+    return f"{n:,} file{'s' * (n != 1)}"

@@ -54,7 +54,10 @@ def watch(
 
         stop.is_idle = True
         say(f"Watching {', '.join(map(str, index.roots()))}. Ctrl-C ends it.")
-        for report in follow(add, index.roots(), stop=stop.is_requested, every_s=every, notify=say):
+        reports = follow(
+            add, index.roots(), stop=stop.is_requested, every_s=every, notify=say, index=index.folder
+        )
+        for report in reports:
             if as_json:
                 from dataclasses import asdict
 

@@ -6,13 +6,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from indexes import contents, new_index
+from indexes import contents, new_index, put, unit_rows
 
 from anyseek.catalog import catalog as catalog_module
-from anyseek.catalog import migrations
+from anyseek.catalog import migrations, tags
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.database import Database
-from anyseek.catalog.schema import FORMAT, TABLES, WORDS
+from anyseek.catalog.schema import FORMAT, KEPT, TABLES, WORDS
 from anyseek.errors import IndexLocked, NewerFormat
 
 
@@ -105,22 +105,48 @@ def test_the_tables_are_those_of_this_format() -> None:
     """Changing a table is a new format: give it a number and a step, then put its checksum here."""
     import zlib
 
-    text = " ".join([*TABLES.split(), *" ".join(WORDS).split()])
-    assert (FORMAT, zlib.crc32(text.encode())) == (3, 3632176835)
+    text = " ".join([*TABLES.split(), *" ".join((*WORDS, *KEPT)).split()])
+    assert (FORMAT, zlib.crc32(text.encode())) == (3, 3319105419)
+
+
+def strip(connection: sqlite3.Connection, number: str) -> None:
+    """Take away what came with formats 2 and 3."""
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        connection.execute(f"DROP TRIGGER {name}")
+    for name in ("tags", "kept_tags", "folders", "file_words", "passages"):
+        connection.execute(f"DROP TABLE {name}")
+    connection.execute("UPDATE index_info SET value = ? WHERE name = 'format'", [number])
+    connection.commit()
+
+
+def test_an_index_of_format_2_keeps_its_tags(tmp_path: Path) -> None:
+    catalog, _ = new_index(tmp_path, 3)
+    catalog.close()
+    connection = sqlite3.connect(catalog.folder / "catalog.sqlite")
+    strip(connection, "2")
+    for statement in migrations._WORDS_OF_2:
+        connection.execute(statement)
+    tagged = [("Ferien", 1), ("École", 1), ("école", 1), ("école", 2)]
+    connection.executemany("INSERT INTO tags (tag, file_id) VALUES (?, ?)", tagged)
+    connection.commit()
+    connection.close()
+    with Catalog.open(catalog.folder) as again:
+        with again.read() as snapshot:
+            assert tags.counts(snapshot) == {"Ferien": 1, "École": 2}
+        with again.begin() as writer:
+            writer.delete([1, 2, 3])
+        with again.begin() as writer:
+            put(writer, 1, "elsewhere", unit_rows(1), content_hash=b"a0")
+        with again.read() as snapshot:
+            assert tags.counts(snapshot) == {"Ferien": 1, "École": 1}
+            assert snapshot.database.first("SELECT count(*) FROM file_words") == (1,)
 
 
 def test_an_index_of_format_1_gains_searchable_names(tmp_path: Path) -> None:
     catalog, _ = new_index(tmp_path, 2)
     catalog.close()
     connection = sqlite3.connect(catalog.folder / "catalog.sqlite")
-    for kind, name in connection.execute(
-        "SELECT type, name FROM sqlite_master WHERE type = 'trigger'"
-    ).fetchall():
-        connection.execute(f"DROP {kind} {name}")
-    for name in ("tags", "file_words", "passages"):
-        connection.execute(f"DROP TABLE {name}")
-    connection.execute("UPDATE index_info SET value = '1' WHERE name = 'format'")
-    connection.commit()
+    strip(connection, "1")
     connection.close()
     with Catalog.open(catalog.folder) as again, again.read() as snapshot:
         names = {record.path for record in snapshot.files()}

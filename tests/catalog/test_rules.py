@@ -24,7 +24,8 @@ from anyseek.catalog.check import check
 from anyseek.catalog.database import Database
 from anyseek.catalog.repair import repair
 from anyseek.catalog.schema import FORMAT
-from anyseek.catalog.tags import carry_over, tag
+from anyseek.catalog.tag_records import carry_over
+from anyseek.catalog.tags import tag
 from anyseek.contracts import Filter, Modality, Problem, Span
 from anyseek.filters import Comparison, OneOf
 from anyseek.indexer import IndexOptions, reindex

@@ -17,6 +17,7 @@ from moments import kill_when_it_is_there
 import anyseek
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
+from anyseek.catalog.tags import counts, tag
 from anyseek.errors import IndexLocked, RootUnavailable, UsageError
 from anyseek.indexer import IndexOptions, Progress, Reindexed, reindex
 from anyseek.indexer import reindex as reindexing
@@ -117,6 +118,83 @@ def test_the_settings_that_the_index_was_made_with_hold(made: Indexed) -> None:
     made.run(depth_unit=0.04)
     assert move(made).report.skipped == {}
     assert len(state(made.catalog.folder)[1]) == 1
+
+
+def test_what_people_chose_and_their_tags_come_along(filled: Indexed) -> None:
+    tag(filled.catalog, [filled.folder / "notes"], "Notes")
+    tag(filled.catalog, [filled.folder / "notes/red.txt"], "kept")
+    (filled.folder / "notes/red.txt").unlink()
+    filled.run()
+    with filled.catalog.begin() as writer:
+        writer.set_setting("store", {"name": "exact", "exact": {}})
+        writer.set_setting("depth_unit", 0.5)
+    move(filled)
+    sample_files.text(filled.folder / "again.txt", "red red")
+    with Catalog.open(filled.catalog.folder) as catalog:
+        Indexed(filled.folder, catalog, SECOND).run()
+        with catalog.read() as snapshot:
+            assert counts(snapshot) == {"kept": 1, "Notes": 3}
+            settings = snapshot.settings()
+    assert (settings["store"], settings["depth_unit"]) == ({"name": "exact", "exact": {}}, 0.5)
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing that runs after it is run."""
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("moment", ["after the exchange", "in the middle of three renames", "half deleted"])
+def test_killed_after_the_exchange_the_same_command_tidies_up(
+    filled: Indexed, monkeypatch: pytest.MonkeyPatch, moment: str, keep: bool
+) -> None:
+    module = sys.modules["anyseek.indexer.reindex"]
+    index = filled.catalog.folder
+    real = module.exchange
+
+    def killed(one: Path, other: Path) -> None:
+        if moment == "in the middle of three renames":
+            one.rename(one.with_name(f"{one.name}.aside"))
+            other.rename(one)
+        else:
+            real(one, other)
+        if moment == "half deleted" and not keep:
+            (other / "catalog.sqlite").unlink()
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "exchange", killed)
+        with pytest.raises(Killed):
+            move(filled, keep=keep)
+    assert state(index)[0] == "words-2"
+    done = move(filled, keep=keep)
+    assert (done.is_done, done.report.embedded) == (True, 13)
+    assert sorted(path.name for path in index.parent.iterdir()) == (
+        ["index", "index.words", "media"] if keep else ["index", "media"]
+    )
+    if keep:
+        assert state(index.with_name("index.words"))[0] == "words-1"
+    assert check(index) == []
+    with pytest.raises(UsageError, match="already"):
+        move(filled, keep=keep)
+
+
+def test_killed_after_the_exchange_a_third_model_goes_on(
+    filled: Indexed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules["anyseek.indexer.reindex"]
+    real = module.exchange
+
+    def killed(one: Path, other: Path) -> None:
+        real(one, other)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "exchange", killed)
+        with pytest.raises(Killed):
+            move(filled)
+    assert move(filled, WordEmbedder(version="3")).is_done
+    assert state(filled.catalog.folder)[0] == "words-3"
+    assert sorted(path.name for path in filled.folder.parent.iterdir()) == ["index", "media"]
 
 
 def test_the_same_model_and_a_second_writer_are_refused(filled: Indexed) -> None:

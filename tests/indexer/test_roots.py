@@ -159,6 +159,24 @@ def test_files_move_between_roots(tmp_path: Path) -> None:
         assert both.n_embedded == before
 
 
+def test_where_an_index_and_its_folder_were_another_folder_can_be_indexed(tmp_path: Path) -> None:
+    folder = tmp_path / "media"
+    sample_files.fill(folder)
+    with indexed(folder, folder / ".anyseek") as both:
+        both.run(plain=True)
+    folder.rename(tmp_path / "elsewhere")
+    folder.mkdir()
+    sample_files.text(folder / "other.txt", "blue")
+    from anyseek.catalog.catalog import Catalog
+
+    with Catalog.open(tmp_path / "elsewhere" / ".anyseek") as catalog:
+        moved = Indexed(tmp_path / "elsewhere", catalog)
+        assert moved.run(plain=True, roots=[folder]).new == 1
+        assert moved.run(plain=True).unchanged == 14
+        with catalog.read() as snapshot:
+            assert snapshot.roots() == {0: tmp_path / "elsewhere", 1: folder}
+
+
 def test_an_index_and_its_folder_move_together(tmp_path: Path) -> None:
     folder = tmp_path / "media"
     sample_files.fill(folder)

@@ -37,11 +37,13 @@ with anyseek.open(sys.argv[1], model=WordEmbedder()) as index:
 
 def test_changes_are_followed_and_bursts_are_one_run(tmp_path: Path) -> None:
     support = Path(__file__).parents[1] / "support"
-    sample_files.text(tmp_path / "first.txt", "red")
-    with anyseek.create(tmp_path, model=WordEmbedder()):
+    folder = tmp_path / ".hidden/media"  # where a root lies is nobody's business
+    folder.mkdir(parents=True)
+    sample_files.text(folder / "first.txt", "red")
+    with anyseek.create(folder, model=WordEmbedder()):
         pass
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)],
+        [sys.executable, "-c", SCRIPT, str(folder)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(support)},
@@ -54,13 +56,13 @@ def test_changes_are_followed_and_bursts_are_one_run(tmp_path: Path) -> None:
             signal.SIGSTOP
         )  # so that it meets all changes at once, however slowly they are made
         for i in range(300):
-            sample_files.text(tmp_path / f"{i}.txt", f"green {i}")
+            sample_files.text(folder / f"{i}.txt", f"green {i}")
         process.send_signal(signal.SIGCONT)
         while new < 300:
             new += int(process.stdout.readline().split()[1])
             runs += 1
         assert runs < 10
-        (tmp_path / "first.txt").unlink()
+        (folder / "first.txt").unlink()
         assert process.stdout.readline() == "run 0 0 1\n"
     finally:
         process.send_signal(signal.SIGKILL)
@@ -85,8 +87,14 @@ def test_where_the_system_cannot_tell_folders_are_looked_through(
     assert "cannot watch" in told[0]
 
 
-def test_another_writer_is_waited_for(tmp_path: Path) -> None:
-    answers: list[Any] = [IndexLocked("The index is being written by somebody."), REPORT]
+def test_another_writer_is_waited_for_and_no_change_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else changes after the one change that met the other writer."""
+    monkeypatch.setattr(watching, "RETRY_S", 0.0)
+    monkeypatch.setattr(watching, "_bursts", lambda *_: iter([True]))
+    locked = IndexLocked("The index is being written by somebody.")
+    answers: list[Any] = [locked, locked, locked, REPORT]
 
     def add(stop: Any) -> Report:
         answer = answers.pop(0)
@@ -95,12 +103,46 @@ def test_another_writer_is_waited_for(tmp_path: Path) -> None:
         return REPORT
 
     told: list[str] = []
-    runs = watching.follow(add, [tmp_path], stop=lambda: False, every_s=0.01, notify=told.append)
-    assert next(runs) == REPORT
-    assert told == ["The index is being written by somebody. Tried again with the next change."]
+    runs = watching.follow(add, [tmp_path], stop=lambda: False, notify=told.append)
+    assert list(runs) == [REPORT]
+    assert told == ["The index is being written by somebody. Tried again until it is done."]
 
 
-def test_the_index_itself_and_hidden_files_are_no_change() -> None:
-    assert watching._is_content(None, "/media/a.txt")
-    assert not watching._is_content(None, "/media/.anyseek/catalog.sqlite-wal")
-    assert not watching._is_content(None, "/media/.cache/x")
+def test_waiting_for_another_writer_can_be_stopped(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def add(stop: Any) -> Report:
+        raise IndexLocked("Locked.")
+
+    runs = watching.follow(add, [tmp_path], stop=lambda: bool(told), every_s=1, notify=told.append)
+    assert list(runs) == []
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("root", "path", "is_content"),
+    [
+        ("/media", "/media/a.txt", True),
+        ("/media", "/media/.anyseek/catalog.sqlite-wal", False),
+        ("/media", "/media/.cache/x", False),
+        ("/media", "/media/sub/.hidden", False),
+        ("/home/me/.hidden/media", "/home/me/.hidden/media/a.txt", True),
+        ("/home/me/.hidden/media", "/home/me/.hidden/media/.x", False),
+        ("/.config", "/.config/a", True),
+        ("/", "/a.txt", True),
+        ("/", "/.x/a.txt", False),
+        ("/media", "/media/own/catalog.sqlite-wal", False),
+        ("/media", "/media/own", False),
+        ("/media", "/media/owner.txt", True),
+    ],
+)
+def test_the_index_and_what_is_hidden_below_a_root_are_no_change(
+    root: str, path: str, is_content: bool
+) -> None:
+    assert watching.content_filter([Path(root)], Path("/media/own"))(None, path) is is_content
+
+
+def test_a_root_in_a_hidden_folder_of_another_root_is_followed() -> None:
+    is_content = watching.content_filter([Path("/a"), Path("/a/.b/c")], None)
+    assert is_content(None, "/a/.b/c/x")
+    assert not is_content(None, "/a/.b/x")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
+import tracemalloc
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,8 +18,11 @@ import sample_files
 from fakes import WordEmbedder
 
 import anyseek
+from anyseek.catalog import file_facts
+from anyseek.catalog.tag_records import read_tags
+from anyseek.contracts import FileState
 from anyseek.errors import OtherModel, UsageError
-from anyseek.library import exchange
+from anyseek.library import exchange, exchange_files
 
 
 @pytest.fixture
@@ -121,7 +126,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_stored(
     elif "order" in change:
         np.save(tmp_path / "a.npy", vectors[::-1])
     elif "lines" in change:
-        records.pop()
+        records.pop(0)
     else:
         records[0] |= change
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(line) for line in (about, *records)))
@@ -171,3 +176,188 @@ def test_the_lines_beside_vectors_may_lack_the_checksum(index: anyseek.Index, tm
     (tmp_path / "a.jsonl").write_text("\n".join([json.dumps(facts), *records]))
     with anyseek.create(tmp_path / "media", index=tmp_path / "again", model=WordEmbedder()) as again:
         assert again.library.import_(tmp_path / "a.npy") == moved
+
+
+# ---------------------------------------------------------------- a round trip is the identity
+
+
+def everything(index: anyseek.Index) -> dict[str, Any]:
+    """All that an index knows, but for numbers of its own and what it remembers of runs."""
+    with index._catalog.read() as snapshot:
+        space = snapshot.spaces()[0]
+        files = {}
+        for record in snapshot.files():
+            rows = snapshot.rows_of_file(space.space_id, record.file_id)
+            files[snapshot.absolute_path(record)] = (
+                record.size,
+                record.mtime_ns,
+                record.inode,
+                record.content_hash,
+                record.modality,
+                record.state,
+                record.problem,
+                file_facts.caption(snapshot, record.file_id),
+                file_facts.tags_of(snapshot, record.file_id),
+                sorted(
+                    (
+                        str(segment.modality),
+                        (segment.span.start, segment.span.end, str(segment.span.unit)),
+                        segment.excerpt,
+                        snapshot.text_of(segment.segment_id),
+                        snapshot.vectors_at(space.space_id, rows[[n]]).tobytes() if len(rows) else b"",
+                    )
+                    for n, segment in enumerate(snapshot.segments_of_file(record.file_id))
+                ),
+            )
+        kept = [record for record in read_tags(snapshot) if record.is_kept]
+        return {"files": files, "kept": kept, "depth unit": snapshot.settings().get("depth_unit")}
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[anyseek.Index]:
+    """Files of every kind in two folders, one of them within the other's name, and all that people can do to them."""
+    from PIL import Image
+
+    one = sample_files.fill(tmp_path / "media")
+    two = tmp_path / "media two"
+    two.mkdir()
+    odd = two / os.fsdecode(b"b\xe9ach.png")
+    sample_files.picture(odd, "red")
+    sample_files.text(two / "backslash\\xe9.txt", "green blue")
+    sample_files.text(two / os.fsdecode(b"w\xf6rter.txt"), "blue " * 300 + "quokka")
+    shutil.copy(one / "notes/red.txt", two / "copy of red.txt")
+    described = Image.new("RGB", (24, 16), (0, 255, 0))
+    exif = described.getexif()
+    exif[0x010E] = "a ferry in the fog"
+    described.save(two / "described.jpg", exif=exif)
+    (two / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    (two / "no media.bin").write_bytes(bytes(range(256)))
+    Image.new("L", (8, 8), 100).save(two / "a_depth.png")
+    sample_files.film(two / "film.mp4", "red", "green")
+    (two / "missing").mkdir()
+    sample_files.text(two / "missing/away.txt", "blue blue blue")
+    sample_files.text(two / "gone.txt", "green green green")
+    with anyseek.create(one, two, index=tmp_path / "index", model=WordEmbedder()) as made:
+        made.add(workers=1, depth_unit=0.04)
+        made.tags.add("Everything Ä", one, two)
+        made.tags.add("odd", odd, two / "broken.png")
+        (two / "gone.txt").unlink()
+        (two / "missing").rename(tmp_path / "away")
+        (two / "missing").mkdir()
+        made.add(workers=1)
+        yield made
+
+
+@pytest.mark.parametrize("name", ["vectors.parquet", "vectors.npy"])
+def test_a_library_of_every_kind_comes_back_as_it_was(
+    library: anyseek.Index, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    monkeypatch.setattr(exchange, "AT_ONCE", 4)
+    monkeypatch.setattr(
+        exchange_files, "READ_AT_ONCE", 3
+    )  # so that segments of a file come in several batches
+    before = everything(library)
+    states = {facts[5] for facts in before["files"].values()}
+    assert states == set(FileState)
+    assert len(before["kept"]) == 1
+    exported = library.library.export(tmp_path / name)
+    roots = library.roots()
+    with anyseek.create(*roots, index=tmp_path / "again", model=WordEmbedder()) as again:
+        assert again.library.import_(tmp_path / name) == exported
+        assert everything(again) == before
+        assert again.library.check() == []
+        assert again.search('"quokka"', by="words")[0].path.endswith("rter.txt")
+        assert again.search('"ferry"', by="words")[0].path.endswith("described.jpg")
+        assert again.library.duplicates() == library.library.duplicates()
+        report = again.add(workers=1)
+        assert (report.new, report.changed, report.moved, report.gone) == (0, 0, 0, 0)
+        assert everything(again) == before
+    library.library.import_(tmp_path / name)  # into itself: nothing changes
+    assert everything(library) == before
+
+
+def test_an_import_holds_no_more_than_a_batch_in_memory(
+    index: anyseek.Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    n, dim = 60_000, len(index.embed("blue"))
+    vector = index.embed("blue").astype(np.float32)
+    rows = pa.table(
+        {
+            "path": [str(tmp_path / "media/notes/red.txt")] * n,  # indexed: its rows are read and left out
+            "modality": ["text"] * n,
+            "vector": pa.FixedSizeListArray.from_arrays(pa.array(np.tile(vector, n)), dim),
+        }
+    )
+    pq.write_table(rows, tmp_path / "many.parquet", row_group_size=2048)
+    seen: list[int] = []
+    batches = exchange_files.ParquetReader.batches
+
+    def watched(reader: exchange_files.ParquetReader) -> Iterator[Any]:
+        for records, vectors in batches(reader):
+            seen.append(len(records))
+            yield records, vectors
+
+    monkeypatch.setattr(exchange_files.ParquetReader, "batches", watched)
+    tracemalloc.start()
+    index.library.import_(tmp_path / "many.parquet")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(seen) == n
+    assert max(seen) <= exchange_files.READ_AT_ONCE
+    assert peak < 16 << 20
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("hash", "xyz", "Row 0 of a.npy cannot be read"),
+        ("size", "large", "Row 0 of a.npy cannot be read"),
+        ("tags", "holiday", "Row 0 of a.npy cannot be read"),
+        ("path_bytes", "xyz", "cannot be read"),
+        ("path", "/a\0b", "a path that no file can have"),
+        ("path", "\ud800", "cannot be read"),
+        ("file_modality", "smell", "no modality 'smell'"),
+    ],
+)
+def test_what_a_row_says_wrong_is_named_and_nothing_is_stored(
+    index: anyseek.Index, tmp_path: Path, column: str, value: object, message: str
+) -> None:
+    index.library.export(tmp_path / "a.npy")
+    about, *records = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    records[0][column] = value
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(line) for line in (about, *records)))
+    with anyseek.create(tmp_path / "media", index=tmp_path / "again", model=WordEmbedder()) as again:
+        with pytest.raises(UsageError, match=message):
+            again.library.import_(tmp_path / "a.npy")
+        assert again.n_segments == 0
+
+
+@pytest.mark.parametrize(
+    "other", ["[]", '{"settings": {"depth_unit": "x"}}', '{"settings": {"depth_unit": -1}}', "3"]
+)
+def test_what_a_file_says_wrong_of_the_index_is_refused(
+    index: anyseek.Index, tmp_path: Path, other: str
+) -> None:
+    index.library.export(tmp_path / "a.npy")
+    with (tmp_path / "a.jsonl").open("a") as file:
+        file.write(f'{{"anyseek_catalog": {other}}}\n')
+    with anyseek.create(tmp_path / "media", index=tmp_path / "again", model=WordEmbedder()) as again:
+        with pytest.raises(UsageError):
+            again.library.import_(tmp_path / "a.npy")
+        assert again.n_segments == 0
+
+
+def test_an_import_chooses_no_store(index: anyseek.Index, tmp_path: Path) -> None:
+    """A file from somebody else must not make the index send its vectors to a server of theirs."""
+    index.library.export(tmp_path / "a.npy")
+    with (tmp_path / "a.jsonl").open("a") as file:
+        file.write('{"anyseek_catalog": {"settings": {"store": {"name": "qdrant"}}}}\n')
+    with anyseek.create(tmp_path / "media", index=tmp_path / "again", model=WordEmbedder()) as again:
+        again.library.import_(tmp_path / "a.npy")
+        with again._catalog.read() as snapshot:
+            assert "store" not in snapshot.settings()

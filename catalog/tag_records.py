@@ -1,0 +1,246 @@
+"""Tags apart from the files that have them: by place and content, as they are saved, carried over and given back."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from anyseek.catalog import codec
+from anyseek.catalog.file_reader import FileReader
+from anyseek.catalog.schema import place_of
+from anyseek.errors import UsageError
+from anyseek.folding import folded
+from anyseek.printable import printable
+
+if TYPE_CHECKING:
+    from anyseek.catalog.catalog import Catalog
+    from anyseek.catalog.writer import Writer
+    from anyseek.contracts import FileRecord
+
+HASH_BYTES = 32
+"""The longest content hash that a line may have."""
+
+_LONGEST_LINE = 1 << 20
+_FIELDS = {"path", "hash", "tags"}
+
+
+@dataclass(frozen=True, slots=True)
+class TagRecord:
+    """The tags of one file. path: absolute, "" when it is not known. content_hash: b"" when it is not known.
+    is_kept: the index does not have the file (now)."""
+
+    path: str
+    content_hash: bytes
+    tags: tuple[str, ...]
+    is_kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TagsImported:
+    """What an import did. lines: read; files: that got at least one tag which they did not have; kept: lines that fit
+    no file of the index, whose tags wait until one comes."""
+
+    lines: int
+    files: int
+    kept: int
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read_tags(reader: FileReader) -> Iterator[TagRecord]:
+    """The tags of every file, by root and path; then those that are kept for files that are not in the index."""
+    rows = reader.database.rows(
+        "SELECT f.root, f.path, f.content_hash, t.tag FROM tags t JOIN files f ON f.file_id = t.file_id"
+        " WHERE f.state != 'partial' ORDER BY f.root, f.path, t.folded"
+    )
+    for (root, path, content_hash), group in groupby(rows, lambda row: row[:3]):
+        place = reader.absolute(root, path)
+        yield TagRecord(place, content_hash, tuple(tag for *_, tag in group))
+    rows = reader.database.rows(
+        "SELECT k.place, k.content_hash, k.tag FROM kept_tags k WHERE NOT EXISTS"
+        " (SELECT 1 FROM files f JOIN roots r ON r.root = f.root"
+        " WHERE f.content_hash = k.content_hash AND length(k.content_hash) > 0 AND f.state != 'partial'"
+        f" AND {place_of('f')} = k.place) ORDER BY k.place, k.content_hash, k.folded"
+    )
+    for (place, content_hash), group in groupby(rows, lambda row: row[:2]):
+        yield TagRecord(
+            _present_place(reader, place), content_hash, tuple(tag for *_, tag in group), is_kept=True
+        )
+
+
+def tag_lines(reader: FileReader) -> Iterator[bytes]:
+    """`read_tags` as JSON Lines: path, hash (hexadecimal, "" for an unknown one) and tags."""
+    for record in read_tags(reader):
+        facts = {"path": record.path, "hash": record.content_hash.hex(), "tags": list(record.tags)}
+        yield json.dumps(facts).encode() + b"\n"
+
+
+def _recorded_roots(reader: FileReader) -> dict[int, bytes]:
+    """Roots as kept places name them: where they were when the index was made, without a final "/"."""
+    return {root: path.rstrip(b"/") for root, path in reader.database.rows("SELECT root, path FROM roots")}
+
+
+def _present_place(reader: FileReader, place: bytes) -> str:
+    """Where a kept place is now that the index lies where it lies."""
+    if not place:
+        return ""
+    for root, recorded in _recorded_roots(reader).items():
+        below = codec.path_below(recorded, place)
+        if below:
+            return reader.absolute(root, below)
+    return os.fsdecode(place)
+
+
+# ---------------------------------------------------------------- writing
+
+
+class TagWriter:
+    """Gives tags to the files of an index, inside a transaction."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._database = writer.database
+        self._reader = FileReader(writer.database)
+        self._roots = _recorded_roots(self._reader)
+
+    def apply(self, record: TagRecord) -> tuple[int, int]:
+        """Give them to the file of that content at that place, else to all files of that content, else to the file at
+        that place, else keep them. How many files fit, and how many of them got a tag that they did not have."""
+        files = self._files(record)
+        changed = 0
+        for file in files:
+            changed += self._give(file, record.tags) > 0
+        if record.is_kept or not files:
+            self._keep(record)
+        return len(files), changed
+
+    def forget_all(self) -> None:
+        """Take away every tag, kept ones too."""
+        self._database.run("DELETE FROM tags")
+        self._database.run("DELETE FROM kept_tags")
+
+    def _files(self, record: TagRecord) -> list[FileRecord]:
+        at_place = self._reader.locate(record.path) if record.path else None
+        if at_place is not None and record.content_hash and at_place.content_hash == record.content_hash:
+            return [at_place]
+        alike = self._reader.files_with_hash(record.content_hash)
+        return alike or ([at_place] if at_place is not None else [])
+
+    def _give(self, file: FileRecord, tags: Iterable[str]) -> int:
+        return self._database.run_many(
+            "INSERT OR IGNORE INTO tags (folded, file_id, tag) VALUES (?, ?, ?)",
+            ((folded(tag), file.file_id, tag) for tag in tags),
+        )
+
+    def _keep(self, record: TagRecord) -> None:
+        place = self._place(record.path)
+        self._database.run_many(
+            "INSERT OR REPLACE INTO kept_tags (content_hash, place, folded, tag) VALUES (?, ?, ?, ?)",
+            ((record.content_hash, place, folded(tag), tag) for tag in record.tags),
+        )
+
+    def _place(self, path: str) -> bytes:
+        if not path:
+            return b""
+        for root, below in self._reader.below_roots(path):
+            return self._roots[root] + b"/" + below
+        return os.fsencode(os.path.abspath(path))
+
+
+def import_tags(catalog: Catalog, lines: Iterable[bytes], name: str) -> TagsImported:
+    """Apply what `tag_lines` wrote, or lines like it: all of them or, when one is wrong, none.
+
+    name: of where they come from, for messages. Raises UsageError with the number of a line that is wrong.
+    """
+    n_lines = n_files = n_kept = 0
+    with catalog.begin() as writer:
+        tags = TagWriter(writer)
+        for number, line in enumerate(lines, 1):
+            if not (text := line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip():
+                continue
+            n_fit, n_changed = tags.apply(_parsed(text, f"Line {number} of {printable(name)}"))
+            n_lines += 1
+            n_files += n_changed
+            n_kept += n_fit == 0
+    return TagsImported(n_lines, n_files, n_kept)
+
+
+def carry_over(old: Catalog, new: Catalog) -> None:
+    """Give a new index over the same folders the tags of an old one, kept ones too, and no others."""
+    with old.read() as before, new.begin() as writer:
+        tags = TagWriter(writer)
+        tags.forget_all()
+        for record in read_tags(before):
+            tags.apply(record)
+
+
+# ---------------------------------------------------------------- a line
+
+
+def read_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of one that is too long, only so much that this shows."""
+    while line := file.readline(_LONGEST_LINE + 1):
+        yield line
+
+
+def _parsed(line: bytes, where: str) -> TagRecord:
+    """Raises UsageError."""
+    if len(line) > _LONGEST_LINE:
+        raise UsageError(f"{where} has more than {_LONGEST_LINE:,} bytes.", _LIKE)
+    try:
+        facts = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where} is not JSON.", _LIKE) from error
+    if not isinstance(facts, dict):
+        raise UsageError(f"{where} is not a JSON object.", _LIKE)
+    if unknown := sorted(set(facts) - _FIELDS):
+        raise UsageError(f"{where} has the field {printable(unknown[0])!r}, which is not known.", _LIKE)
+    path, content_hash = _path(facts.get("path"), where), _hash(facts.get("hash"), where)
+    if not path and not content_hash:
+        raise UsageError(f"{where} has neither a path nor a hash.", _LIKE)
+    return TagRecord(path, content_hash, _tags(facts.get("tags"), where))
+
+
+_LIKE = (
+    'A line is like {"path": "/home/me/beach.jpg", "hash": "", "tags": ["holiday"]}. Nothing was imported.'
+)
+
+
+def _path(value: Any, where: str) -> str:
+    if value is None or value == "":
+        return ""
+    if not isinstance(value, str) or "\0" in value:
+        raise UsageError(f"{where} has a path that is not a text.", _LIKE)
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{where} has a path that no file can have.", _LIKE) from error
+    return value
+
+
+def _hash(value: Any, where: str) -> bytes:
+    try:
+        content_hash = bytes.fromhex(value or "")
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{where} has a hash that is not hexadecimal.", _LIKE) from error
+    if len(content_hash) > HASH_BYTES:
+        raise UsageError(f"{where} has a hash of more than {2 * HASH_BYTES} digits.", _LIKE)
+    return content_hash
+
+
+def _tags(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(tag, str) for tag in value):
+        raise UsageError(f"{where} has no list of tags.", _LIKE)
+    tags = tuple(clean_tag(tag) for tag in value)
+    if not all(tags):
+        raise UsageError(f"{where} has an empty tag.", _LIKE)
+    return tags
+
+
+def clean_tag(name: str) -> str:
+    """A tag as it is stored: one space between words, nothing that UTF-8 cannot hold; "" for none."""
+    return codec.clean_text(" ".join(name.split()))

@@ -1,0 +1,207 @@
+"""Folders that leave the index, or lie elsewhere now."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import sample_files
+from folders import Indexed, indexed
+
+from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.check import check
+from anyseek.catalog.tags import counts, tag
+from anyseek.errors import RootUnavailable, UsageError
+from anyseek.indexer import Forgotten, forget
+
+
+def tags(both: Indexed) -> dict[str, int]:
+    with both.catalog.read() as snapshot:
+        return counts(snapshot)
+
+
+def remarks(both: Indexed) -> list[str]:
+    return [text for event in both.events for text in event.remarks]
+
+
+def roots(both: Indexed) -> dict[int, Path]:
+    with both.catalog.read() as snapshot:
+        return snapshot.roots()
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path]:
+    one, two = tmp_path / "one", tmp_path / "two"
+    sample_files.fill(two)
+    one.mkdir()
+    sample_files.text(one / "a.txt", "red red red")
+    return one, two
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_forgotten_folder_leaves_the_index_and_its_tags_return_with_it(
+    tmp_path: Path, places: tuple[Path, Path], is_there: bool
+) -> None:
+    one, two = places
+    away = tmp_path / "away"
+    with indexed(one, tmp_path / "index", two) as both:
+        both.run(plain=True)
+        tag(both.catalog, [two / "notes"], "Notes")
+        before, n_segments = both.searchable, len(both.searchable)
+        if not is_there:
+            two.rename(away)
+        expected = Forgotten(str(two), files=13, segments=n_segments - 1, tagged=3)
+        assert forget(both.catalog, two, dry_run=True) == expected
+        assert (both.searchable, roots(both)) == (before, {0: one, 1: two})
+        assert forget(both.catalog, two) == expected
+        assert (set(both.searchable), roots(both), tags(both)) == ({"a.txt"}, {0: one}, {})
+        assert check(both.catalog.folder) == []
+        assert both.run(plain=True).unchanged == 1  # and no RootUnavailable
+        if not is_there:
+            away.rename(two)
+        (two / "notes/red.txt").rename(
+            two / "renamed.txt"
+        )  # what was known of the root is not believed any more
+        assert both.run(plain=True, roots=[two]).new == 13
+        assert tags(both) == {"Notes": 3}
+
+
+def test_what_is_not_an_indexed_folder_is_refused_with_what_to_do(
+    tmp_path: Path, places: tuple[Path, Path]
+) -> None:
+    one, two = places
+    with indexed(one, tmp_path / "index", two) as both:
+        with pytest.raises(UsageError, match="part of the indexed folder") as caught:
+            forget(both.catalog, two / "notes")
+        assert "/notes/" in caught.value.hint
+        for path in (tmp_path, tmp_path / "twofold", one / "../three"):
+            with pytest.raises(UsageError, match="is not an indexed folder") as caught:
+                forget(both.catalog, path)
+            assert str(two) in caught.value.hint
+        assert forget(both.catalog, two / "../one/").folder == str(one)
+
+
+def test_tags_of_a_forgotten_folder_go_to_the_same_content_in_another(tmp_path: Path) -> None:
+    """As after a renamed drive that was indexed a second time."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    sample_files.fill(old)
+    shutil.copytree(old, new)
+    with indexed(old, tmp_path / "index", new) as both:
+        both.run(plain=True)
+        tag(both.catalog, [old / "notes"], "Notes")
+        old.rename(tmp_path / "gone")
+        forget(both.catalog, old)
+        assert tags(both) == {"Notes": 3}
+        assert both.run(plain=True).unchanged == 13
+
+
+def test_tags_of_a_forgotten_folder_are_kept_by_where_it_was_last(tmp_path: Path) -> None:
+    folder, moved = tmp_path / "media", tmp_path / "elsewhere"
+    folder.mkdir()
+    sample_files.text(folder / "a.txt", "red")
+    with indexed(folder, folder / ".anyseek") as both:
+        both.run(plain=True)
+        tag(both.catalog, [folder / "a.txt"], "x")
+    folder.rename(moved)
+    with Catalog.open(moved / ".anyseek") as catalog:
+        both = Indexed(moved, catalog)
+        forget(catalog, moved)
+        sample_files.text(moved / "a.txt", "other words")
+        both.run(plain=True, roots=[moved])
+        assert tags(both) == {"x": 1}
+
+
+# ---------------------------------------------------------------- a root that moved
+
+
+@pytest.mark.parametrize("how", ["renamed", "copied to a new drive", "its mount point is empty"])
+def test_a_root_that_moved_is_recognised_by_its_files(
+    tmp_path: Path, places: tuple[Path, Path], how: str
+) -> None:
+    one, two = places
+    new = tmp_path / "new"
+    with indexed(one, tmp_path / "index", two) as both:
+        both.run(plain=True)
+        tag(both.catalog, [two / "notes"], "Notes")
+        before, ids = both.searchable, {path: record.file_id for path, record in both.records.items()}
+        if how == "copied to a new drive":
+            shutil.copytree(two, new, copy_function=shutil.copyfile)  # with new times
+            shutil.rmtree(two)
+        else:
+            two.rename(new)
+        if how == "its mount point is empty":
+            two.mkdir()
+        sample_files.text(new / "added.txt", "blue blue blue")
+        (new / "rooms/red.npy").unlink()
+        n_embedded = both.n_embedded
+        dry = both.run(plain=True, roots=[new], dry_run=True)
+        assert roots(both) == {0: one, 1: two}
+        report = both.run(plain=True, roots=[new])
+        assert (report.new, report.gone, report.moved) == (dry.new, dry.gone, dry.moved) == (1, 1, 0)
+        assert remarks(both) == [
+            f"{two} is at {new} now: its files, their vectors and tags stay as they are."
+        ]
+        assert roots(both) == {0: one, 1: new}
+        assert both.n_embedded == n_embedded + 1
+        assert set(both.searchable) == before.keys() - {"rooms/red.npy"} | {"added.txt"}
+        assert all(record.file_id == ids.get(path, record.file_id) for path, record in both.records.items())
+        assert tags(both) == {"Notes": 3}
+        assert both.run(plain=True).unchanged == 14
+        assert remarks(both) == []
+        assert check(both.catalog.folder) == []
+
+
+def test_kept_tags_go_with_a_root_that_moved(tmp_path: Path, places: tuple[Path, Path]) -> None:
+    one, two = places
+    new = tmp_path / "new"
+    with indexed(one, tmp_path / "index", two) as both:
+        both.run(plain=True)
+        tag(both.catalog, [two / "notes/red.txt"], "kept")
+        (two / "notes/red.txt").unlink()
+        both.run(plain=True)
+        two.rename(new)
+        both.run(plain=True, roots=[new])
+        sample_files.text(new / "notes/red.txt", "other words at its place")
+        both.run(plain=True)
+        assert tags(both) == {"kept": 1}
+
+
+@pytest.mark.parametrize("why", ["the old one is there", "other content", "few of its files", "no file"])
+def test_a_folder_that_is_another_one_becomes_a_root(
+    tmp_path: Path, places: tuple[Path, Path], why: str
+) -> None:
+    one, two = places
+    new = tmp_path / "new"
+    with indexed(one, tmp_path / "index", two) as both:
+        both.run(plain=True)
+        if why != "no file":
+            shutil.copytree(two, new)
+        else:
+            new.mkdir()
+        if why == "few of its files":
+            for name in ("pictures", "sounds"):
+                shutil.rmtree(new / name)
+        elif why == "other content":
+            for path in new.rglob("*.*"):
+                path.write_bytes(bytes(path.stat().st_size))
+        sample_files.text(new / "added.txt", "blue blue blue")
+        if why != "the old one is there":
+            shutil.rmtree(two)
+        both.run(plain=True, roots=[new])
+        assert remarks(both) == []
+        assert roots(both) == {0: one, 1: two, 2: new}
+        if why != "the old one is there":
+            with pytest.raises(RootUnavailable) as caught:
+                both.run(plain=True)
+            assert "anyseek forget" in caught.value.hint
+
+
+def test_a_root_inside_a_root_moves_with_it(tmp_path: Path, places: tuple[Path, Path]) -> None:
+    one, two = places
+    with indexed(one, tmp_path / "index", two, two / "notes") as both:
+        both.run(plain=True)
+        two.rename(tmp_path / "new")
+        both.run(plain=True, roots=[tmp_path / "new"])
+        assert roots(both) == {0: one, 1: tmp_path / "new", 2: tmp_path / "new/notes"}
+        assert both.run(plain=True).unchanged == 14

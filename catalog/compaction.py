@@ -9,7 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from anyseek.atomic import sync_folder
-from anyseek.catalog.database import Database, translated
+from anyseek.catalog.database import Database
+from anyseek.catalog.failures import translated
 from anyseek.errors import IndexDamaged, UsageError
 
 _BLOCK_BYTES = 8 << 20

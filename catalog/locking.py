@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from anyseek.catalog.database import translated
+from anyseek.catalog.failures import translated
 from anyseek.errors import IndexLocked
 from anyseek.jsonable import from_json, to_json
 

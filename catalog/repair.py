@@ -7,7 +7,8 @@ from pathlib import Path
 
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import SHOULD_BE_VISIBLE, Check, Finding, check, unused_vector_files
-from anyseek.catalog.database import Database, connect, translated
+from anyseek.catalog.database import Database, connect
+from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.records import SpaceRecord
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anyseek.atomic import sync_folder
-from anyseek.catalog.database import translated
+from anyseek.catalog.failures import translated
 from anyseek.errors import IndexDamaged, UsageError
 
 if TYPE_CHECKING:

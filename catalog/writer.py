@@ -12,9 +12,11 @@ from typing import Any
 from anyseek.catalog import codec
 from anyseek.catalog.database import Database
 from anyseek.catalog.segment_writer import PARTIAL, SegmentWriter
-from anyseek.contracts import FileState, Modality, Problem, Report, SeenFile
+from anyseek.contracts import READ_AGAIN, FileState, Modality, Problem, Report, SeenFile
 from anyseek.errors import UsageError
 from anyseek.jsonable import to_json
+
+HALF_INDEXED = "The run that was indexing it was stopped; the next `anyseek index` reads it again."
 
 # Where the file lies that another one was moved onto, until it is moved itself or the transaction ends.
 _DISPLACED_ROOT = -1
@@ -44,8 +46,7 @@ class Writer(SegmentWriter):
 
         modality None: a file without media, stored so that the next run need not open it.
         complete=False: the file comes over several transactions and nobody sees it, neither as a record nor
-        as a hit, before `complete_file`. What is never completed is forgotten by the next `start_run`, and
-        a scan meets a new file.
+        as a hit, before `complete_file`. What is never completed is read again after the next `start_run`.
         """
         state = FileState.OK.value if complete else PARTIAL
         return self._put(seen, content_hash, modality, state, None, keep_segments=False)
@@ -163,6 +164,22 @@ class Writer(SegmentWriter):
         self._copy_segments(file_id, copied)
         return copied
 
+    def read_again(self, file_ids: Iterable[int], reason: str) -> None:
+        """Drop the segments of files, keep their records and tags, and have the next run read them anew.
+
+        reason: a sentence for people. Files that are missing stay so.
+        """
+        numbers = list(file_ids)
+        self._drop_segments(numbers)
+        self.database.run_many(
+            "UPDATE files SET state = CASE WHEN state = ? THEN state ELSE ? END, change = ?,"
+            " problem_code = ?, problem_stage = 'read', problem_reason = ? WHERE file_id = ?",
+            (
+                (FileState.MISSING.value, FileState.FAILED.value, self.change, READ_AGAIN, reason, number)
+                for number in numbers
+            ),
+        )
+
     def delete(self, file_ids: Iterable[int]) -> None:
         """Forget files with their segments. Their vectors stay in the file, unseen, until `compact`."""
         gone = list(file_ids)
@@ -247,9 +264,9 @@ class Writer(SegmentWriter):
             )
 
     def start_run(self, command: str) -> int:
-        """The number of a new run. Files that an earlier run left half-indexed are forgotten here."""
+        """The number of a new run. Files that an earlier run left half-indexed are to be read again."""
         partial = self.database.run("SELECT file_id FROM files WHERE state = ?", [PARTIAL]).fetchall()
-        self.delete([file_id for (file_id,) in partial])
+        self.read_again((file_id for (file_id,) in partial), HALF_INDEXED)
         cursor = self.database.run(
             "INSERT INTO runs (command, started) VALUES (?, ?)", [codec.clean_text(command), time.time()]
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+from anyseek.catalog import sql_functions
 from anyseek.catalog.failures import translated
 from anyseek.errors import IndexDamaged, IndexLocked, IndexNotFound, ReadOnlyIndex, UsageError
 from anyseek.folding import folded
@@ -199,6 +200,7 @@ def _open(path: Path, parameters: str) -> sqlite3.Connection:
     )
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     connection.create_function("fold", 1, _fold, deterministic=True)
+    sql_functions.register(connection)
     return connection
 
 

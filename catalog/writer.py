@@ -16,8 +16,6 @@ from anyseek.contracts import READ_AGAIN, FileState, Modality, Problem, Report, 
 from anyseek.errors import UsageError
 from anyseek.jsonable import to_json
 
-HALF_INDEXED = "The run that was indexing it was stopped; the next `anyseek index` reads it again."
-
 # Where the file lies that another one was moved onto, until it is moved itself or the transaction ends.
 _DISPLACED_ROOT = -1
 
@@ -46,7 +44,8 @@ class Writer(SegmentWriter):
 
         modality None: a file without media, stored so that the next run need not open it.
         complete=False: the file comes over several transactions and nobody sees it, neither as a record nor
-        as a hit, before `complete_file`. What is never completed is read again after the next `start_run`.
+        as a hit, before `complete_file`. What is never completed is forgotten by the next `start_run`, and
+        a scan meets a new file.
         """
         state = FileState.OK.value if complete else PARTIAL
         return self._put(seen, content_hash, modality, state, None, keep_segments=False)
@@ -264,9 +263,9 @@ class Writer(SegmentWriter):
             )
 
     def start_run(self, command: str) -> int:
-        """The number of a new run. Files that an earlier run left half-indexed are to be read again."""
+        """The number of a new run. Files that an earlier run left half-indexed are forgotten here."""
         partial = self.database.run("SELECT file_id FROM files WHERE state = ?", [PARTIAL]).fetchall()
-        self.read_again((file_id for (file_id,) in partial), HALF_INDEXED)
+        self.delete([file_id for (file_id,) in partial])
         cursor = self.database.run(
             "INSERT INTO runs (command, started) VALUES (?, ?)", [codec.clean_text(command), time.time()]
         )

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyseek import jsonable
-from anyseek.contracts import FileRecord, FileState, Modality, ModelCard, Problem, Report, Segment, Span, Unit
 from anyseek.catalog.failures import REPAIR
+from anyseek.contracts import FileRecord, FileState, Modality, ModelCard, Problem, Report, Segment, Span, Unit
 from anyseek.errors import IndexDamaged, MissingExtra
 from anyseek.modalities import PACKAGES, UnknownModality
 

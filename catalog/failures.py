@@ -142,7 +142,7 @@ def _why_not_written(folder: Path) -> AnyseekError | None:
         end = 0
     try:
         if os.statvfs(folder).f_bavail == 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 - one way to the sentence
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with TemporaryFile(dir=folder) as file:
             os.pwrite(file.fileno(), bytes(_PROBE_BYTES), end)
             os.fsync(file.fileno())

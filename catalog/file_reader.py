@@ -11,8 +11,8 @@ from typing import Any
 from anyseek.catalog import codec
 from anyseek.catalog.codec import FILE_COLUMNS
 from anyseek.catalog.database import Database
-from anyseek.contracts import FileRecord, FileState
 from anyseek.catalog.failures import REPAIR
+from anyseek.contracts import FileRecord, FileState
 from anyseek.errors import IndexDamaged
 
 

@@ -16,8 +16,14 @@ from types import TracebackType
 from anyseek.catalog.failures import translated
 from anyseek.errors import IndexLocked
 from anyseek.jsonable import from_json, to_json
+from anyseek.printable import printable
 
 LOCK_NAME = "lock"
+
+# Whatever lies at the lock's name, opening it neither waits nor leads elsewhere.
+_SAFELY = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_MOST_TEXT = 4096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,11 @@ class Holder:
     command: str
 
     def __str__(self) -> str:
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
-        return f"process {self.pid} on {self.host}, since {since} ({self.command})"
+        try:
+            since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        except (ValueError, OverflowError, OSError):  # no time at all: the text of the file is anybody's
+            since = "an unknown time"
+        return printable(f"process {self.pid} on {self.host}, since {since} ({self.command})")
 
 
 class WriterLock:
@@ -47,8 +56,13 @@ class WriterLock:
 
     def __enter__(self) -> WriterLock:
         with translated(self._path.parent):
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-            if not _lock(descriptor):
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | _SAFELY, 0o666)
+            try:
+                is_ours = _lock(descriptor)
+            except OSError:
+                os.close(descriptor)
+                raise
+            if not is_ours:
                 os.close(descriptor)
                 raise self._refusal()
             self._descriptor = descriptor
@@ -100,17 +114,25 @@ def _lock(descriptor: int) -> bool:
 def read_holder(folder: Path) -> Holder | None:
     """The name in the lock file: who holds it, or who died holding it. None when nobody is named."""
     try:
-        return from_json((folder / LOCK_NAME).read_bytes(), Holder)
-    except (OSError, ValueError):
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | _SAFELY)
+    except OSError:  # the text is for people: without it they are told less
         return None
+    try:
+        return from_json(os.read(descriptor, _MOST_TEXT), Holder)
+    except (OSError, ValueError, RecursionError):
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a living process holds the writer lock."""
+    """Whether a living process holds the writer lock; True where that cannot be seen."""
     try:
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY)
-    except OSError:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | _SAFELY)
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:
+        return True
     try:
         # Shared, so that two who look at once do not see each other.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -6,6 +6,7 @@ import sqlite3
 import struct
 import zlib
 
+
 def is_text(value: bytes | None) -> bool:
     """SQL: is_text(CAST(x AS BLOB)): whether these bytes are UTF-8."""
     try:

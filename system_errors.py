@@ -63,6 +63,11 @@ _FAILED: _Sentence = (
     "The disk of {it} failed{which}: {reason}.",
     "Check the disk and its connection. Copy the index to another disk before anything is repaired.",
 )
+_OTHER: _Sentence = (
+    SystemRefused,
+    "The system refused a part of {it}{which}: {reason}.",
+    f"{INTACT} Look at what lies there, and run the same command again.",
+)
 _STALE: _Sentence = (
     DiskFailed,
     "The network disk of {it} has lost the file{which}: {reason}.",
@@ -99,6 +104,18 @@ _NAME: _Sentence = (
     "Check the path.",
 )
 
+_FAULTS_OF_DISKS = (
+    errno.EIO,
+    errno.ENXIO,
+    errno.ENODEV,
+    errno.EBADMSG,
+    errno.ENOTCONN,
+    errno.ESHUTDOWN,
+    errno.ETIMEDOUT,
+    errno.EHOSTDOWN,
+    *(getattr(errno, name) for name in ("EUCLEAN", "EREMOTEIO", "ENOMEDIUM") if hasattr(errno, name)),  # of Linux
+)
+
 _SENTENCES: dict[int, _Sentence] = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _QUOTA,
@@ -121,6 +138,7 @@ _SENTENCES: dict[int, _Sentence] = {
     errno.EISDIR: _FOLDER,
     errno.ENAMETOOLONG: _NAME,
     errno.ELOOP: _NAME,
+    **dict.fromkeys(_FAULTS_OF_DISKS, _FAILED),
 }
 
 NO_MEMORY = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
@@ -129,7 +147,7 @@ NO_MEMORY = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 def as_anyseek(error: OSError, it: str) -> AnyseekError:
     """The sentence for an error of the system. it: the thing concerned, as "the index in /photos"."""
-    cls, message, hint = _SENTENCES.get(error.errno or 0, _FAILED)
+    cls, message, hint = _SENTENCES.get(error.errno or 0, _OTHER)
     which = f" ({printable(os.fsdecode(error.filename))})" if _is_name(error.filename) else ""
     reason = error.strerror or str(error) or type(error).__name__
     text = message.format(it=it, which=which, reason=reason)

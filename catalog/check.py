@@ -13,7 +13,7 @@ from anyseek import modalities
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.database import CATALOG_NAME, Database, connect
 from anyseek.catalog.failures import translated
-from anyseek.catalog.locking import is_locked, read_holder
+from anyseek.catalog.locking import is_locked, read_holder, what_is_not_a_lock
 from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.segment_writer import PARTIAL
 from anyseek.catalog.snapshot import Snapshot
@@ -67,7 +67,7 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
             if damage:
                 return [damage, *left_over]
             checks = [*_CHECKS, *more, *(_CHECKS_ALONE if is_alone else [])]
-            findings = [finding for find in checks for finding in find(snapshot)]
+            findings = _all(snapshot, checks)
         # The words first: no segment can be dropped while what finds its words is damaged.
         return [*(_words(folder) if is_alone else []), *findings, *left_over]
     except NewerFormat:
@@ -76,7 +76,22 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
         return [Finding("catalog-damaged", error.message, 1, False, error.hint), *left_over]
 
 
+def _all(snapshot: Snapshot, checks: Sequence[Check]) -> list[Finding]:
+    """What the checks find. One that damage keeps from its work counts only where no other one tells what is damaged."""
+    findings: list[Finding] = []
+    stopped: list[Finding] = []
+    for find in checks:
+        try:
+            findings += find(snapshot)
+        except IndexDamaged as error:
+            stopped.append(Finding("catalog-damaged", error.message, 1, False, error.hint))
+    return findings or stopped[:1]
+
+
 def _left_over(folder: Path) -> Iterator[Finding]:
+    with translated(folder):
+        if why := what_is_not_a_lock(folder):
+            yield Finding("lock-not-a-file", why, 1, False, "look at what it is, and move it away")
     holder = read_holder(folder)
     if holder is None or holder.pid == os.getpid():
         return

@@ -129,7 +129,7 @@ def _from_io(full_code: int, folder: Path) -> AnyseekError:
         )
     # SQLite keeps the system's reason to itself; the same refusal meets whoever tries to write there.
     refused = None if full_code in _OF_READING else _why_not_written(folder)
-    return refused or as_anyseek(OSError(0, "a read or a write was refused"), it)
+    return refused or as_anyseek(OSError(errno.EIO, "a read or a write was refused"), it)
 
 
 def _why_not_written(folder: Path) -> AnyseekError | None:

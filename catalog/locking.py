@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from anyseek.catalog.failures import translated
-from anyseek.errors import IndexLocked
+from anyseek.errors import IndexDamaged, IndexLocked
 from anyseek.jsonable import from_json, to_json
 from anyseek.printable import printable
+from anyseek.system_errors import is_absent
 
 LOCK_NAME = "lock"
 
@@ -56,6 +58,8 @@ class WriterLock:
 
     def __enter__(self) -> WriterLock:
         with translated(self._path.parent):
+            if why := what_is_not_a_lock(self._path.parent):
+                raise IndexDamaged(why, "Look at what it is, and move it away.")
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | _SAFELY, 0o666)
             try:
                 is_ours = _lock(descriptor)
@@ -97,6 +101,14 @@ class WriterLock:
             f"The index in {self._path.parent} is being written by {holder or 'another process'}.",
             "Wait until it is done, or stop it. Searching works meanwhile.",
         )
+
+
+def what_is_not_a_lock(folder: Path) -> str:
+    """A sentence where something else than a file lies in the lock's place; empty where nothing or a lock does."""
+    path = folder / LOCK_NAME
+    if is_absent(path.lstat) or stat.S_ISREG(path.lstat().st_mode):
+        return ""
+    return f"The lock of an index is a file, and {printable(str(path))} is none."
 
 
 def _lock(descriptor: int) -> bool:

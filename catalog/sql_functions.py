@@ -17,10 +17,13 @@ def is_text(value: bytes | None) -> bool:
 
 def segment_crc(
     modality: bytes, start: float, end: float, unit: bytes, excerpt: bytes, text: bytes | None
-) -> int:
+) -> int | None:
     """SQL, and for who writes: the checksum of all that a segment says. Texts as UTF-8, lengths between them."""
     parts = [modality, unit, excerpt, text or b""]
-    numbers = struct.pack("<dd4Q", start + 0.0, end + 0.0, *map(len, parts))  # SQLite has no -0.0
+    try:
+        numbers = struct.pack("<dd4Q", start + 0.0, end + 0.0, *map(len, parts))  # SQLite has no -0.0
+    except (TypeError, struct.error):  # of other types than ours: of no segment
+        return None
     return zlib.crc32(b"".join([numbers, *parts]))
 
 

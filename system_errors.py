@@ -113,7 +113,9 @@ _FAULTS_OF_DISKS = (
     errno.ESHUTDOWN,
     errno.ETIMEDOUT,
     errno.EHOSTDOWN,
-    *(getattr(errno, name) for name in ("EUCLEAN", "EREMOTEIO", "ENOMEDIUM") if hasattr(errno, name)),  # of Linux
+    *(
+        getattr(errno, name) for name in ("EUCLEAN", "EREMOTEIO", "ENOMEDIUM") if hasattr(errno, name)
+    ),  # of Linux
 )
 
 _SENTENCES: dict[int, _Sentence] = {

@@ -60,7 +60,7 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
     if is_alone is None:
         is_alone = not is_locked(folder)
     # Opening the catalog already tidies the log, so this is looked at first.
-    left_over = [*_left_over(folder)] if is_alone else []
+    left_over = [*_not_a_lock(folder), *(_left_over(folder) if is_alone else [])]
     try:
         with Catalog.open(folder) as catalog, catalog.read() as snapshot:
             damage = _catalog_damage(snapshot.database)
@@ -88,10 +88,13 @@ def _all(snapshot: Snapshot, checks: Sequence[Check]) -> list[Finding]:
     return findings or stopped[:1]
 
 
-def _left_over(folder: Path) -> Iterator[Finding]:
+def _not_a_lock(folder: Path) -> Iterator[Finding]:
     with translated(folder):
         if why := what_is_not_a_lock(folder):
             yield Finding("lock-not-a-file", why, 1, False, "look at what it is, and move it away")
+
+
+def _left_over(folder: Path) -> Iterator[Finding]:
     holder = read_holder(folder)
     if holder is None or holder.pid == os.getpid():
         return
@@ -156,7 +159,11 @@ def _values(snapshot: Snapshot) -> Iterator[Finding]:
 
     database = snapshot.database
     cases = [
-        ("records-damaged", "Files whose record holds what was never written there: {}.", values.damaged_files),
+        (
+            "records-damaged",
+            "Files whose record holds what was never written there: {}.",
+            values.damaged_files,
+        ),
         (
             "segments-damaged",
             "Files that have a text, a span or a caption that is not what was stored: {}.",
@@ -177,7 +184,9 @@ def _values(snapshot: Snapshot) -> Iterator[Finding]:
         message = f"Settings that cannot be read: {', '.join(settings)}."
         yield Finding("settings-damaged", message, len(settings), True, "forget them: give them again")
     if runs := values.damaged_runs(database):
-        yield Finding("runs-damaged", f"Runs whose report cannot be read: {len(runs)}.", len(runs), True, "forget them")
+        yield Finding(
+            "runs-damaged", f"Runs whose report cannot be read: {len(runs)}.", len(runs), True, "forget them"
+        )
 
 
 def _words(folder: Path) -> list[Finding]:
@@ -212,7 +221,9 @@ def _half_indexed(snapshot: Snapshot) -> Iterator[Finding]:
     (count,) = snapshot.database.first("SELECT count(*) FROM files WHERE state = ?", [PARTIAL])
     if count:
         message = f"Files that were being indexed when a run was killed: {count}."
-        yield Finding("half-indexed", message, count, True, "have the next `anyseek index` begin with them anew")
+        yield Finding(
+            "half-indexed", message, count, True, "have the next `anyseek index` begin with them anew"
+        )
 
 
 def _wrong_counts(snapshot: Snapshot) -> Iterator[Finding]:
@@ -246,7 +257,9 @@ def _vectors(snapshot: Snapshot) -> Iterator[Finding]:
         if shortage or lost:
             message = f"Files that have vectors in a part of {_name(space)} that is gone: {len(lost)}."
             message += f" {shortage}" if shortage else ""
-            yield Finding("vectors-cut-off", message, max(1, len(lost)), True, READ_AGAIN, tuple(sorted(lost)))
+            yield Finding(
+                "vectors-cut-off", message, max(1, len(lost)), True, READ_AGAIN, tuple(sorted(lost))
+            )
         yield from _about_files(
             "vectors-damaged",
             f"Files that have a damaged vector in {_name(space)}: {{}}.",

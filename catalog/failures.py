@@ -32,7 +32,9 @@ REPAIR = "Run `anyseek doctor --repair`, then `anyseek index`."
 _TOO_MUCH = re.compile(r"too (many|large|long|big|deep|complex)|stack overflow|exceed", re.IGNORECASE)
 _UNDECODABLE = re.compile(r"could not decode", re.IGNORECASE)
 # A table, a column or a statement of the schema is not what we made.
-_OTHER_SCHEMA = re.compile(r"no such|has no column|malformed|already another|incomplete input|unsupported file")
+_OTHER_SCHEMA = re.compile(
+    r"no such|has no column|malformed|already another|incomplete input|unsupported file"
+)
 
 # Of the second byte of an SQLITE_IOERR: what it was at.
 _OF_MEMORY = {sqlite3.SQLITE_IOERR_NOMEM}
@@ -125,7 +127,8 @@ def _from_io(full_code: int, folder: Path) -> AnyseekError:
         return as_anyseek(NO_MEMORY, it)
     if full_code in _OF_LOCKS:
         return SystemRefused(
-            f"The file system of {it} gave no lock.", "Keep the index on a disk of this machine: --index FOLDER."
+            f"The file system of {it} gave no lock.",
+            "Keep the index on a disk of this machine: --index FOLDER.",
         )
     # SQLite keeps the system's reason to itself; the same refusal meets whoever tries to write there.
     refused = None if full_code in _OF_READING else _why_not_written(folder)

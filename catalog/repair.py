@@ -22,7 +22,13 @@ LOST = "A part of the index was damaged; the next `anyseek index` reads it again
 _MOST_ROUNDS = 5
 
 # These follow from other damage and its repair.
-_UNCOVERED = {"words-damaged", "files-without-segments", "segments-without-vector", "orphan-rows", "wrong-counts"}
+_UNCOVERED = {
+    "words-damaged",
+    "files-without-segments",
+    "segments-without-vector",
+    "orphan-rows",
+    "wrong-counts",
+}
 
 # Taking the lock, opening the catalog and closing both repairs these.
 _REPAIRED_BY_OPENING = {"lock-left", "log-left"}
@@ -84,7 +90,9 @@ def _put_right(writer: Writer, finding: Finding) -> None:
     if finding.code == "orphan-files":
         database.run("DELETE FROM files WHERE root NOT IN (SELECT root FROM roots)")
     if finding.code == "half-indexed":
-        writer.delete(number for (number,) in database.run("SELECT file_id FROM files WHERE state = 'partial'"))
+        writer.delete(
+            number for (number,) in database.run("SELECT file_id FROM files WHERE state = 'partial'")
+        )
     if finding.code == "tags-damaged":
         values.put_tags_right(database)
     for name in values.damaged_settings(database) if finding.code == "settings-damaged" else ():

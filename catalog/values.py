@@ -59,7 +59,11 @@ def _columns_of_files() -> tuple[_Column, ...]:
         _Column("state", _one_of("state", states), "'failed'"),
         _Column("problem_code", f"(problem_code IS NULL OR {_text('problem_code')})", "'broken'"),
         *(
-            _Column(name, f"(({name} IS NULL) = (problem_code IS NULL) AND ({name} IS NULL OR {_text(name)}))", "''")
+            _Column(
+                name,
+                f"(({name} IS NULL) = (problem_code IS NULL) AND ({name} IS NULL OR {_text(name)}))",
+                "''",
+            )
             for name in ("problem_stage", "problem_reason")
         ),
     )

@@ -52,7 +52,9 @@ def _repair_derived(folder: Path, finding: Finding) -> bool:
     if finding.code == _HASHES_DAMAGED:
         with Catalog.open(folder) as catalog, catalog.begin() as writer:
             writer.read_again(finding.file_ids, LOST)
-            writer.database.run_many("UPDATE files SET content_hash = x'' WHERE file_id = ?", zip(finding.file_ids))
+            writer.database.run_many(
+                "UPDATE files SET content_hash = x'' WHERE file_id = ?", zip(finding.file_ids)
+            )
         return True
     if finding.code != _STORE_DAMAGED:
         return False

@@ -28,7 +28,16 @@ from anyseek.terminal.app import App, CommandLineError, Output, unparsed
 
 
 # Errors of the system that a program has to foresee where it may meet them: elsewhere they are bugs.
-_OF_OUR_OWN = {None, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EBADF, errno.EINVAL, errno.EPIPE}
+_OF_OUR_OWN = {
+    None,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.EBADF,
+    errno.EINVAL,
+    errno.EPIPE,
+}
 
 
 class Terminated(BaseException):
@@ -100,7 +109,9 @@ def _known(error: Exception) -> AnyseekError:
     if isinstance(error, FileNotFoundError) and not error.filename and _is_folder_gone():
         return UsageError("The current folder is no longer there.", "Go to another one, or name whole paths.")
     if isinstance(error, OSError) and error.errno == errno.EBADF and standard_streams.is_closed():
-        return UsageError("Standard output is closed, so nothing can be shown.", "Write to a file or to /dev/null.")
+        return UsageError(
+            "Standard output is closed, so nothing can be shown.", "Write to a file or to /dev/null."
+        )
     if isinstance(error, OSError) and error.errno not in _OF_OUR_OWN:
         return as_anyseek(error, "what this command works with")
     return AnyseekError(

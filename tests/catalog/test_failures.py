@@ -76,7 +76,15 @@ def test_each_refusal_of_the_system_has_its_own_sentence(
 
 def test_no_two_refusals_share_a_sentence() -> None:
     numbers = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO, errno.ESTALE]
-    numbers += [errno.ENOENT, errno.EMFILE, errno.ENOMEM, errno.ENOLCK, errno.EBUSY, errno.EISDIR, errno.ELOOP]
+    numbers += [
+        errno.ENOENT,
+        errno.EMFILE,
+        errno.ENOMEM,
+        errno.ENOLCK,
+        errno.EBUSY,
+        errno.EISDIR,
+        errno.ELOOP,
+    ]
     assert len({as_anyseek(OSError(number, "x"), "it").hint for number in numbers}) >= len(numbers) - 1
     assert len({as_anyseek(OSError(number, "x"), "it").message for number in numbers}) == len(numbers)
 
@@ -257,7 +265,9 @@ def test_vectors_that_cannot_be_opened_are_not_gone(
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_a_disk_that_fails_while_doctor_reads_is_no_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fails_while_doctor_reads_is_no_damage(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def failing(*_: int) -> bytes:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 

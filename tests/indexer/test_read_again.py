@@ -69,7 +69,9 @@ def assert_repaired(made: Indexed, *lost: str) -> None:
     assert codes(made, repair=True) == []
     assert file_ids(made) == before
     assert n_tagged(made) == {"holiday": 3}
-    assert sorted(path for path, record in made.records.items() if record.state is FileState.FAILED) == sorted(lost)
+    assert sorted(
+        path for path, record in made.records.items() if record.state is FileState.FAILED
+    ) == sorted(lost)
     assert made.run().embedded == len(lost)
     assert file_ids(made) == before
     assert n_tagged(made) == {"holiday": 3}
@@ -149,7 +151,9 @@ def test_a_value_that_no_file_has_is_found_and_read_again(tagged: Indexed, colum
         ("excerpt", "x'00'"),
     ],
 )
-def test_a_value_that_no_segment_has_is_found_and_read_again(tagged: Indexed, column: str, value: str) -> None:
+def test_a_value_that_no_segment_has_is_found_and_read_again(
+    tagged: Indexed, column: str, value: str
+) -> None:
     where = "file_id = (SELECT file_id FROM files WHERE path = CAST('b.txt' AS BLOB))"
     sql(tagged, f"UPDATE segments SET {column} = {value} WHERE {where}")
     assert "segments-damaged" in codes(tagged)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,8 +18,6 @@ from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.segment_writer import PARTIAL
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.errors import IndexDamaged, IndexLocked, NewerFormat, ReadOnlyIndex
-
-_ROWS_AT_ONCE = 4096
 
 # A row may be searched when its file has no problem and is not in the middle of being indexed.
 SHOULD_BE_VISIBLE = f"(f.problem_code IS NULL AND f.state != '{PARTIAL}')"
@@ -52,9 +50,9 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
 
     more: checks of what is derived from the catalog. is_alone: whether the caller knows that nobody else writes (it
     holds the lock); None to find out. While there is a writer, what it may be in the middle of is not a finding.
-    Reads every vector and every text: seconds for a million. Raises IndexNotFound, NewerFormat; ReadOnlyIndex, DiskFailed
-    and SystemRefused where something cannot be read, which says nothing about what is stored; MissingExtra for a modality
-    whose package is gone. Damage is a finding.
+    Reads every vector and every text: seconds for a million. Raises IndexNotFound, NewerFormat; MissingExtra for a
+    modality whose package is gone; ReadOnlyIndex, DiskFailed and SystemRefused where something cannot be read, which
+    says nothing about what is stored. Damage is a finding.
     """
     modalities.load_plugins()  # their names are no damage
     if is_alone is None:
@@ -77,7 +75,7 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
 
 
 def _all(snapshot: Snapshot, checks: Sequence[Check]) -> list[Finding]:
-    """What the checks find. One that damage keeps from its work counts only where no other one tells what is damaged."""
+    """What the checks find. One that damage keeps from its work counts only where no other one says what it is."""
     findings: list[Finding] = []
     stopped: list[Finding] = []
     for find in checks:
@@ -244,73 +242,19 @@ def _wrong_counts(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _vectors(snapshot: Snapshot) -> Iterator[Finding]:
+    from anyseek.catalog.vector_damage import vector_damage
+
     for space in snapshot.spaces():
-        if not space.rows:
-            continue
-        lost, damaged = set(), set()
-        with _opened(snapshot, space) as (descriptor, n_rows, shortage):
-            for row, file_id, is_whole in _compare(snapshot, space, descriptor, n_rows):
-                if row >= n_rows:
-                    lost.add(file_id)
-                elif not is_whole:
-                    damaged.add(file_id)
-        if shortage or lost:
-            message = f"Files that have vectors in a part of {_name(space)} that is gone: {len(lost)}."
-            message += f" {shortage}" if shortage else ""
-            yield Finding(
-                "vectors-cut-off", message, max(1, len(lost)), True, READ_AGAIN, tuple(sorted(lost))
-            )
+        found = vector_damage(snapshot, space)
+        if found.shortage or found.lost:
+            message = f"Files that have vectors in a part of {_name(space)} that is gone: {len(found.lost)}."
+            message += f" {found.shortage}" if found.shortage else ""
+            yield Finding("vectors-cut-off", message, max(1, len(found.lost)), True, READ_AGAIN, found.lost)
         yield from _about_files(
             "vectors-damaged",
             f"Files that have a damaged vector in {_name(space)}: {{}}.",
-            ((file_id,) for file_id in sorted(damaged)),
+            zip(found.damaged),
         )
-
-
-@contextmanager
-def _opened(snapshot: Snapshot, space: SpaceRecord) -> Iterator[tuple[int, int, str]]:
-    """A space's vector file, the rows that are in it, and why these are not enough.
-
-    Raises ReadOnlyIndex, DiskFailed, SystemRefused for a file that is there and cannot be read: it may be whole.
-    """
-    from anyseek.catalog.vectors import HALF, vector_path
-
-    path = vector_path(snapshot.folder, space.space_id, space.generation)
-    with translated(snapshot.folder):
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except (FileNotFoundError, NotADirectoryError):
-            yield -1, 0, "The vector file is gone."
-            return
-    try:
-        needed = space.rows * space.card.dim * HALF.itemsize
-        with translated(snapshot.folder):
-            length = os.fstat(descriptor).st_size
-        shortage = "" if length >= needed else f"The vector file is cut off: {length} bytes of {needed}."
-        yield descriptor, min(space.rows, length // (space.card.dim * HALF.itemsize)), shortage
-    finally:
-        os.close(descriptor)
-
-
-def _compare(
-    snapshot: Snapshot, space: SpaceRecord, descriptor: int, n_rows: int
-) -> Iterator[tuple[int, int, bool]]:
-    """Each owned row: its number, its file, and whether its bytes are what was stored and a unit vector."""
-    from anyseek.catalog.vectors import checksums, lengths_are_one, rows_at
-
-    rows = snapshot.database.rows(
-        "SELECT e.row, e.crc, s.file_id FROM embeddings e JOIN segments s ON s.segment_id = e.segment_id"
-        " WHERE e.space_id = ? ORDER BY e.row",
-        [space.space_id],
-    )
-    for batch in _batches(rows):
-        in_file = [fields for fields in batch if fields[0] < n_rows]  # ascending: the first of the batch
-        halves = rows_at(descriptor, space.card.dim, [row for row, _, _ in in_file], snapshot.folder)
-        facts = zip(in_file, checksums(halves), lengths_are_one(halves), strict=True)
-        for (row, crc, file_id), actual, is_unit in facts:
-            yield row, file_id, actual == crc and bool(is_unit)
-        for row, _, file_id in batch[len(in_file) :]:
-            yield row, file_id, False
 
 
 def _unused_files(snapshot: Snapshot) -> Iterator[Finding]:
@@ -330,17 +274,6 @@ def _about_files(code: str, message: str, rows: Any) -> Iterator[Finding]:
     file_ids = tuple(file_id for (file_id,) in rows)
     if file_ids:
         yield Finding(code, message.format(len(file_ids)), len(file_ids), True, READ_AGAIN, file_ids)
-
-
-def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:
-    batch: list[Any] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _ROWS_AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _name(space: SpaceRecord) -> str:

@@ -57,7 +57,7 @@ class Database:
         return self._open_connection
 
     def is_stale(self) -> bool:
-        """Whether somebody wrote what this connection will never see: only where it could not lock. Make another one."""
+        """Whether somebody wrote what this connection will never see, for want of a lock. Make another one."""
         if self._unlocked is None:
             return False
         return self._is_torn() or _has_log(self.folder / CATALOG_NAME)

@@ -1,7 +1,7 @@
 """Repairs (`anyseek doctor --repair`). Nothing is lost that the next `anyseek index` would not make again.
 
-No record of a file goes, nor what people gave it: what is wrong with a file's segments or vectors drops these alone, and
-marks the file to be read again. Whatever can fail comes before anything is dropped.
+No record of a file goes, nor what people gave it: what is wrong with a file's segments or vectors drops these alone,
+and marks the file to be read again. Whatever can fail comes before anything is dropped.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A look at some vectors before a search believes them: a file of another index, zeros, rows that moved by one.
 
-Checksums of all rows are doctor's work. A sample costs a few milliseconds however large the index is, and finds whatever
-concerns many rows; the single rows that answer a search are compared when they do (`damaged_rows`).
+Checksums of all rows are doctor's work. A sample costs a few milliseconds however large the index is, and finds
+whatever concerns many rows; the single rows that answer a search are compared when they do (`damaged_rows`).
 """
 
 from __future__ import annotations

@@ -26,7 +26,6 @@ from anyseek.system_errors import NO_MEMORY, as_anyseek
 from anyseek.terminal import standard_streams
 from anyseek.terminal.app import App, CommandLineError, Output, unparsed
 
-
 # Errors of the system that a program has to foresee where it may meet them: elsewhere they are bugs.
 _OF_OUR_OWN = {
     None,

@@ -6,6 +6,8 @@ import errno
 import io
 import os
 import sys
+from pathlib import Path
+from typing import TextIO
 
 
 class _Closed(io.RawIOBase):
@@ -24,7 +26,7 @@ def prepare() -> None:
     if sys.stdout is None:
         sys.stdout = io.TextIOWrapper(io.BufferedWriter(_Closed()), "utf-8", write_through=True)
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for as long as the program runs
+        sys.stderr = _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -35,8 +37,12 @@ def is_closed() -> bool:
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if not isinstance(raw, _Closed):
         return False
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for as long as the program runs
+    sys.stdout = _nowhere()
     return True
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")  # for as long as the program runs
 
 
 def _keep_numbers() -> None:

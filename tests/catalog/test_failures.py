@@ -1,4 +1,4 @@
-"""What SQLite and the system refuse: each its own sentence, and damage only where something was read and found wrong."""
+"""What SQLite and the system refuse: each its own sentence, and damage only where what was read is wrong."""
 
 from __future__ import annotations
 
@@ -172,9 +172,9 @@ def test_memory_that_sqlite_does_not_get_is_no_damage(folder: Path) -> None:
     ],
 )
 def test_only_what_was_found_wrong_is_damage(folder: Path, code: int, cls: type[AnyseekError]) -> None:
+    error = sqlite3.OperationalError("as SQLite says it")
+    error.sqlite_errorcode = code
     with pytest.raises(AnyseekError) as caught, translated(folder):
-        error = sqlite3.OperationalError("as SQLite says it")
-        error.sqlite_errorcode = code
         raise error
     assert type(caught.value) is cls
     assert "remove" not in caught.value.hint

@@ -188,6 +188,11 @@ class FileState(StrEnum):
     MISSING = "missing"
 
 
+READ_AGAIN = "read-again"
+"""The code of a Problem of the index, not of the file: its segments were dropped, and the next run reads it anew. The
+record stays, with what people gave it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why a file was skipped. code: short and stable; stage: sniff, read, decode, prepare or embed."""

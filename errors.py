@@ -17,7 +17,9 @@
       RootUnavailable       41  409   an indexed folder is gone or empty (an unplugged drive?)
       NoSuchSegment         42  404   a hit's number that the index does not have
       DiskFull              50  507   no space left while writing
-      ReadOnlyIndex         51  403   the index cannot be written
+      ReadOnlyIndex         51  403   this user may not read or write a part of the index
+      DiskFailed            52  500   the disk failed: a fault of it, or a lost connection to it
+      SystemRefused         53  503   the system refused open files, memory or locks
       MissingExtra          60  501   an optional package is needed; the hint installs it
       MediaError             -  422   one file cannot be decoded; in an index it becomes a Problem
 
@@ -180,11 +182,27 @@ class DiskFull(AnyseekError):
 
 
 class ReadOnlyIndex(AnyseekError):
-    """The index lies where this user cannot write."""
+    """The index, or a part of it, may not be read or written by this user."""
 
     code = "read-only"
     exit_code = 51
     http_status = 403
+
+
+class DiskFailed(AnyseekError):
+    """The disk failed, or the connection to it; this says nothing about what is stored there."""
+
+    code = "disk-failed"
+    exit_code = 52
+    http_status = 500
+
+
+class SystemRefused(AnyseekError):
+    """The system refused open files, memory or locks; later it may not."""
+
+    code = "refused"
+    exit_code = 53
+    http_status = 503
 
 
 class MissingExtra(AnyseekError):

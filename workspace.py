@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.database import has_catalog
+from anyseek.catalog.failures import translated
 from anyseek.catalog.records import other_model
 from anyseek.contracts import Embedder, ModelCard
 from anyseek.errors import IndexNotFound, UsageError
@@ -149,7 +151,7 @@ def index_folder(folder: AnyPath = ".", index: AnyPath | None = None) -> Path:
 
 def _inside(place: Path) -> Path:
     """The index in `place` where it is not one itself but has one."""
-    has_index = not (place / CATALOG_NAME).is_file() and (place / INDEX_NAME / CATALOG_NAME).is_file()
+    has_index = not has_catalog(place) and has_catalog(place / INDEX_NAME)
     return place / INDEX_NAME if has_index else place
 
 
@@ -159,12 +161,14 @@ def nearest_index(folder: AnyPath = ".") -> Path:
     Raises UsageError when there is no such folder, IndexNotFound.
     """
     start = Path(os.path.abspath(folder))
-    if not start.exists():
+    with translated(start):
+        is_there = start.exists()
+    if not is_there:
         raise UsageError(f"There is no folder {printable(os.fspath(folder))}.", "Check the path.")
-    if (start / CATALOG_NAME).is_file():
+    if has_catalog(start):
         return start
     for place in (start, *start.parents):
-        if (place / INDEX_NAME / CATALOG_NAME).is_file():
+        if has_catalog(place / INDEX_NAME):
             return place / INDEX_NAME
     raise IndexNotFound(f"There is no index in {start} or above it.", f"Make one: anyseek index {folder}")
 

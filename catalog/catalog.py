@@ -29,11 +29,15 @@ from anyseek.catalog.schema import FORMAT
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.snapshot_cache import SnapshotCache
 from anyseek.catalog.writer import Writer
+from anyseek.errors import IndexLocked
 
 __all__ = ["Catalog", "Counts", "RunRecord", "Snapshot", "SpaceRecord", "Writer", "WriterLock"]
 
 MOST_IDLE = 6
 """Connections kept for the next snapshots: a new one has to read the schema, a used one remembers it."""
+
+# Where another user writes while we may not lock, a snapshot is begun again.
+_MOST_ATTEMPTS = 5
 
 
 class Catalog:
@@ -85,15 +89,21 @@ class Catalog:
 
         Opening a snapshot takes up to a millisecond; keep one for the questions that belong together.
         """
-        database = self._idle_reader() or connect(self.folder, writable=False)
-        return Snapshot(database, self._cache, self._reuse_reader)
+        for _ in range(_MOST_ATTEMPTS):
+            database = self._idle_reader() or connect(self.folder, writable=False)
+            try:
+                return Snapshot(database, self._cache, self._reuse_reader)
+            except IndexLocked:
+                if not database.is_stale():
+                    raise
+        raise IndexLocked(f"The index in {self.folder} is being changed all the time.", "Try again.")
 
     def _idle_reader(self) -> Database | None:
-        """A connection that an earlier snapshot used, unless its file was replaced by another catalog."""
+        """A connection that an earlier snapshot used, unless its file was replaced or changed under it."""
         with suppress(IndexError, FileNotFoundError):
             while True:
                 database = self._idle_readers.pop()
-                if os.stat(self.folder / CATALOG_NAME).st_ino == database.file:
+                if os.stat(self.folder / CATALOG_NAME).st_ino == database.file and not database.is_stale():
                     return database
                 database.close()
         return None

@@ -7,25 +7,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
+from anyseek import modalities
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.database import CATALOG_NAME, Database
-from anyseek.catalog.locking import is_locked, read_holder
+from anyseek.catalog.database import CATALOG_NAME, Database, connect
+from anyseek.catalog.failures import translated
+from anyseek.catalog.locking import is_locked, read_holder, what_is_not_a_lock
 from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.segment_writer import PARTIAL
 from anyseek.catalog.snapshot import Snapshot
-from anyseek.errors import IndexDamaged, NewerFormat
-
-if TYPE_CHECKING:
-    from anyseek.catalog.vectors import Halves
-
-_ROWS_AT_ONCE = 4096
+from anyseek.errors import IndexDamaged, IndexLocked, NewerFormat, ReadOnlyIndex
 
 # A row may be searched when its file has no problem and is not in the middle of being indexed.
 SHOULD_BE_VISIBLE = f"(f.problem_code IS NULL AND f.state != '{PARTIAL}')"
 
-FORGET = "forget these files; the next `anyseek index` embeds them again"
+READ_AGAIN = "have the next `anyseek index` read these files again; their records and tags stay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class Finding:
     """Something wrong with an index. code: short and stable; count: of the things that are wrong.
 
     is_repairable: whether `repair` can put it right without losing anything that cannot be made again. remedy: what it
-    does then, or what a person can do. file_ids: the files concerned, where it is about files.
+    does then, or what a person can do. file_ids: the files whose segments are to be made again.
     """
 
     code: str
@@ -53,24 +50,46 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
 
     more: checks of what is derived from the catalog. is_alone: whether the caller knows that nobody else writes (it
     holds the lock); None to find out. While there is a writer, what it may be in the middle of is not a finding.
-    Reads every vector: seconds for a million. Raises IndexNotFound, NewerFormat, and
-    MissingExtra for a modality whose package is gone; damage is a finding.
+    Reads every vector and every text: seconds for a million. Raises IndexNotFound, NewerFormat; MissingExtra for a
+    modality whose package is gone; ReadOnlyIndex, DiskFailed and SystemRefused where something cannot be read, which
+    says nothing about what is stored. Damage is a finding.
     """
+    modalities.load_plugins()  # their names are no damage
     if is_alone is None:
         is_alone = not is_locked(folder)
     # Opening the catalog already tidies the log, so this is looked at first.
-    left_over = [*_left_over(folder)] if is_alone else []
+    left_over = [*_not_a_lock(folder), *(_left_over(folder) if is_alone else [])]
     try:
         with Catalog.open(folder) as catalog, catalog.read() as snapshot:
             damage = _catalog_damage(snapshot.database)
             if damage:
                 return [damage, *left_over]
             checks = [*_CHECKS, *more, *(_CHECKS_ALONE if is_alone else [])]
-            return [*(finding for find in checks for finding in find(snapshot)), *left_over]
+            findings = _all(snapshot, checks)
+        # The words first: no segment can be dropped while what finds its words is damaged.
+        return [*(_words(folder) if is_alone else []), *findings, *left_over]
     except NewerFormat:
         raise
     except IndexDamaged as error:
         return [Finding("catalog-damaged", error.message, 1, False, error.hint), *left_over]
+
+
+def _all(snapshot: Snapshot, checks: Sequence[Check]) -> list[Finding]:
+    """What the checks find. One that damage keeps from its work counts only where no other one says what it is."""
+    findings: list[Finding] = []
+    stopped: list[Finding] = []
+    for find in checks:
+        try:
+            findings += find(snapshot)
+        except IndexDamaged as error:
+            stopped.append(Finding("catalog-damaged", error.message, 1, False, error.hint))
+    return findings or stopped[:1]
+
+
+def _not_a_lock(folder: Path) -> Iterator[Finding]:
+    with translated(folder):
+        if why := what_is_not_a_lock(folder):
+            yield Finding("lock-not-a-file", why, 1, False, "look at what it is, and move it away")
 
 
 def _left_over(folder: Path) -> Iterator[Finding]:
@@ -93,7 +112,7 @@ def _catalog_damage(database: Database) -> Finding | None:
     # An index of a table can be made again from the table; a table cannot.
     if all(" index " in text for text in messages):
         return Finding("table-index-damaged", messages[0], len(messages), True, "rebuild the table indices")
-    hint = "Remove the index folder and index again."
+    hint = "Save the tags if they can still be read (anyseek tag --export FILE); then index into a new folder: --index."
     return Finding("catalog-damaged", messages[0], len(messages), False, hint)
 
 
@@ -117,10 +136,9 @@ def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
         ),
     ]
     for code, message, sql in cases:
-        numbers = [number for (number,) in snapshot.database.rows(sql)]
-        if numbers:
-            files = tuple(numbers) if code == "orphan-files" else ()
-            yield Finding(code, message.format(len(numbers)), len(numbers), True, "remove them", files)
+        (count,) = snapshot.database.first(f"SELECT count(*) FROM ({sql})")
+        if count:
+            yield Finding(code, message.format(count), count, True, "remove them")
 
 
 def _unembedded(snapshot: Snapshot) -> Iterator[Finding]:
@@ -134,12 +152,76 @@ def _unembedded(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
+def _values(snapshot: Snapshot) -> Iterator[Finding]:
+    from anyseek.catalog import values
+
+    database = snapshot.database
+    cases = [
+        (
+            "records-damaged",
+            "Files whose record holds what was never written there: {}.",
+            values.damaged_files,
+        ),
+        (
+            "segments-damaged",
+            "Files that have a text, a span or a caption that is not what was stored: {}.",
+            values.damaged_segments,
+        ),
+        (
+            "files-without-segments",
+            "Files that pass for indexed, and have nothing that a search could find: {}.",
+            values.files_without_segments,
+        ),
+    ]
+    for code, message, find in cases:
+        yield from _about_files(code, message, ((number,) for number in find(database)))
+    if tags := values.damaged_tags(database):
+        message = f"Tags that are not a text: {len(tags)}."
+        yield Finding("tags-damaged", message, len(tags), True, "keep what can be read of them")
+    if settings := values.damaged_settings(database):
+        message = f"Settings that cannot be read: {', '.join(settings)}."
+        yield Finding("settings-damaged", message, len(settings), True, "forget them: give them again")
+    if runs := values.damaged_runs(database):
+        yield Finding(
+            "runs-damaged", f"Runs whose report cannot be read: {len(runs)}.", len(runs), True, "forget them"
+        )
+
+
+def _words(folder: Path) -> list[Finding]:
+    """Whether words are found where they stand. It takes a connection that may write, though it writes nothing."""
+    from anyseek.catalog.values import word_tables
+
+    damaged = []
+    try:
+        database = connect(folder, writable=True)
+    except (ReadOnlyIndex, IndexLocked):
+        return []
+    try:
+        for table in word_tables(database):
+            try:
+                database.run("BEGIN IMMEDIATE")
+                database.run(f"INSERT INTO {table} ({table}) VALUES ('integrity-check')")
+            except IndexLocked:
+                return []
+            except IndexDamaged:
+                damaged.append(table)
+            finally:
+                database.rollback()
+    finally:
+        database.close()
+    if not damaged:
+        return []
+    message = f"Words are not found where they stand: {', '.join(damaged)}."
+    return [Finding("words-damaged", message, len(damaged), True, "make the index of words again")]
+
+
 def _half_indexed(snapshot: Snapshot) -> Iterator[Finding]:
-    yield from _about_files(
-        "half-indexed",
-        "Files that were being indexed when a run was killed: {}.",
-        snapshot.database.rows("SELECT file_id FROM files WHERE state = ?", [PARTIAL]),
-    )
+    (count,) = snapshot.database.first("SELECT count(*) FROM files WHERE state = ?", [PARTIAL])
+    if count:
+        message = f"Files that were being indexed when a run was killed: {count}."
+        yield Finding(
+            "half-indexed", message, count, True, "have the next `anyseek index` begin with them anew"
+        )
 
 
 def _wrong_counts(snapshot: Snapshot) -> Iterator[Finding]:
@@ -160,63 +242,19 @@ def _wrong_counts(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _vectors(snapshot: Snapshot) -> Iterator[Finding]:
+    from anyseek.catalog.vector_damage import vector_damage
+
     for space in snapshot.spaces():
-        vectors, shortage = _rows_in_file(snapshot, space)
-        lost, damaged = set(), set()
-        for row, file_id, is_whole in _compare(snapshot, space, vectors):
-            if row >= len(vectors):
-                lost.add(file_id)
-            elif not is_whole:
-                damaged.add(file_id)
-        if shortage or lost:
-            message = f"Files that have vectors in a part of {_name(space)} that is gone: {len(lost)}."
-            message += f" {shortage}" if shortage else ""
-            yield Finding("vectors-cut-off", message, max(1, len(lost)), True, FORGET, tuple(sorted(lost)))
+        found = vector_damage(snapshot, space)
+        if found.shortage or found.lost:
+            message = f"Files that have vectors in a part of {_name(space)} that is gone: {len(found.lost)}."
+            message += f" {found.shortage}" if found.shortage else ""
+            yield Finding("vectors-cut-off", message, max(1, len(found.lost)), True, READ_AGAIN, found.lost)
         yield from _about_files(
             "vectors-damaged",
             f"Files that have a damaged vector in {_name(space)}: {{}}.",
-            ((file_id,) for file_id in sorted(damaged)),
+            zip(found.damaged),
         )
-
-
-def _rows_in_file(snapshot: Snapshot, space: SpaceRecord) -> tuple[Halves, str]:
-    """The rows that are there, and why there are not enough."""
-    from anyseek.catalog.vectors import HALF, map_rows, vector_path
-
-    try:
-        return snapshot.vectors(space.space_id), ""
-    except IndexDamaged as error:
-        try:
-            descriptor = os.open(vector_path(snapshot.folder, space.space_id, space.generation), os.O_RDONLY)
-        except OSError:
-            return map_rows(-1, space.card.dim, 0, snapshot.folder), error.message
-        try:
-            rows = os.fstat(descriptor).st_size // (space.card.dim * HALF.itemsize)
-            rows = min(rows, space.rows)
-            return map_rows(descriptor, space.card.dim, rows, snapshot.folder), error.message
-        finally:
-            os.close(descriptor)
-
-
-def _compare(snapshot: Snapshot, space: SpaceRecord, vectors: Halves) -> Iterator[tuple[int, int, bool]]:
-    """Each owned row: its number, its file, and whether its bytes are what was stored and a unit vector."""
-    from anyseek.catalog.vectors import checksums, lengths_are_one
-
-    rows = snapshot.database.rows(
-        "SELECT e.row, e.crc, s.file_id FROM embeddings e JOIN segments s ON s.segment_id = e.segment_id"
-        " WHERE e.space_id = ? ORDER BY e.row",
-        [space.space_id],
-    )
-    for batch in _batches(rows):
-        in_file = [
-            fields for fields in batch if fields[0] < len(vectors)
-        ]  # ascending: the first of the batch
-        halves = vectors[[row for row, _, _ in in_file]] if in_file else vectors[:0]
-        facts = zip(in_file, checksums(halves), lengths_are_one(halves), strict=True)
-        for (row, crc, file_id), actual, is_unit in facts:
-            yield row, file_id, actual == crc and bool(is_unit)
-        for row, _, file_id in batch[len(in_file) :]:
-            yield row, file_id, False
 
 
 def _unused_files(snapshot: Snapshot) -> Iterator[Finding]:
@@ -235,18 +273,7 @@ def unused_vector_files(folder: Path, spaces: Sequence[SpaceRecord]) -> list[Pat
 def _about_files(code: str, message: str, rows: Any) -> Iterator[Finding]:
     file_ids = tuple(file_id for (file_id,) in rows)
     if file_ids:
-        yield Finding(code, message.format(len(file_ids)), len(file_ids), True, FORGET, file_ids)
-
-
-def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:
-    batch: list[Any] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _ROWS_AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+        yield Finding(code, message.format(len(file_ids)), len(file_ids), True, READ_AGAIN, file_ids)
 
 
 def _name(space: SpaceRecord) -> str:
@@ -255,6 +282,7 @@ def _name(space: SpaceRecord) -> str:
 
 _CHECKS: tuple[Check, ...] = (
     _vectors,
+    _values,
     _orphans,
     _unembedded,
     _wrong_counts,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyseek import jsonable
+from anyseek.catalog.failures import REPAIR
 from anyseek.contracts import FileRecord, FileState, Modality, ModelCard, Problem, Report, Segment, Span, Unit
 from anyseek.errors import IndexDamaged, MissingExtra
 from anyseek.modalities import PACKAGES, UnknownModality
@@ -69,7 +70,7 @@ def unreadable(record: str, error: BaseException) -> IndexDamaged | MissingExtra
             f"The index has the modality {cause.name}, which no installed package declares.",
             f"Install the package that it was made with (entry-point group {PACKAGES.name}).",
         )
-    return IndexDamaged(f"The catalog's record of {record} cannot be read.", "Run `anyseek doctor`.")
+    return IndexDamaged(f"The catalog's record of {record} cannot be read.", REPAIR)
 
 
 def modality(name: str) -> Modality:

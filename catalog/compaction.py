@@ -9,7 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from anyseek.atomic import sync_folder
-from anyseek.catalog.database import Database, translated
+from anyseek.catalog.database import Database
+from anyseek.catalog.failures import REPAIR, translated
 from anyseek.errors import IndexDamaged, UsageError
 
 _BLOCK_BYTES = 8 << 20
@@ -73,7 +74,7 @@ def _copy_rows(old: Path, new: Path, owned: list[int], row_bytes: int) -> None:
             while left:
                 data = source.read(min(left, _BLOCK_BYTES))
                 if not data:
-                    raise IndexDamaged(f"The vector file {old} is cut off.", "Run `anyseek doctor`.")
+                    raise IndexDamaged(f"The vector file {old} is cut off.", REPAIR)
                 target.write(data)
                 left -= len(data)
         target.flush()

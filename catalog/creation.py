@@ -13,7 +13,8 @@ from pathlib import Path
 
 from anyseek import atomic
 from anyseek.catalog import migrations
-from anyseek.catalog.database import CATALOG_NAME, connect, create_database, translated
+from anyseek.catalog.database import CATALOG_NAME, connect, create_database
+from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import LOCK_NAME, WriterLock
 from anyseek.catalog.schema import APPLICATION_ID, FORMAT, KEPT, TABLES, WORDS
 from anyseek.catalog.writer import Writer

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from anyseek.errors import (
-    AnyseekError,
-    DiskFull,
-    IndexDamaged,
-    IndexLocked,
-    IndexNotFound,
-    ReadOnlyIndex,
-    UsageError,
-)
+from anyseek.catalog import sql_functions
+from anyseek.catalog.failures import translated
+from anyseek.errors import IndexDamaged, IndexLocked, IndexNotFound, ReadOnlyIndex, UsageError
 from anyseek.folding import folded
+from anyseek.printable import printable
 
 CATALOG_NAME = "catalog.sqlite"
 
@@ -28,7 +23,6 @@ CATALOG_NAME = "catalog.sqlite"
 # the writer lock, not by this.
 BUSY_MS = 10_000
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # What SQLite answers when it cannot make its -shm file: read-only media, or a full disk.
 _NO_PLACE_FOR_SHM = (
     sqlite3.SQLITE_CANTOPEN,
@@ -36,19 +30,23 @@ _NO_PLACE_FOR_SHM = (
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_FULL,
 )
-_REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class Database:
     """One connection to a catalog. Not for several threads at once.
 
-    Raises, from every method: DiskFull, ReadOnlyIndex, IndexLocked, IndexDamaged.
+    Raises, from every method: DiskFull, ReadOnlyIndex, IndexLocked, IndexDamaged, IndexNotFound, DiskFailed,
+    SystemRefused; UsageError for a question beyond SQLite's bounds.
     """
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path, file: int = 0) -> None:
-        """file: the inode that it is connected to."""
+    def __init__(
+        self, connection: sqlite3.Connection, folder: Path, file: int = 0, unlocked: Facts | None = None
+    ) -> None:
+        """file: the inode that it is connected to. unlocked: of a connection that keeps nobody from writing, what the
+        file was when it was made."""
         self._open_connection: sqlite3.Connection | None = connection
         self._n_unread = 0
+        self._unlocked = unlocked
         self.folder = folder
         self.file = file
 
@@ -58,9 +56,32 @@ class Database:
             raise UsageError("This snapshot, or its catalog, is closed.")
         return self._open_connection
 
+    def is_stale(self) -> bool:
+        """Whether somebody wrote what this connection will never see, for want of a lock. Make another one."""
+        if self._unlocked is None:
+            return False
+        return self._is_torn() or _has_log(self.folder / CATALOG_NAME)
+
+    def _is_torn(self) -> bool:
+        return self._unlocked is not None and _facts(self.folder / CATALOG_NAME) != self._unlocked
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        """Errors as our own; nothing is believed that was read while somebody wrote."""
+        try:
+            with translated(self.folder):
+                yield
+        except IndexDamaged:
+            if not self._is_torn():
+                raise
+        if self._is_torn():
+            raise IndexLocked(
+                f"The index in {printable(str(self.folder))} was changed while it was read.", "Try again."
+            )
+
     def run(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """The cursor after one statement; take its rows with `rows` or `first` when there may be many."""
-        with translated(self.folder):
+        with self._checked():
             return self._connection.execute(sql, values)
 
     def run_many(self, sql: str, values: Iterable[Sequence[Any]]) -> int:
@@ -76,7 +97,7 @@ class Database:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         """Rows as tuples, read as they are asked for."""
-        with translated(self.folder):
+        with self._checked():
             self._n_unread += 1
             # Not `yield from`: that would close the cursor of an unfinished loop, after its connection.
             for row in self._connection.execute(sql, values):  # noqa: UP028
@@ -85,7 +106,7 @@ class Database:
 
     def first(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """The first row as a tuple, or None."""
-        with translated(self.folder):
+        with self._checked():
             return self._connection.execute(sql, values).fetchone()
 
     def rollback(self) -> None:
@@ -100,7 +121,7 @@ class Database:
             return None
         self.rollback()
         connection, self._open_connection = self._open_connection, None
-        return Database(connection, self.folder, self.file)
+        return Database(connection, self.folder, self.file, self._unlocked)
 
     def close(self) -> None:
         """Safe to call twice."""
@@ -108,20 +129,49 @@ class Database:
             self._open_connection.close()
 
 
+Facts: TypeAlias = tuple[int, int, int, int]
+"""What tells one state of a file from another: device, inode, size, time of the last change in nanoseconds."""
+
+
+def _facts(path: Path) -> Facts | None:
+    """None where there is no such file."""
+    try:
+        now = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
+
+
+def _has_log(path: Path) -> bool:
+    """Whether a -wal beside the catalog holds anything."""
+    facts = _facts(path.with_name(path.name + "-wal"))
+    return facts is not None and facts[2] > 0
+
+
+def has_catalog(folder: Path) -> bool:
+    """Whether there is a catalog in `folder`. Raises ReadOnlyIndex, DiskFailed where that cannot be seen."""
+    with translated(folder):
+        try:
+            found = os.stat(folder / CATALOG_NAME)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return stat.S_ISREG(found.st_mode)
+
+
 def connect(folder: Path, *, writable: bool) -> Database:
     """A connection to the catalog in `folder`; a reader's one refuses to write.
 
-    Raises IndexNotFound, ReadOnlyIndex (writable only), IndexDamaged, IndexLocked.
+    Raises IndexNotFound, ReadOnlyIndex, IndexDamaged, IndexLocked, DiskFailed, SystemRefused.
     """
     path = folder / CATALOG_NAME
-    if not path.is_file() or path.stat().st_size == 0:
-        raise IndexNotFound(
-            f"There is no index in {folder}.",
-            "Make one with `anyseek index FOLDER`, or name one with --index.",
-        )
     with translated(folder):
+        if not has_catalog(folder) or path.stat().st_size == 0:
+            raise IndexNotFound(
+                f"There is no index in {folder}.",
+                "Make one with `anyseek index FOLDER`, or name one with --index.",
+            )
         if not writable:
-            return Database(_connect_reader(path), folder, path.stat().st_ino)
+            return _connect_reader(path)
         if not (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
             raise ReadOnlyIndex(f"The index in {folder} cannot be written.", "Check its permissions.")
         connection = _open(path, "mode=rw")
@@ -150,6 +200,7 @@ def _open(path: Path, parameters: str) -> sqlite3.Connection:
     )
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     connection.create_function("fold", 1, _fold, deterministic=True)
+    sql_functions.register(connection)
     return connection
 
 
@@ -160,14 +211,16 @@ def _fold(value: str | bytes | None) -> str | None:
     return None if value is None else folded(value)
 
 
-def _connect_reader(path: Path) -> sqlite3.Connection:
+def _connect_reader(path: Path) -> Database:
     """Opens for reading wherever that is possible.
 
-    Where the folder can be written, a plain connection is best: it leaves no -wal and -shm behind. On
-    read-only media SQLite needs an existing -shm, or the promise that nobody writes (`immutable`); that
+    Where the folder can be written, a plain connection is best: it leaves no -wal and -shm behind. Elsewhere SQLite
+    needs the -shm of somebody who has the catalog open, or the promise that nobody writes (`immutable`). Another user
+    may write nevertheless, so such a connection remembers what the file was (see `Database.is_stale`); and the
     promise would hide what an unfinished -wal holds, so it is made only when there is none.
     """
     can_write = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    before = _facts(path)
     connection = _open(path, "mode=rw" if can_write else "mode=ro")
     try:
         connection.execute("PRAGMA query_only = 1")
@@ -181,75 +234,10 @@ def _connect_reader(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     else:
-        return connection
-    wal = path.with_name(path.name + "-wal")
-    if wal.exists() and wal.stat().st_size > 0:
+        return Database(connection, path.parent, path.stat().st_ino)
+    if _has_log(path):
         raise ReadOnlyIndex(
             f"The index in {path.parent} was not closed cleanly, and recovering it needs a place to write.",
             "Copy the index to a disk that can be written, or make it writable once.",
         )
-    return _open(path, "mode=ro&immutable=1")
-
-
-@contextmanager
-def translated(folder: Path) -> Iterator[None]:
-    """Errors of SQLite and of the file system, raised inside, leave as Anyseek's own."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _from_sqlite(error, folder) from error
-    except OSError as error:
-        raise _from_os(error, folder) from error
-    except UnicodeDecodeError as error:
-        # Python could not even read SQLite's message about a damaged schema.
-        raise _damaged(error, folder) from error
-
-
-def _from_sqlite(error: sqlite3.Error, folder: Path) -> AnyseekError:
-    if isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error):
-        return UsageError("This snapshot, or its catalog, is closed.")
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(folder)):
-        return _disk_full(folder)
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-        return ReadOnlyIndex(f"The index in {folder} cannot be written.", "Check its permissions.")
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return IndexLocked(
-            f"Another process is writing to the index in {folder}.", "Try again when it is done."
-        )
-    if code == sqlite3.SQLITE_CANTOPEN:
-        return ReadOnlyIndex(f"The catalog in {folder} cannot be opened.", "Check the folder's permissions.")
-    if isinstance(error, (sqlite3.DatabaseError, sqlite3.InterfaceError)):
-        return _damaged(error, folder)
-    return AnyseekError(f"The catalog in {folder} failed ({error}).")
-
-
-def _damaged(error: Exception, folder: Path) -> IndexDamaged:
-    return IndexDamaged(
-        f"The catalog in {folder} cannot be trusted ({error}).",
-        "Run `anyseek doctor`; if it cannot repair it, remove the index folder and index again.",
-    )
-
-
-def _from_os(error: OSError, folder: Path) -> AnyseekError:
-    if error.errno in _FULL:
-        return _disk_full(folder)
-    if error.errno in _REFUSED:
-        return ReadOnlyIndex(
-            f"The index in {folder} cannot be written ({error.strerror}).", "Check its permissions."
-        )
-    return IndexDamaged(f"The disk refused a part of the index in {folder} ({error}).", "Check the disk.")
-
-
-def _disk_full(folder: Path) -> DiskFull:
-    return DiskFull(
-        f"There is no space left for the index in {folder}.",
-        "What was indexed before is intact. Free some space and run the same command again.",
-    )
-
-
-def _is_full(folder: Path) -> bool:
-    try:
-        return os.statvfs(folder).f_bavail == 0
-    except OSError:
-        return False
+    return Database(_open(path, "mode=ro&immutable=1"), path.parent, path.stat().st_ino, before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from anyseek import atomic
-from anyseek.catalog.database import translated
+from anyseek.catalog.failures import translated
 
 
 def read_file(path: Path) -> bytes | None:

@@ -12,6 +12,7 @@ from typing import Any
 from anyseek.catalog import codec
 from anyseek.catalog.codec import FILE_COLUMNS
 from anyseek.catalog.database import Database
+from anyseek.catalog.failures import REPAIR
 from anyseek.contracts import FileRecord, FileState
 from anyseek.errors import IndexDamaged
 
@@ -129,7 +130,7 @@ class FileReader:
         if folder is None:
             raise IndexDamaged(
                 f"A file of the catalog in {self.folder} belongs to a root that is not there.",
-                "Run `anyseek doctor`.",
+                REPAIR,
             )
         return os.fsdecode(os.path.join(folder, path))
 

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from anyseek.catalog.database import translated
-from anyseek.errors import IndexLocked
+from anyseek.catalog.failures import translated
+from anyseek.errors import IndexDamaged, IndexLocked
 from anyseek.jsonable import from_json, to_json
+from anyseek.printable import printable
+from anyseek.system_errors import is_absent
 
 LOCK_NAME = "lock"
+
+# Whatever lies at the lock's name, opening it neither waits nor leads elsewhere.
+_SAFELY = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_MOST_TEXT = 4096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +39,11 @@ class Holder:
     command: str
 
     def __str__(self) -> str:
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
-        return f"process {self.pid} on {self.host}, since {since} ({self.command})"
+        try:
+            since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        except (ValueError, OverflowError, OSError):  # no time at all: the text of the file is anybody's
+            since = "an unknown time"
+        return printable(f"process {self.pid} on {self.host}, since {since} ({self.command})")
 
 
 class WriterLock:
@@ -48,8 +59,15 @@ class WriterLock:
 
     def __enter__(self) -> WriterLock:
         with translated(self._path.parent):
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-            if not _lock(descriptor):
+            if why := what_is_not_a_lock(self._path.parent):
+                raise IndexDamaged(why, "Look at what it is, and move it away.")
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | _SAFELY, 0o666)
+            try:
+                is_ours = _lock(descriptor)
+            except OSError:
+                os.close(descriptor)
+                raise
+            if not is_ours:
                 os.close(descriptor)
                 raise self._refusal()
             self._descriptor = descriptor
@@ -85,6 +103,14 @@ class WriterLock:
         )
 
 
+def what_is_not_a_lock(folder: Path) -> str:
+    """A sentence where something else than a file lies in the lock's place; empty where nothing or a lock does."""
+    path = folder / LOCK_NAME
+    if is_absent(path.lstat) or stat.S_ISREG(path.lstat().st_mode):
+        return ""
+    return f"The lock of an index is a file, and {printable(str(path))} is none."
+
+
 def _lock(descriptor: int) -> bool:
     # `is_locked` holds the lock for an instant: one failure in a moment does not mean a writer.
     for _ in range(3):
@@ -100,17 +126,25 @@ def _lock(descriptor: int) -> bool:
 def read_holder(folder: Path) -> Holder | None:
     """The name in the lock file: who holds it, or who died holding it. None when nobody is named."""
     try:
-        return from_json((folder / LOCK_NAME).read_bytes(), Holder)
-    except (OSError, ValueError):
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | _SAFELY)
+    except OSError:  # the text is for people: without it they are told less
         return None
+    try:
+        return from_json(os.read(descriptor, _MOST_TEXT), Holder)
+    except (OSError, ValueError, RecursionError):
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a living process holds the writer lock."""
+    """Whether a living process holds the writer lock; True where that cannot be seen."""
     try:
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY)
-    except OSError:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | _SAFELY)
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:
+        return True
     try:
         # Shared, so that two who look at once do not see each other.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -42,8 +42,9 @@ def _add_words(database: Database) -> None:
 
 
 def _fold_and_keep(database: Database) -> None:
-    """One fold for tags, names and words; what people made outlives the records of files."""
+    """One fold for tags, names and words; what people made outlives the records of files; segments have a checksum."""
     _keep_tags(database)
+    _checksum_segments(database)
 
 
 def _keep_tags(database: Database) -> None:
@@ -57,6 +58,15 @@ def _keep_tags(database: Database) -> None:
     database.run(
         "CREATE TRIGGER files_forgotten AFTER DELETE ON files BEGIN"
         " DELETE FROM file_words WHERE rowid = old.file_id; END"
+    )
+
+
+def _checksum_segments(database: Database) -> None:
+    """A flipped bit in a text is noticed from now on. Comes after the passages have their place."""
+    database.run("ALTER TABLE segments ADD COLUMN crc INTEGER NOT NULL DEFAULT 0")
+    database.run(
+        "UPDATE segments SET crc = segment_crc(CAST(modality AS BLOB), start, end, CAST(unit AS BLOB),"
+        " CAST(excerpt AS BLOB), (SELECT CAST(p.text AS BLOB) FROM passages p WHERE p.rowid = segment_id))"
     )
 
 

@@ -1,15 +1,34 @@
-"""Repairs (`anyseek doctor --repair`). Nothing is lost that the next `anyseek index` would not make again."""
+"""Repairs (`anyseek doctor --repair`). Nothing is lost that the next `anyseek index` would not make again.
+
+No record of a file goes, nor what people gave it: what is wrong with a file's segments or vectors drops these alone,
+and marks the file to be read again. Whatever can fail comes before anything is dropped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from anyseek.catalog.catalog import Catalog
+from anyseek.catalog import values
+from anyseek.catalog.catalog import Catalog, Writer
 from anyseek.catalog.check import SHOULD_BE_VISIBLE, Check, Finding, check, unused_vector_files
-from anyseek.catalog.database import Database, connect, translated
+from anyseek.catalog.database import Database, connect
+from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.records import SpaceRecord
+
+LOST = "A part of the index was damaged; the next `anyseek index` reads it again."
+
+_MOST_ROUNDS = 5
+
+# These follow from other damage and its repair.
+_UNCOVERED = {
+    "words-damaged",
+    "files-without-segments",
+    "segments-without-vector",
+    "orphan-rows",
+    "wrong-counts",
+}
 
 # Taking the lock, opening the catalog and closing both repairs these.
 _REPAIRED_BY_OPENING = {"lock-left", "log-left"}
@@ -29,10 +48,11 @@ def repair(
     Raises IndexLocked, ReadOnlyIndex, DiskFull, IndexDamaged.
     """
     codes = {finding.code for finding in findings if finding.is_repairable}
+    codes |= _UNCOVERED if codes else set()
     repaired = [finding for finding in findings if finding.code in _REPAIRED_BY_OPENING]
     with WriterLock(folder, "doctor"):
         # One repair can uncover another fault (a damaged table index hides rows), hence the rounds.
-        for _ in range(3):
+        for _ in range(_MOST_ROUNDS):
             todo = [finding for finding in check(folder, is_alone=True, more=more) if finding.code in codes]
             if not todo:
                 break
@@ -44,30 +64,65 @@ def repair(
 
 
 def _repair(folder: Path, finding: Finding) -> None:
-    if finding.code == "table-index-damaged":
-        _rebuild_table_indices(folder)
+    if finding.code in _BY_SQL:
+        _run_sql(folder, _BY_SQL[finding.code])
         return
-    with Catalog.open(folder) as catalog:
+    with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+        spaces = snapshot.spaces()
+        if finding.code == "vectors-cut-off":
+            _lengthen(folder, spaces)  # first: where no vector can be written, nothing is dropped
         with catalog.begin() as writer:
-            writer.delete(finding.file_ids)
-            _remove_orphans(writer.database)
+            _put_right(writer, finding)
             _count_again(writer.database)
-        with catalog.read() as snapshot:
-            spaces = snapshot.spaces()
-    if finding.code == "vectors-cut-off":
-        _lengthen(folder, spaces)
     if finding.code == "unused-files":
         with translated(folder):
             for path in unused_vector_files(folder, spaces):
                 path.unlink()
 
 
-def _rebuild_table_indices(folder: Path) -> None:
+def _put_right(writer: Writer, finding: Finding) -> None:
+    database = writer.database
+    if finding.code == "records-damaged":
+        values.put_files_right(database, finding.file_ids)
+    writer.read_again(finding.file_ids, LOST)
+    if finding.code == "segments-damaged":
+        values.clear_captions(database, finding.file_ids)
+    if finding.code == "orphan-files":
+        database.run("DELETE FROM files WHERE root NOT IN (SELECT root FROM roots)")
+    if finding.code == "half-indexed":
+        writer.delete(
+            number for (number,) in database.run("SELECT file_id FROM files WHERE state = 'partial'")
+        )
+    if finding.code == "tags-damaged":
+        values.put_tags_right(database)
+    for name in values.damaged_settings(database) if finding.code == "settings-damaged" else ():
+        writer.set_setting(name, None)
+    if finding.code == "runs-damaged":
+        database.run_many("DELETE FROM runs WHERE run_id = ?", zip(values.damaged_runs(database)))
+    _remove_orphans(database)
+
+
+def _run_sql(folder: Path, statements: Callable[[Database], Iterable[str]]) -> None:
+    """In one transaction, without a look at what is damaged."""
     database = connect(folder, writable=True)
     try:
-        database.run("REINDEX")
+        database.run("BEGIN IMMEDIATE")
+        for statement in statements(database):
+            database.run(statement)
+        database.run("COMMIT")
     finally:
+        database.rollback()
         database.close()
+
+
+def _rebuilt_words(database: Database) -> Iterable[str]:
+    return [f"INSERT INTO {table} ({table}) VALUES ('rebuild')" for table in values.word_tables(database)]
+
+
+_BY_SQL: dict[str, Callable[[Database], Iterable[str]]] = {
+    "table-index-damaged": lambda _: ["REINDEX"],
+    "words-damaged": _rebuilt_words,
+}
 
 
 def _remove_orphans(database: Database) -> None:
@@ -95,6 +150,8 @@ def _lengthen(folder: Path, spaces: Sequence[SpaceRecord]) -> None:
     from anyseek.catalog.vectors import VectorAppender, vector_path
 
     for space in spaces:
+        if not space.rows:
+            continue
         path = vector_path(folder, space.space_id, space.generation)
         appender = VectorAppender(path, space.card.dim, space.rows)
         try:

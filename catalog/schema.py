@@ -10,7 +10,8 @@ APPLICATION_ID = 0x416E7973  # "Anys": `file catalog.sqlite` and we ourselves ca
 # files.path is relative to its root, bytes. state 'partial' is the catalog's own: the file's segments come
 # over several transactions and nobody sees it yet. A row with problem_code has failed, whatever its state
 # says meanwhile. embeddings.visible is 1 when a search may return the row; modality is repeated there so
-# that a filter by modality reads one index. embeddings.crc is zlib.crc32 of the row's bytes.
+# that a filter by modality reads one index. embeddings.crc is zlib.crc32 of the row's bytes,
+# segments.crc that of all that the segment says, its passage included (sql_functions.segment_crc).
 TABLES = """
 CREATE TABLE index_info (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE roots (root INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, relative BLOB);
@@ -49,7 +50,8 @@ CREATE TABLE segments (
     start REAL NOT NULL,
     end REAL NOT NULL,
     unit TEXT NOT NULL,
-    excerpt TEXT NOT NULL
+    excerpt TEXT NOT NULL,
+    crc INTEGER NOT NULL
 );
 CREATE INDEX segments_by_file ON segments (file_id);
 CREATE TABLE embeddings (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from anyseek.catalog import codec
 from anyseek.catalog.database import Database
+from anyseek.catalog.sql_functions import segment_crc
 from anyseek.contracts import Modality, ModelCard, Span
 from anyseek.errors import UsageError
 from anyseek.jsonable import to_json
@@ -88,27 +89,22 @@ class SegmentWriter:
             "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'segments'"
         )
         segment_ids = list(range(last + 1, last + 1 + len(parts)))
+        cleaned = [codec.clean_text(text) for text in texts]
         self.database.run_many(
-            "INSERT INTO segments (segment_id, file_id, modality, start, end, unit, excerpt)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO segments (segment_id, file_id, modality, start, end, unit, excerpt, crc)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (
-                    number,
-                    file_id,
-                    str(modality),
-                    span.start,
-                    span.end,
-                    span.unit.value,
-                    codec.clean_text(excerpt),
+                (number, file_id, *_segment_fields(modality, span, excerpt, text))
+                for number, (span, excerpt), text in zip(
+                    segment_ids, parts, cleaned or [""] * len(parts), strict=True
                 )
-                for number, (span, excerpt) in zip(segment_ids, parts, strict=True)
             ),
         )
         self._embed(space_id, segment_ids, [str(modality)] * len(parts), [visible] * len(parts), halves)
         if texts:
             self.database.run_many(
                 "INSERT INTO passages (rowid, text) VALUES (?, ?)",
-                zip(segment_ids, map(codec.clean_text, texts), strict=True),
+                zip(segment_ids, cleaned, strict=True),
             )
         return segment_ids
 
@@ -167,15 +163,15 @@ class SegmentWriter:
     def _copy_segments(self, source: int, target: int) -> None:
         """Give file `target` segments and vectors like those of `source`, visible."""
         segments = self.database.run(
-            "SELECT segment_id, modality, start, end, unit, excerpt FROM segments WHERE file_id = ?"
+            "SELECT segment_id, modality, start, end, unit, excerpt, crc FROM segments WHERE file_id = ?"
             " ORDER BY segment_id",
             [source],
         ).fetchall()
         copies: dict[int, int] = {}
         for segment_id, *fields in segments:
             cursor = self.database.run(
-                "INSERT INTO segments (file_id, modality, start, end, unit, excerpt)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO segments (file_id, modality, start, end, unit, excerpt, crc)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [target, *fields],
             )
             copies[segment_id] = cursor.lastrowid or 0
@@ -242,3 +238,11 @@ class SegmentWriter:
             self.database.close()
             raise
         self._release(self.database)
+
+
+def _segment_fields(modality: Modality, span: Span, excerpt: str, text: str) -> tuple[object, ...]:
+    """modality, start, end, unit, excerpt, crc: as the table has them."""
+    cleaned, unit = codec.clean_text(excerpt), span.unit.value
+    start, end = float(span.start), float(span.end)
+    crc = segment_crc(str(modality).encode(), start, end, unit.encode(), cleaned.encode(), text.encode())
+    return str(modality), start, end, unit, cleaned, crc

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from anyseek.catalog import codec, filter_sql
 from anyseek.catalog.codec import SEGMENT_COLUMNS
 from anyseek.catalog.database import Database
+from anyseek.catalog.failures import REPAIR
 from anyseek.catalog.file_reader import FileReader
 from anyseek.catalog.filter_sql import Condition
 from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
 from anyseek.catalog.snapshot_cache import SnapshotCache
 from anyseek.contracts import Filter, Modality, Segment
-from anyseek.errors import IndexDamaged, UsageError
+from anyseek.errors import AnyseekError, IndexDamaged, UsageError
+from anyseek.system_errors import as_anyseek
 
 if TYPE_CHECKING:
     from anyseek.catalog.vectors import Halves
@@ -41,6 +43,7 @@ class Snapshot(FileReader):
         self._release = release or Database.close
         self.cache = cache or SnapshotCache()
         self._descriptors: dict[int, int] = {}
+        self._unopened: dict[int, AnyseekError] = {}  # why a vector file is not open, by space
         self._vectors: dict[int, Halves] = {}
         try:
             self._begin()
@@ -61,22 +64,29 @@ class Snapshot(FileReader):
                 )
             ]
             if self._open_vectors():
-                break
+                return
             self.database.rollback()
             self._close_vectors()
-        else:
-            # The file is truly gone. Everything but the vectors can still be read.
-            self.database.run("BEGIN")
+        # A file is truly gone. Everything but its vectors can still be read.
+        self.database.run("BEGIN")
+        self._open_vectors()
 
     def _open_vectors(self) -> bool:
+        """Whether no file is gone. One that cannot be opened is not gone: `vectors` says why."""
+        is_complete = True
         for space in self._spaces:
             if space.rows:
                 path = self.folder / "vectors" / f"{space.space_id}.{space.generation}.f16"
                 try:
                     self._descriptors[space.space_id] = os.open(path, os.O_RDONLY)
-                except OSError:
-                    return False
-        return True
+                except (FileNotFoundError, NotADirectoryError):
+                    self._unopened[space.space_id] = IndexDamaged(
+                        f"The vector file of {space.card.name} in {self.folder} is gone.", REPAIR
+                    )
+                    is_complete = False
+                except OSError as error:
+                    self._unopened[space.space_id] = as_anyseek(error, f"the index in {self.folder}")
+        return is_complete
 
     # ------------------------------------------------------------ the index itself
 
@@ -228,7 +238,7 @@ class Snapshot(FileReader):
             return [places[row] for row in numbers]
         except KeyError as error:
             raise IndexDamaged(
-                f"A search in {self.folder} found row {error}, which no file owns.", "Run `anyseek doctor`."
+                f"A search in {self.folder} found row {error}, which no file owns.", REPAIR
             ) from error
 
     def segment_by_id(self, segment_id: int) -> tuple[Segment, str] | None:
@@ -271,10 +281,7 @@ class Snapshot(FileReader):
             space = self._space(space_id)
             descriptor = self._descriptors.get(space_id, -1)
             if space.rows and descriptor < 0:
-                raise IndexDamaged(
-                    f"The vector file of {space.card.name} in {self.folder} is gone.",
-                    "`anyseek doctor` forgets the files it held, and the next run embeds them again.",
-                )
+                raise self._unopened[space_id]
             self._vectors[space_id] = self.cache.mapped(descriptor, space, self.folder)
         return self._vectors[space_id]
 
@@ -296,6 +303,7 @@ class Snapshot(FileReader):
         for descriptor in self._descriptors.values():
             os.close(descriptor)
         self._descriptors.clear()
+        self._unopened.clear()
 
     def close(self) -> None:
         """End the snapshot; safe to call twice. Arrays handed out stay valid."""

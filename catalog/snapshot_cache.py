@@ -32,6 +32,7 @@ class SnapshotCache:
         self._rows: tuple[int, dict[tuple[int, Filter], Rows]] = (-1, {})
         self._vectors: dict[int, tuple[tuple[int, int], Halves]] = {}
         self._indexes: dict[int, tuple[tuple[str, int], Any]] = {}
+        self._done: set[tuple[str, int, int]] = set()
 
     def rows(self, change: int, space_id: int, filter_: Filter) -> Rows | None:
         """What was put for this very change of the catalog."""
@@ -62,6 +63,17 @@ class SnapshotCache:
             vectors = map_rows(descriptor, space.card.dim, space.rows, folder)
             self._vectors[space.space_id] = (file, vectors)
         return vectors[: space.rows]
+
+    def once(self, key: tuple[str, int, int], work: Callable[[], T]) -> T | None:
+        """What `work` returns, the first time that this key is given; None ever after."""
+        if key in self._done:
+            return None
+        self._done.add(key)
+        return work()
+
+    def forget(self, key: tuple[str, int, int]) -> None:
+        """`once` does it again."""
+        self._done.discard(key)
 
     def index(self, space_id: int, which: tuple[str, int], read: Callable[[], T]) -> T:
         """A space's derived index, read unless this very file (its name and checksum) was the last one read."""

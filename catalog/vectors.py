@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anyseek.atomic import sync_folder
-from anyseek.catalog.database import translated
+from anyseek.catalog.failures import REPAIR, translated
 from anyseek.errors import IndexDamaged, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class VectorAppender:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
             if (
                 rows == 0
-            ):  # whoever made the file and its folder may have been killed before their names were synced
+            ):  # who made the file and its folder may have been killed before their names were synced
                 sync_folder(path.parent)
                 sync_folder(path.parent.parent)
 
@@ -97,7 +97,7 @@ class VectorAppender:
         with translated(self._folder):
             data = b"".join(os.pread(self._descriptor, size, row * size) for row in rows)
         if len(data) != size * len(rows):
-            raise IndexDamaged(f"A vector file in {self._folder} is cut off.", "Run `anyseek doctor`.")
+            raise IndexDamaged(f"A vector file in {self._folder} is cut off.", REPAIR)
         return np.frombuffer(data, HALF).reshape(len(rows), self._dim)
 
     def sync(self) -> None:
@@ -133,10 +133,28 @@ def map_rows(descriptor: int, dim: int, rows: int, folder: Path) -> Halves:
         if length < needed:
             raise IndexDamaged(
                 f"A vector file in {folder} is cut off: {length} bytes of {needed}.",
-                "`anyseek doctor` forgets the files it held, and the next run embeds them again.",
+                REPAIR,
             )
         mapped = mmap.mmap(descriptor, needed, access=mmap.ACCESS_READ)
     return np.frombuffer(mapped, HALF).reshape(rows, dim)
+
+
+def rows_at(descriptor: int, dim: int, rows: Sequence[int], folder: Path) -> Halves:
+    """Ascending rows of an open vector file, (len(rows), dim), read and not mapped: where the disk fails, that is an
+    error and no signal. Raises IndexDamaged when the file is too short for them, DiskFailed."""
+    size = dim * HALF.itemsize
+    if not rows:
+        return np.zeros((0, dim), HALF)
+    is_dense = rows[-1] - rows[0] < 4 * len(rows)
+    with translated(folder):
+        if is_dense:
+            data = os.pread(descriptor, (rows[-1] - rows[0] + 1) * size, rows[0] * size)
+        else:
+            data = b"".join(os.pread(descriptor, size, row * size) for row in rows)
+    halves = np.frombuffer(data[: len(data) // size * size], HALF).reshape(-1, dim)
+    if len(halves) < (rows[-1] - rows[0] + 1 if is_dense else len(rows)):
+        raise IndexDamaged(f"A vector file in {folder} is cut off.", REPAIR)
+    return halves[np.array(rows) - rows[0]] if is_dense else halves
 
 
 def take_rows(vectors: Halves, rows: Rows) -> Floats:

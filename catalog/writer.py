@@ -12,7 +12,7 @@ from typing import Any
 from anyseek.catalog import codec
 from anyseek.catalog.database import Database
 from anyseek.catalog.segment_writer import PARTIAL, SegmentWriter
-from anyseek.contracts import FileState, Modality, Problem, Report, SeenFile
+from anyseek.contracts import READ_AGAIN, FileState, Modality, Problem, Report, SeenFile
 from anyseek.errors import UsageError
 from anyseek.jsonable import to_json
 
@@ -162,6 +162,22 @@ class Writer(SegmentWriter):
         copied = self._put(seen, content_hash, modality, FileState.OK.value, None, keep_segments=False)
         self._copy_segments(file_id, copied)
         return copied
+
+    def read_again(self, file_ids: Iterable[int], reason: str) -> None:
+        """Drop the segments of files, keep their records and tags, and have the next run read them anew.
+
+        reason: a sentence for people. Files that are missing stay so.
+        """
+        numbers = list(file_ids)
+        self._drop_segments(numbers)
+        self.database.run_many(
+            "UPDATE files SET state = CASE WHEN state = ? THEN state ELSE ? END, change = ?,"
+            " problem_code = ?, problem_stage = 'read', problem_reason = ? WHERE file_id = ?",
+            (
+                (FileState.MISSING.value, FileState.FAILED.value, self.change, READ_AGAIN, reason, number)
+                for number in numbers
+            ),
+        )
 
     def delete(self, file_ids: Iterable[int]) -> None:
         """Forget files with their segments. Their vectors stay in the file, unseen, until `compact`."""

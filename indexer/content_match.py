@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import FileRecord, FileState
-from anyseek.indexer.diff import Kind, Resolution, resolve, same_facts
+from anyseek.indexer.diff import TRANSIENT, Kind, Resolution, must_be_read, resolve, same_facts
 from anyseek.indexer.hashing import hashed
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def match_content(run: RunContext, snapshot: Snapshot, plan: Plan, applier: Appl
     for task in hashed(run, (task for task in plan.spool if _needs_hash(plan, task))):
         seen = task.seen
         record = snapshot.file_at(seen.root, seen.path) if task.kind is Kind.UNSURE else None
-        if record is not None and record.content_hash == task.content_hash:
+        if record is not None and record.content_hash == task.content_hash and _is_settled(snapshot, record):
             plan.settle_unchanged(task, record)
             if not same_facts(record, seen) or record.state is FileState.MISSING:
                 confirmed.append((record, task))
@@ -43,6 +43,12 @@ def match_content(run: RunContext, snapshot: Snapshot, plan: Plan, applier: Appl
     applier.confirm(confirmed)
     if twins and not run.stop():  # now that all places are known which still hold their content
         _place(snapshot, plan, twins, applier)
+
+
+def _is_settled(snapshot: Snapshot, record: FileRecord) -> bool:
+    """Whether all that can be known of its content is in the index: its vectors, or why there are none."""
+    is_of_the_moment = record.problem is not None and record.problem.code in TRANSIENT
+    return not is_of_the_moment or bool(snapshot.segments_of_file(record.file_id))
 
 
 def _needs_hash(plan: Plan, task: FileTask) -> bool:
@@ -62,7 +68,10 @@ def _place(snapshot: Snapshot, plan: Plan, twins: dict[bytes, list[FileTask]], a
             if record is None:
                 continue
             if resolution is Resolution.MOVE:
-                plan.settle_move(task, record)
+                if must_be_read(record):
+                    plan.move_unsettled(record)
+                else:
+                    plan.settle_move(task, record)
                 moves.append((record, task))
             else:
                 plan.settle_copy(task)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from anyseek.contracts import FileRecord, FileState, Modality, SeenFile
+from anyseek.contracts import READ_AGAIN, FileRecord, FileState, Modality, SeenFile
 from anyseek.indexer.scan import Unread
 
 
@@ -107,6 +107,11 @@ def compare(
         record = next(rest, None)
 
 
+def must_be_read(record: FileRecord) -> bool:
+    """Whether the index lost what it had of the file: however well its content is known, it has to be decoded."""
+    return record.problem is not None and record.problem.code == READ_AGAIN
+
+
 def _place(item: SeenFile | Unread | FileRecord) -> tuple[int, bytes]:
     return item.root, os.fsencode(item.path)
 
@@ -114,6 +119,8 @@ def _place(item: SeenFile | Unread | FileRecord) -> tuple[int, bytes]:
 def _kind(record: FileRecord, seen: SeenFile, trust: Trust) -> Kind:
     if record.modality in trust.reread:
         return Kind.RETRY
+    if must_be_read(record):
+        return Kind.RETRY if same_facts(record, seen) else Kind.CHANGED
     if not same_facts(record, seen):
         return Kind.UNSURE if record.size == seen.size and record.content_hash else Kind.CHANGED
     if record.problem is not None and (trust.retry_failed or record.problem.code in trust.transient):
@@ -142,14 +149,16 @@ def resolve(
     """How a file is indexed whose content is not what its own place held before, and the record that it takes over.
 
     twins: the records of that content. is_free: whether a record's own place no longer holds its content, so
-    that its vectors may move; each can move once, which the caller keeps account of.
+    that its vectors may move; each can move once, which the caller keeps account of. A record whose vectors are lost
+    moves, for what people gave it, and is not copied.
     """
     usable = [record for record in twins if reads_alike(record.path, seen.path)]
     for record in usable:
         if is_free(record.file_id):
             return Resolution.MOVE, record
     for record in usable:
-        return Resolution.COPY, record
+        if not must_be_read(record):
+            return Resolution.COPY, record
     return Resolution.READ, None
 
 

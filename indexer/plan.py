@@ -120,6 +120,12 @@ class Plan:
         if self.gone.pop(record.file_id, None) is not None:
             self.tally.gone -= 1
 
+    def move_unsettled(self, record: FileRecord) -> None:
+        """The record goes with the file, which has to be decoded all the same."""
+        self.free.discard(record.file_id)
+        if self.gone.pop(record.file_id, None) is not None:
+            self.tally.gone -= 1
+
     def settle_copy(self, task: FileTask) -> None:
         """Another record's vectors are copied."""
         self._settled[task.number] = 1

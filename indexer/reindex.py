@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from anyseek.atomic import sync_folder
 from anyseek.catalog.catalog import Catalog, WriterLock
-from anyseek.catalog.database import translated
+from anyseek.catalog.failures import translated
 from anyseek.catalog.tag_records import carry_over
 from anyseek.contracts import Embedder, Report
 from anyseek.errors import AnyseekError, UsageError

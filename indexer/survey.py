@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import FileRecord, FileState, SeenFile
-from anyseek.indexer.diff import Change, Kind, compare
+from anyseek.indexer.diff import Change, Kind, compare, must_be_read
 from anyseek.indexer.ignore import Rules, exclusions
 from anyseek.indexer.plan import Plan
 from anyseek.indexer.scan import Unread, is_empty, scan
@@ -104,7 +104,8 @@ def _sort_in(plan: Plan, change: Change) -> None:
             plan.returned.append(record.file_id)
     elif seen is not None:
         plan.add(kind, seen)
-        if record is not None:
+        # What the index lost may still lie there: its record is nobody else's.
+        if record is not None and not (kind is Kind.RETRY and must_be_read(record)):
             plan.set_free(record)
 
 

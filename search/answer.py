@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from anyseek.catalog.sampling import check_sample
 from anyseek.contracts import Filter, Modality, ModelCard
 from anyseek.errors import ModalityNotSupported, NoSuchSegment, QueryFileError, UsageError
 from anyseek.options import AnyPath, SearchOptions, path_text
@@ -29,6 +30,7 @@ def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options
     from anyseek.stores.registry import open_store
 
     targets = supported_targets(options.to, space.card)
+    check_sample(snapshot, space)
     _check_covered(options.in_, snapshot)
     with closing(open_store(snapshot, space.space_id)) as store:
         engine = Engine(snapshot, space, store, calibration.read(snapshot.folder, space))

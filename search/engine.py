@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from anyseek.catalog.sampling import damaged_rows
 from anyseek.contracts import Filter, Hit, Modality, VectorStore
 from anyseek.options import SearchOptions
 from anyseek.search import fusion, lexical
@@ -136,15 +137,20 @@ class _TargetSearch:
             n_asked = min(n_asked, self._n_rows)
             scores, rows = self._engine.store.search(self._vector[None], n_asked, self._allow)
             is_used = rows[0] >= 0
-            hits = self._made(rows[0][is_used].tolist(), scores[0][is_used].tolist())
+            used = rows[0][is_used].tolist()
+            hits = self._made(used, scores[0][is_used].tolist())
             best = self._one_a_file(hits)
-            if len(best) >= k or n_asked == self._n_rows or len(hits) < n_asked:
+            if len(best) >= k or n_asked == self._n_rows or len(used) < n_asked:
                 return best[:k]
             n_asked *= _MORE
 
     def _made(self, rows: Sequence[int], scores: Sequence[float]) -> list[Hit]:
-        """A hit for each row, not ranked yet."""
+        """A hit for each row whose vector is what was stored, not ranked yet."""
         hits = []
+        damaged = damaged_rows(self._engine.snapshot, self._space_id, rows)
+        if damaged:
+            whole = [(row, score) for row, score in zip(rows, scores, strict=True) if row not in damaged]
+            rows, scores = [row for row, _ in whole], [score for _, score in whole]
         places = self._engine.snapshot.hits_for_rows(self._space_id, rows)
         for row, score, (segment, path) in zip(rows, scores, places, strict=True):
             self._row_of[segment.segment_id] = row

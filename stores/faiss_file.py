@@ -23,7 +23,7 @@ import numpy as np
 
 from anyseek.atomic import replacing
 from anyseek.catalog import derived
-from anyseek.catalog.database import translated
+from anyseek.catalog.failures import translated
 from anyseek.errors import MissingExtra
 from anyseek.jsonable import from_json, to_json
 

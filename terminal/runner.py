@@ -20,10 +20,23 @@ from anyseek.errors import (
     EXIT_OK,
     EXIT_TERMINATED,
     AnyseekError,
-    DiskFull,
     UsageError,
 )
+from anyseek.system_errors import NO_MEMORY, as_anyseek
+from anyseek.terminal import standard_streams
 from anyseek.terminal.app import App, CommandLineError, Output, unparsed
+
+# Errors of the system that a program has to foresee where it may meet them: elsewhere they are bugs.
+_OF_OUR_OWN = {
+    None,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.EBADF,
+    errno.EINVAL,
+    errno.EPIPE,
+}
 
 
 class Terminated(BaseException):
@@ -36,7 +49,7 @@ def run(build: Callable[[], App], arguments: Sequence[str]) -> int:
     build: makes the program; called again when an option is unknown that a package may add.
     """
     mode = Output()
-    _be_tolerant_of_names()
+    standard_streams.prepare()
     try:
         with _terminated_by_signal():
             code = _invoke(build, arguments, mode)
@@ -80,26 +93,38 @@ def _report(error: Exception, mode: Output) -> int:
     """One sentence on stderr; the exit code."""
     from anyseek.terminal import output
 
-    known = error
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        known = DiskFull("There is no space left to write to.", "Make room, then try again.")
-    elif not isinstance(error, AnyseekError):
-        known = AnyseekError(
-            f"Something unexpected happened: {type(error).__name__}: {error}",
-            "This is a bug of Anyseek; please report it with what --debug shows.",
-        )
-    assert isinstance(known, AnyseekError)
+    known = _known(error)
     if mode.is_debug:
         traceback.print_exception(error)
     output.error(known, mode.as_json)
     return known.exit_code or EXIT_BUG
 
 
-def _be_tolerant_of_names() -> None:
-    """Names that the terminal's encoding lacks are escaped rather than fatal."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+def _known(error: Exception) -> AnyseekError:
+    if isinstance(error, AnyseekError):
+        return error
+    if isinstance(error, MemoryError):
+        return as_anyseek(NO_MEMORY, "this command")
+    if isinstance(error, FileNotFoundError) and not error.filename and _is_folder_gone():
+        return UsageError("The current folder is no longer there.", "Go to another one, or name whole paths.")
+    if isinstance(error, OSError) and error.errno == errno.EBADF and standard_streams.is_closed():
+        return UsageError(
+            "Standard output is closed, so nothing can be shown.", "Write to a file or to /dev/null."
+        )
+    if isinstance(error, OSError) and error.errno not in _OF_OUR_OWN:
+        return as_anyseek(error, "what this command works with")
+    return AnyseekError(
+        f"Something unexpected happened: {type(error).__name__}: {error}",
+        "This is a bug of Anyseek; please report it with what --debug shows.",
+    )
+
+
+def _is_folder_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 @contextlib.contextmanager

@@ -240,10 +240,13 @@ def test_flipped_bits_in_the_catalog(tmp_path: Path, folder: Path, seed: int) ->
 
 
 def test_repaired_files_are_embedded_again(folder: Path) -> None:
-    """What was forgotten looks new to the next run."""
+    """What lost its vectors is marked for the next run, and keeps its record."""
     os.truncate(folder / "vectors/1.0.f16", 15 * 32)
     repair_all(folder)
     with Catalog.open(folder) as catalog, catalog.read() as snapshot:
-        assert snapshot.file_at(0, "a7") is None
-        assert {record.state for record in snapshot.files()} == {FileState.OK}
+        record = snapshot.file_at(0, "a7")
+        assert record is not None
+        assert (record.file_id, record.content_hash) == (8, b"a7")
+        assert (record.state, record.problem and record.problem.code) == (FileState.FAILED, "read-again")
+        assert [one.path for one in snapshot.files(FileState.OK)] == [f"a{i}" for i in range(5)]
         assert snapshot.counts().segments_by_modality == {Modality.IMAGE: 15}

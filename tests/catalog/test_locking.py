@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -13,8 +14,9 @@ import pytest
 from indexes import contents, new_index
 
 from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.check import check
 from anyseek.catalog.locking import Holder, WriterLock, is_locked, read_holder
-from anyseek.errors import AnyseekError, IndexLocked
+from anyseek.errors import AnyseekError, IndexDamaged, IndexLocked
 
 HOLD = """
 import signal, sys
@@ -137,6 +139,51 @@ def test_odd_lock_files(tmp_path: Path) -> None:
         assert read_holder(tmp_path) is None
         with WriterLock(tmp_path, "x"):
             pass
+
+
+@pytest.mark.parametrize("since", ["1e300", "-1e300", "NaN", "Infinity", "-62135596801"])
+def test_a_time_that_no_clock_has_is_no_bug(tmp_path: Path, since: str) -> None:
+    (tmp_path / "lock").write_text(f'{{"pid": 1, "host": "h", "since": {since}, "command": "c"}}')
+    assert str(read_holder(tmp_path)).startswith("process 1 on h, since ")
+    with WriterLock(tmp_path, "x"):
+        pass
+
+
+def test_the_text_of_a_lock_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text('{"pid": 1, "host": "\\u001b[31m", "since": 0, "command": "\\u0007"}')
+    assert str(read_holder(tmp_path)).isprintable()
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b"1" * 5000, b"x" * (8 << 20)])
+def test_a_huge_lock_is_not_read_whole(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "lock").write_bytes(text)
+    assert read_holder(tmp_path) is None
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
+def test_what_is_no_lock_is_told_and_not_touched(tmp_path: Path, kind: str) -> None:
+    catalog, _ = new_index(tmp_path, 1)
+    catalog.close()
+    lock = catalog.folder / "lock"
+    lock.unlink()
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    {"folder": lock.mkdir, "pipe": lambda: os.mkfifo(lock), "link": lambda: lock.symlink_to(precious)}[kind]()
+    with pytest.raises(IndexDamaged, match="The lock of an index is a file"):
+        catalog.lock("x").__enter__()
+    assert [finding.code for finding in check(catalog.folder)] == ["lock-not-a-file"]
+    assert precious.read_text() == "mine"
+
+
+def test_a_lock_that_cannot_be_seen_may_be_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doctor then takes nothing for left over that a writer may be in the middle of."""
+    assert not is_locked(tmp_path)
+
+    def refused(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refused)
+    assert is_locked(tmp_path)
 
 
 def test_the_holder_of_a_later_version_is_named_too(tmp_path: Path) -> None:

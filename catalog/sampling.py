@@ -1,0 +1,108 @@
+"""A look at some vectors before a search believes them: a file of another index, zeros, rows that moved by one.
+
+Checksums of all rows are doctor's work. A sample costs a few milliseconds however large the index is, and finds
+whatever concerns many rows; the single rows that answer a search are compared when they do (`damaged_rows`).
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from anyseek.catalog.failures import REPAIR
+from anyseek.errors import IndexDamaged
+from anyseek.printable import printable
+
+if TYPE_CHECKING:
+    from anyseek.catalog.records import SpaceRecord
+    from anyseek.catalog.snapshot import Snapshot
+
+LOG = logging.getLogger("anyseek")
+
+SAMPLE_ROWS = 200
+BUDGET_S = 0.003
+"""Of a slow disk fewer rows are looked at, but one always is."""
+
+MOST_DAMAGED = 0.5
+"""With more than this share of the sample damaged, ranks mean nothing."""
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """n_rows were compared with their checksums, n_damaged of them are not what was stored."""
+
+    n_rows: int
+    n_damaged: int
+
+
+def sample(snapshot: Snapshot, space: SpaceRecord, luck: random.Random | None = None) -> Sample:
+    """Random rows of a space against their checksums. Raises IndexDamaged when the vector file is gone or too short."""
+    vectors = snapshot.vectors(space.space_id)
+    luck = luck or random.Random()
+    n_rows = n_damaged = 0
+    ends = time.perf_counter() + BUDGET_S
+    for first in (luck.randrange(space.rows) for _ in range(min(SAMPLE_ROWS, space.rows))):
+        row = snapshot.database.first(
+            "SELECT row, crc FROM embeddings WHERE space_id = ? AND row >= ? LIMIT 1", [space.space_id, first]
+        )
+        if row is None:
+            continue  # nobody owns what is behind
+        n_rows += 1
+        n_damaged += row[0] >= len(vectors) or zlib.crc32(vectors[row[0]]) != row[1]
+        if time.perf_counter() > ends:
+            break
+    return Sample(n_rows, n_damaged)
+
+
+def check_sample(snapshot: Snapshot, space: SpaceRecord) -> None:
+    """Before the first search of a vector file: a remark on damaged rows, which do not answer; for many, an error.
+
+    Raises IndexDamaged when most of the sample is damaged.
+    """
+    if not space.rows:
+        return
+    found = snapshot.cache.once(("sample", space.space_id, space.generation), lambda: sample(snapshot, space))
+    if found is None or not found.n_damaged:
+        return
+    where = printable(str(snapshot.folder))
+    if found.n_damaged > MOST_DAMAGED * found.n_rows:
+        snapshot.cache.forget(("sample", space.space_id, space.generation))  # the next search says so too
+        raise IndexDamaged(
+            f"The vectors in {where} are not those that were stored: of {found.n_rows} that were looked at,"
+            f" {found.n_damaged} are damaged.",
+            REPAIR,
+        )
+    LOG.warning(
+        "%s",
+        f"Some vectors in {where} are damaged, and their files may be missing from what is found. {REPAIR}",
+    )
+
+
+def damaged_rows(snapshot: Snapshot, space_id: int, rows: Sequence[int]) -> set[int]:
+    """Those of these rows whose vector is not what was stored; a remark when there are any, once."""
+    vectors = snapshot.vectors(space_id)
+    damaged = set()
+    for i in range(0, len(rows), _AT_ONCE):
+        part = [int(row) for row in rows[i : i + _AT_ONCE]]
+        damaged |= {
+            row
+            for row, crc in snapshot.database.rows(
+                f"SELECT row, crc FROM embeddings WHERE space_id = ? AND row IN ({', '.join('?' * len(part))})",
+                [space_id, *part],
+            )
+            if zlib.crc32(vectors[row]) != crc
+        }
+    if damaged:
+        snapshot.cache.once(("damaged", space_id, 0), _say_left_out)
+    return damaged
+
+
+def _say_left_out() -> None:
+    LOG.warning("%s", f"Hits whose vectors are damaged were left out. {REPAIR}")

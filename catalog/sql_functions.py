@@ -1,0 +1,33 @@
+"""Functions of our own in SQL: every connection to a catalog has them."""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+import zlib
+
+
+def is_text(value: bytes | None) -> bool:
+    """SQL: is_text(CAST(x AS BLOB)): whether these bytes are UTF-8."""
+    try:
+        return value is None or value.decode() is not None
+    except UnicodeDecodeError:
+        return False
+
+
+def segment_crc(
+    modality: bytes, start: float, end: float, unit: bytes, excerpt: bytes, text: bytes | None
+) -> int | None:
+    """SQL, and for who writes: the checksum of all that a segment says. Texts as UTF-8, lengths between them."""
+    parts = [modality, unit, excerpt, text or b""]
+    try:
+        numbers = struct.pack("<dd4Q", start + 0.0, end + 0.0, *map(len, parts))  # SQLite has no -0.0
+    except (TypeError, struct.error):  # of other types than ours: of no segment
+        return None
+    return zlib.crc32(b"".join([numbers, *parts]))
+
+
+def register(connection: sqlite3.Connection) -> None:
+    """Make them known to a connection."""
+    connection.create_function("is_text", 1, is_text, deterministic=True)
+    connection.create_function("segment_crc", 6, segment_crc, deterministic=True)

@@ -1,0 +1,167 @@
+"""Whether single values of the catalog are what Anyseek writes, and how wrong ones are put right. SQL alone.
+
+A flipped bit in a page of SQLite is often still a database: a text that is not UTF-8, a time before all time, a
+modality that nobody declares. Every column has a test here, and what takes the place of what fails it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from anyseek.contracts import FileState, Modality, Unit
+
+if TYPE_CHECKING:
+    from anyseek.catalog.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """test: SQL that is true for a value that we could have written. instead: SQL for what replaces any other."""
+
+    name: str
+    test: str
+    instead: str
+
+
+def _text(column: str) -> str:
+    return f"typeof({column}) = 'text' AND is_text(CAST({column} AS BLOB))"
+
+
+def _one_of(column: str, values: list[str]) -> str:
+    names = ", ".join(f"'{value}'" for value in values)  # words, all of them
+    return f"typeof({column}) = 'text' AND {column} IN ({names})"
+
+
+def _columns_of_files() -> tuple[_Column, ...]:
+    modalities = [str(modality) for modality in Modality]
+    states = [*map(str, FileState), "partial"]
+    whole = "typeof({0}) = 'integer'"
+    path = (
+        "typeof(path) = 'blob' AND length(path) BETWEEN 1 AND 4096 AND instr(path, x'00') = 0"
+        " AND substr(path, 1, 1) != x'2F'"
+    )
+    return (
+        # A path that no file has: the next run finds it gone, and what was there by its content.
+        _Column("path", path, "CAST('damaged-' || file_id AS BLOB)"),
+        _Column("size", f"{whole.format('size')} AND size >= 0", "0"),
+        _Column("mtime_ns", whole.format("mtime_ns"), "0"),
+        _Column("inode", whole.format("inode"), "0"),
+        _Column("content_hash", "typeof(content_hash) = 'blob'", "x''"),
+        # Of a file that failed, the modality may be one whose package is gone.
+        _Column(
+            "modality",
+            f"(modality IS NULL OR {_one_of('modality', modalities)}"
+            f" OR (problem_code IS NOT NULL AND {_text('modality')}))",
+            "NULL",
+        ),
+        _Column("state", _one_of("state", states), "'failed'"),
+        _Column("problem_code", f"(problem_code IS NULL OR {_text('problem_code')})", "'broken'"),
+        *(
+            _Column(
+                name,
+                f"(({name} IS NULL) = (problem_code IS NULL) AND ({name} IS NULL OR {_text(name)}))",
+                "''",
+            )
+            for name in ("problem_stage", "problem_reason")
+        ),
+    )
+
+
+def damaged_files(database: Database) -> Iterator[int]:
+    """Numbers of files whose record holds what Anyseek never writes."""
+    tests = " AND ".join(f"({column.test})" for column in _columns_of_files())
+    # A state without its problem, or the other way round, hides a file for good.
+    agree = "(state != 'failed' OR problem_code IS NOT NULL) AND (state != 'ok' OR problem_code IS NULL)"
+    sql = f"SELECT file_id FROM files WHERE coalesce(NOT ({tests} AND {agree}), 1)"
+    return (number for (number,) in database.rows(sql))
+
+
+def put_files_right(database: Database, file_ids: tuple[int, ...]) -> None:
+    """Replace the values that fail their test in these records; the records stay."""
+    for column in _columns_of_files():
+        database.run_many(
+            f"UPDATE files SET {column.name} = {column.instead}"
+            f" WHERE file_id = ? AND coalesce(NOT ({column.test}), 1)",
+            zip(file_ids),
+        )
+
+
+def damaged_segments(database: Database) -> Iterator[int]:
+    """Numbers of files that have a segment, a passage or a caption that is not what was stored."""
+    modalities = [str(modality) for modality in Modality]
+    texts = ("s.modality", "s.unit", "s.excerpt", "p.text")
+    modality, unit, excerpt, text = (f"CAST({column} AS BLOB)" for column in texts)
+    tests = [
+        _one_of("s.modality", modalities),
+        _one_of("s.unit", [unit.value for unit in Unit]),
+        "typeof(s.start) = 'real' AND typeof(s.end) = 'real'",
+        "s.start BETWEEN -1e300 AND 1e300 AND s.end BETWEEN s.start AND 1e300",
+        _text("s.excerpt"),
+        f"(p.text IS NULL OR {_text('p.text')})",
+        f"s.crc = segment_crc({modality}, s.start, s.end, {unit}, {excerpt}, {text})",
+    ]
+    whole = " AND ".join(f"({test})" for test in tests)
+    sql = (
+        "SELECT DISTINCT s.file_id FROM segments s LEFT JOIN passages p ON p.rowid = s.segment_id"
+        f" WHERE s.file_id IN (SELECT file_id FROM files) AND coalesce(NOT ({whole}), 1)"
+        " UNION SELECT w.rowid FROM file_words w JOIN files f ON f.file_id = w.rowid"
+        f" WHERE coalesce(NOT ({_text('w.caption')}), 1)"
+    )
+    return (number for (number,) in database.rows(sql))
+
+
+def clear_captions(database: Database, file_ids: tuple[int, ...]) -> None:
+    """The next reading of these files brings their captions again."""
+    database.run_many("UPDATE file_words SET caption = '' WHERE rowid = ?", zip(file_ids))
+
+
+def files_without_segments(database: Database) -> Iterator[int]:
+    """Numbers of files that pass for indexed and have nothing that a search could find; and the other way round."""
+    has = "EXISTS (SELECT 1 FROM segments s WHERE s.file_id = f.file_id)"
+    sql = (
+        "SELECT f.file_id FROM files f WHERE f.problem_code IS NULL AND f.state != 'partial'"
+        f" AND (f.modality IS NOT NULL) != {has}"
+    )
+    return (number for (number,) in database.rows(sql))
+
+
+def damaged_tags(database: Database) -> list[tuple[int, bytes]]:
+    """(file_id, the bytes that stand there) of tags that are not a text."""
+    sql = f"SELECT file_id, CAST(tag AS BLOB) FROM tags WHERE NOT ({_text('tag')})"
+    return [(number, bytes(tag)) for number, tag in database.rows(sql)]
+
+
+def put_tags_right(database: Database) -> None:
+    """What can be read of damaged tags stays, with a mark where something cannot."""
+    for file_id, tag in damaged_tags(database):
+        database.run(
+            "UPDATE OR REPLACE tags SET tag = ? WHERE file_id = ? AND CAST(tag AS BLOB) = ?",
+            [tag.decode("utf-8", "replace"), file_id, tag],
+        )
+
+
+def damaged_settings(database: Database) -> list[str]:
+    """Names of settings that are not JSON any more."""
+    sql = (
+        "SELECT name FROM index_info WHERE name LIKE 'setting:%'"
+        f" AND NOT ({_text('value')} AND json_valid(CASE WHEN {_text('value')} THEN value ELSE '' END))"
+    )
+    return [str(name).removeprefix("setting:") for (name,) in database.rows(sql)]
+
+
+def damaged_runs(database: Database) -> list[int]:
+    """Numbers of runs whose report cannot be read; they are for people alone."""
+    sql = (
+        f"SELECT run_id FROM runs WHERE coalesce(NOT ({_text('command')} AND typeof(started) = 'real'"
+        f" AND (report IS NULL OR ({_text('report')}"
+        f" AND json_valid(CASE WHEN {_text('report')} THEN report ELSE '' END)))), 1)"
+    )
+    return [int(number) for (number,) in database.rows(sql)]
+
+
+def word_tables(database: Database) -> list[str]:
+    """The tables that words are found by."""
+    sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%'"
+    return [str(name) for (name,) in database.rows(sql)]

@@ -1,0 +1,111 @@
+"""Vectors that are not those that were stored do not rank in silence."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from indexes import new_index, put, unit_rows
+
+from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.sampling import SAMPLE_ROWS, check_sample, damaged_rows, sample
+from anyseek.errors import IndexDamaged
+
+N_ROWS = 400
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    catalog, _ = new_index(tmp_path, 40, segments=10)
+    catalog.close()
+    return catalog.folder
+
+
+def foreign(data: bytes) -> bytes:
+    return unit_rows(N_ROWS, 77).astype("<f2").tobytes()
+
+
+def zeroed(data: bytes) -> bytes:
+    return bytes(len(data))
+
+
+def shifted(data: bytes) -> bytes:
+    return data[32:] + data[:32]
+
+
+def half_zeroed(data: bytes) -> bytes:
+    return data[: len(data) // 4] + bytes(len(data) - len(data) // 4)
+
+
+def changed(folder: Path, change: Callable[[bytes], bytes]) -> None:
+    path = folder / "vectors/1.0.f16"
+    path.write_bytes(change(path.read_bytes()))
+
+
+def test_whole_vectors_pass(folder: Path) -> None:
+    with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+        (space,) = snapshot.spaces()
+        found = sample(snapshot, space, random.Random(1))
+        assert (found.n_rows > 0, found.n_damaged) == (True, 0)
+        check_sample(snapshot, space)
+
+
+@pytest.mark.parametrize("change", [foreign, zeroed, shifted, half_zeroed])
+def test_another_vector_file_is_noticed_before_it_ranks(
+    folder: Path, change: Callable[[bytes], bytes]
+) -> None:
+    changed(folder, change)
+    with Catalog.open(folder) as catalog:
+        for _ in range(2):  # the second search is no better than the first
+            with catalog.read() as snapshot, pytest.raises(IndexDamaged, match="not those that were stored"):
+                check_sample(snapshot, snapshot.spaces()[0])
+
+
+def test_a_few_damaged_vectors_are_a_remark_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    changed(folder, lambda data: bytes(len(data) // 5) + data[len(data) // 5 :])
+    with caplog.at_level(logging.WARNING), Catalog.open(folder) as catalog:
+        for _ in range(3):
+            with catalog.read() as snapshot:
+                check_sample(snapshot, snapshot.spaces()[0])
+    (record,) = caplog.records
+    assert "anyseek doctor --repair" in record.getMessage()
+
+
+def test_rows_that_nobody_owns_are_not_looked_at(folder: Path) -> None:
+    with Catalog.open(folder) as catalog:
+        with catalog.begin() as writer:
+            writer.delete(range(1, 41))
+            put(writer, 1, "last", unit_rows(1))
+        changed(folder, lambda data: bytes(32 * N_ROWS) + data[32 * N_ROWS :])
+        with catalog.read() as snapshot:
+            found = sample(snapshot, snapshot.spaces()[0], random.Random(1))
+            assert (found.n_rows > 0, found.n_damaged) == (True, 0)
+
+
+def test_a_sample_is_bounded(folder: Path) -> None:
+    with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+        assert sample(snapshot, snapshot.spaces()[0]).n_rows <= SAMPLE_ROWS
+
+
+def test_the_rows_that_answer_are_compared(folder: Path) -> None:
+    values = np.fromfile(folder / "vectors/1.0.f16", np.uint16).reshape(N_ROWS, 16)
+    values[[7, 300], 3] ^= 1
+    values.tofile(folder / "vectors/1.0.f16")
+    with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+        assert damaged_rows(snapshot, 1, range(N_ROWS)) == {7, 300}
+        assert damaged_rows(snapshot, 1, []) == set()
+
+
+def test_a_vector_file_that_is_cut_off_is_damage(folder: Path) -> None:
+    os.truncate(folder / "vectors/1.0.f16", 100)
+    with (
+        Catalog.open(folder) as catalog,
+        catalog.read() as snapshot,
+        pytest.raises(IndexDamaged, match="cut off"),
+    ):
+        check_sample(snapshot, snapshot.spaces()[0])

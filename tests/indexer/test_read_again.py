@@ -1,0 +1,225 @@
+"""After a repair the next run reads what was lost, and what people gave a file stays with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from folders import Indexed
+
+from anyseek.catalog import tags
+from anyseek.contracts import FileState
+from anyseek.library.doctor import check_all
+
+NAMES = ("a.txt", "b.txt", "c.txt")
+
+
+@pytest.fixture
+def tagged(made: Indexed) -> Indexed:
+    """Three indexed texts that have a tag."""
+    for name in NAMES:
+        (made.folder / name).write_text(f"rain in {name}")
+    made.run()
+    tags.tag(made.catalog, [made.folder], "holiday")
+    return made
+
+
+def codes(made: Indexed, *, repair: bool = False) -> list[str]:
+    return [finding.code for finding in check_all(made.catalog.folder, repair=repair)]
+
+
+def sql(made: Indexed, *statements: str) -> None:
+    connection = sqlite3.connect(made.catalog.folder / "catalog.sqlite")
+    connection.create_function("fold", 1, str)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def file_ids(made: Indexed) -> dict[bytes, int]:
+    connection = sqlite3.connect(made.catalog.folder / "catalog.sqlite")
+    ids = dict(connection.execute("SELECT path, file_id FROM files").fetchall())
+    connection.close()
+    return ids
+
+
+def n_tagged(made: Indexed) -> dict[str, int]:
+    with made.catalog.read() as snapshot:
+        return tags.counts(snapshot)
+
+
+def flip(path: Path, text: bytes, bit: int) -> int:
+    """One bit of each place where `text` stands; how many."""
+    data = bytearray(path.read_bytes())
+    count = start = 0
+    while (start := data.find(text, start)) >= 0:
+        data[start] ^= 1 << bit
+        start, count = start + 1, count + 1
+    path.write_bytes(data)
+    return count
+
+
+def assert_repaired(made: Indexed, *lost: str) -> None:
+    """Repairs, keeps every record and tag, and reads again what was lost and nothing else."""
+    before = file_ids(made)
+    assert codes(made, repair=True) == []
+    assert file_ids(made) == before
+    assert n_tagged(made) == {"holiday": 3}
+    assert sorted(
+        path for path, record in made.records.items() if record.state is FileState.FAILED
+    ) == sorted(lost)
+    assert made.run().embedded == len(lost)
+    assert file_ids(made) == before
+    assert n_tagged(made) == {"holiday": 3}
+    assert sorted(made.searchable) == sorted(NAMES)
+    assert codes(made) == []
+
+
+def test_a_damaged_vector_costs_no_tag(tagged: Indexed) -> None:
+    path = tagged.catalog.folder / "vectors/1.0.f16"
+    data = bytearray(path.read_bytes())
+    data[1] ^= 0x10
+    path.write_bytes(data)
+    assert codes(tagged) == ["vectors-damaged"]
+    assert_repaired(tagged, "a.txt")
+
+
+def test_vectors_that_are_gone_cost_no_tag(tagged: Indexed) -> None:
+    shutil.rmtree(tagged.catalog.folder / "vectors")
+    assert codes(tagged) == ["vectors-cut-off"]
+    assert_repaired(tagged, *NAMES)
+
+
+@pytest.mark.parametrize("bit", [0, 3, 7])
+def test_a_flipped_bit_in_a_text_is_found_and_read_again(tagged: Indexed, bit: int) -> None:
+    """Also where it is another letter, which only the checksum tells."""
+    tagged.catalog.close()
+    assert flip(tagged.catalog.folder / "catalog.sqlite", b"rain in b", bit)
+    assert "segments-damaged" in codes(tagged)
+    assert_repaired(tagged, "b.txt")
+
+
+def test_a_file_without_segments_is_found_and_read_again(tagged: Indexed) -> None:
+    """Without them it passes for indexed, and for unchanged in every run."""
+    where = "(SELECT segment_id FROM segments JOIN files USING (file_id) WHERE path = CAST('b.txt' AS BLOB))"
+    sql(
+        tagged,
+        f"DELETE FROM embeddings WHERE segment_id IN {where}",
+        f"DELETE FROM segments WHERE segment_id IN {where}",
+        "UPDATE spaces SET live = live - 1",
+    )
+    assert codes(tagged) == ["files-without-segments"]
+    assert_repaired(tagged, "b.txt")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("size", "-1"),
+        ("size", "'x'"),
+        ("mtime_ns", "'soon'"),
+        ("modality", "'imagd'"),
+        ("modality", "x'ff'"),
+        ("state", "'okay'"),
+        ("state", "'failed'"),
+        ("content_hash", "x'00'"),
+        ("content_hash", "'text'"),
+        ("problem_code", "CAST(x'ff' AS TEXT)"),
+    ],
+)
+def test_a_value_that_no_file_has_is_found_and_read_again(tagged: Indexed, column: str, value: str) -> None:
+    sql(tagged, f"UPDATE files SET {column} = {value} WHERE path = CAST('b.txt' AS BLOB)")
+    assert codes(tagged)
+    assert_repaired(tagged, "b.txt")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("start", "9e999"),
+        ("start", "end + 1"),
+        ("start", "start - 1"),
+        ("end", "'late'"),
+        ("unit", "'miles'"),
+        ("modality", "'texts'"),
+        ("excerpt", "CAST(x'ff' AS TEXT)"),
+        ("excerpt", "'another text'"),
+        ("excerpt", "x'00'"),
+    ],
+)
+def test_a_value_that_no_segment_has_is_found_and_read_again(
+    tagged: Indexed, column: str, value: str
+) -> None:
+    where = "file_id = (SELECT file_id FROM files WHERE path = CAST('b.txt' AS BLOB))"
+    sql(tagged, f"UPDATE segments SET {column} = {value} WHERE {where}")
+    assert "segments-damaged" in codes(tagged)
+    assert_repaired(tagged, "b.txt")
+
+
+def test_a_path_that_no_file_has_comes_back_by_its_content(tagged: Indexed) -> None:
+    """The record is that of the file of this content: its tags too."""
+    sql(tagged, "UPDATE files SET path = x'2F00' WHERE path = CAST('b.txt' AS BLOB)")
+    assert codes(tagged) == ["records-damaged"]
+    assert codes(tagged, repair=True) == []
+    tagged.run()
+    assert sorted(tagged.searchable) == sorted(NAMES)
+    assert n_tagged(tagged) == {"holiday": 3}
+    assert codes(tagged) == []
+
+
+@pytest.mark.parametrize("is_copied", [False, True])
+def test_a_file_moved_before_it_is_read_again_keeps_its_tags(tagged: Indexed, is_copied: bool) -> None:
+    shutil.rmtree(tagged.catalog.folder / "vectors")
+    assert codes(tagged, repair=True) == []
+    if is_copied:  # whose record is not the old file's
+        shutil.copy(tagged.folder / "b.txt", tagged.folder / "a-copy.txt")
+    (tagged.folder / "b.txt").rename(tagged.folder / "moved.txt")
+    os.utime(tagged.folder / "c.txt", (1, 1))  # touched: its hash alone must not settle it
+    tagged.run()
+    assert sorted(tagged.searchable) == sorted(
+        ["a.txt", "c.txt", "moved.txt", *(["a-copy.txt"] if is_copied else [])]
+    )
+    assert n_tagged(tagged)["holiday"] >= 3
+    assert codes(tagged) == []
+
+
+def test_the_index_says_what_is_to_be_read_again(tagged: Indexed) -> None:
+    shutil.rmtree(tagged.catalog.folder / "vectors")
+    codes(tagged, repair=True)
+    with tagged.catalog.read() as snapshot:
+        assert snapshot.counts().problems_by_code == {"read-again": 3}
+        assert "anyseek index" in next(iter(snapshot.problems())).problem.reason  # type: ignore[union-attr]
+
+
+def test_settings_runs_and_tags_that_cannot_be_read_stop_nothing(tagged: Indexed) -> None:
+    with tagged.catalog.begin() as writer:
+        writer.set_setting("depth_unit", 0.001)
+    sql(
+        tagged,
+        "UPDATE index_info SET value = '{\"a\": ' WHERE name = 'setting:depth_unit'",
+        "UPDATE runs SET report = '{'",
+        "UPDATE tags SET tag = CAST(x'686fff' AS TEXT) WHERE file_id = 1",
+    )
+    assert set(codes(tagged)) == {"settings-damaged", "runs-damaged", "tags-damaged"}
+    assert codes(tagged, repair=True) == []
+    assert n_tagged(tagged)["ho\N{REPLACEMENT CHARACTER}"] == 1  # what can be read of it stays
+    tagged.run()
+    with tagged.catalog.read() as snapshot:
+        assert "depth_unit" not in snapshot.settings()
+
+
+def test_damage_in_the_index_of_words_is_found_and_made_again(tagged: Indexed) -> None:
+    connection = sqlite3.connect(tagged.catalog.folder / "catalog.sqlite")
+    (table,) = next(
+        connection.execute("SELECT name FROM sqlite_master WHERE name LIKE 'passage%data' AND type = 'table'")
+    )
+    connection.execute(f"DELETE FROM {table} WHERE id > 10")
+    connection.commit()
+    connection.close()
+    assert codes(tagged) == ["words-damaged"]
+    assert codes(tagged, repair=True) == []
+    assert n_tagged(tagged) == {"holiday": 3}

@@ -26,7 +26,7 @@ from anyseek.catalog.compaction import compact
 from anyseek.catalog.database import CATALOG_NAME, Database, connect, create_database, translated
 from anyseek.catalog.locking import LOCK_NAME, WriterLock
 from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
-from anyseek.catalog.schema import APPLICATION_ID, FORMAT, TABLES, WORDS
+from anyseek.catalog.schema import APPLICATION_ID, FORMAT, KEPT, TABLES, WORDS
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.snapshot_cache import SnapshotCache
 from anyseek.catalog.writer import Writer
@@ -96,7 +96,7 @@ class Catalog:
                 database.run("BEGIN IMMEDIATE")
                 database.run(f"PRAGMA application_id = {APPLICATION_ID}")
                 database.script(TABLES)
-                for statement in WORDS:
+                for statement in (*KEPT, *WORDS):
                     database.run(statement)
                 database.run(
                     "INSERT INTO index_info VALUES ('format', ?), ('created', ?)",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from anyseek.catalog.codec import clean_text
 from anyseek.errors import (
     AnyseekError,
     DiskFull,
@@ -21,6 +22,7 @@ from anyseek.errors import (
     UsageError,
 )
 from anyseek.folding import folded
+from anyseek.tokens import word_tokens
 
 CATALOG_NAME = "catalog.sqlite"
 
@@ -150,13 +152,14 @@ def _open(path: Path, parameters: str) -> sqlite3.Connection:
     )
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     connection.create_function("fold", 1, _fold, deterministic=True)
+    connection.create_function("word_tokens", 1, word_tokens, deterministic=True)
     return connection
 
 
 def _fold(value: str | bytes | None) -> str | None:
-    """SQL: fold(text, or a path as bytes) -> folded text; undecodable bytes as "?", NULL as NULL."""
+    """SQL: fold(text, or a path as bytes) -> folded text; undecodable bytes as `\\udcXX`, NULL as NULL."""
     if isinstance(value, bytes):
-        value = os.fsdecode(value).encode("utf-8", "replace").decode()
+        value = clean_text(os.fsdecode(value))
     return None if value is None else folded(value)
 
 

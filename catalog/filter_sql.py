@@ -29,6 +29,7 @@ from anyseek.filters import (
     seconds,
     size_in_bytes,
 )
+from anyseek.folding import folded
 
 MOST_VALUES = 32_000
 """That can be bound to one statement; SQLite's own bound is 32,766."""
@@ -37,9 +38,9 @@ MOST_RANGES = 100
 """Of paths that are looked for by the index of files; more folders are compared with every file."""
 
 _LENGTH = "(SELECT max(t.end) FROM segments t WHERE t.file_id = f.file_id AND t.unit = 's')"
-_PATH = "lower(CAST(f.path AS TEXT))"
-# What follows the last "/": rtrim takes off every other character from the right.
-_NAME = f"substr({_PATH}, length(rtrim({_PATH}, replace({_PATH}, '/', ''))) + 1)"
+# Folded when they were stored.
+_PATH = "(SELECT w.path FROM file_words w WHERE w.file_id = f.file_id)"
+_NAME = "(SELECT w.name FROM file_words w WHERE w.file_id = f.file_id)"
 # JSON holds no bytes; hexadecimal digits stand in their order.
 _BELOW_MANY = (
     "EXISTS (SELECT 1 FROM json_each(?) v WHERE f.root = json_extract(v.value, '$[0]')"
@@ -248,12 +249,13 @@ def _within(v: str) -> str:
     return f"(f.mtime_ns >= json_extract({v}, '$[0]') AND f.mtime_ns < json_extract({v}, '$[1]'))"
 
 
-def _lower(value: str) -> str:
-    return clean_text(value.lower())
+def _folded(value: str) -> str:
+    """As fold() of SQL makes it of what is stored."""
+    return folded(clean_text(value))
 
 
 def _path(value: str) -> str:
-    return _lower(value.removeprefix("./"))
+    return _folded(value.removeprefix("./"))
 
 
 def _path_pattern(value: str) -> str:
@@ -262,7 +264,7 @@ def _path_pattern(value: str) -> str:
 
 def _below_pattern(folder: str) -> str:
     inner = os.path.normpath(folder).strip("/")
-    return "%" if inner in (".", "") else _escaped(_lower(inner)) + "/%"
+    return "%" if inner in (".", "") else _escaped(_folded(inner)) + "/%"
 
 
 def _escaped(value: str) -> str:
@@ -274,18 +276,18 @@ _PREDICATES: dict[tuple[str, str], _Predicate] = {
     ("modality", "="): _equal("e.modality", lambda value: str(modality(value))),
     ("path", "="): _equal(_PATH, _path),
     ("path", "~"): _each(lambda v: f"{_PATH} GLOB {v}", _path_pattern),
-    ("name", "="): _equal(_NAME, _lower),
-    ("name", "~"): _each(lambda v: f"{_NAME} GLOB {v}", _lower),
+    ("name", "="): _equal(_NAME, _folded),
+    ("name", "~"): _each(lambda v: f"{_NAME} GLOB {v}", _folded),
     ("type", "="): _each(
-        lambda v: f"{_PATH} LIKE {v} ESCAPE '\\'", lambda value: "%." + _escaped(_lower(value).lstrip("."))
+        lambda v: f"{_PATH} LIKE {v} ESCAPE '\\'", lambda value: "%." + _escaped(_folded(value).lstrip("."))
     ),
     ("date", "="): _each(_within, lambda value: list(period(value))),
     ("size", "="): _equal("f.size", size_in_bytes),
     ("duration", "="): _equal(_LENGTH, seconds),
     ("tag", "="): _Predicate(
-        lambda v: _tagged(f"g.tag = {v}"), clean_text, _tagged("g.tag IN (SELECT value FROM json_each(?))")
+        lambda v: _tagged(f"g.folded = {v}"), _folded, _tagged("g.folded IN (SELECT value FROM json_each(?))")
     ),
-    ("tag", "~"): _each(lambda v: _tagged(f"lower(g.tag) GLOB {v}"), _lower),
+    ("tag", "~"): _each(lambda v: _tagged(f"g.folded GLOB {v}"), _folded),
     **_ordered("date", "f.mtime_ns", lambda value: period(value)[0], lambda value: period(value)[1]),
     **_ordered("size", "f.size", size_in_bytes, size_in_bytes),
     **_ordered("duration", _LENGTH, seconds, seconds),

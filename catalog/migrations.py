@@ -8,13 +8,31 @@ from pathlib import Path
 
 from anyseek.catalog.database import Database, connect
 from anyseek.catalog.locking import WriterLock
-from anyseek.catalog.schema import FORMAT, WORDS
+from anyseek.catalog.schema import FORMAT, KEPT, NAME, WORDS
 from anyseek.errors import IndexDamaged, IndexNotFound, NewerFormat
+
+
+_SPLIT = "tokenize = 'unicode61 remove_diacritics 2'"
+_WORDS_OF_2 = (
+    "CREATE TABLE tags (tag TEXT NOT NULL COLLATE NOCASE, file_id INTEGER NOT NULL,"
+    " PRIMARY KEY (tag, file_id)) WITHOUT ROWID",
+    "CREATE INDEX tags_by_file ON tags (file_id)",
+    f"CREATE VIRTUAL TABLE file_words USING fts5(path, caption, {_SPLIT})",
+    f"CREATE VIRTUAL TABLE passages USING fts5(text, {_SPLIT})",
+    "CREATE TRIGGER files_named AFTER INSERT ON files BEGIN"
+    " INSERT INTO file_words (rowid, path, caption) VALUES (new.file_id, CAST(new.path AS TEXT), ''); END",
+    "CREATE TRIGGER files_renamed AFTER UPDATE OF path ON files WHEN new.path != old.path BEGIN"
+    " UPDATE file_words SET path = CAST(new.path AS TEXT) WHERE rowid = new.file_id; END",
+    "CREATE TRIGGER files_forgotten AFTER DELETE ON files BEGIN"
+    " DELETE FROM file_words WHERE rowid = old.file_id; DELETE FROM tags WHERE file_id = old.file_id; END",
+    "CREATE TRIGGER segments_forgotten AFTER DELETE ON segments WHEN old.modality = 'text' BEGIN"
+    " DELETE FROM passages WHERE rowid = old.segment_id; END",
+)
 
 
 def _add_words(database: Database) -> None:
     """Tags and searchable words. Names and the starts of passages are known; captions come with the next reading."""
-    for statement in WORDS:
+    for statement in _WORDS_OF_2:
         database.run(statement)
     database.run(
         "INSERT INTO file_words (rowid, path, caption) SELECT file_id, CAST(path AS TEXT), '' FROM files"
@@ -26,6 +44,35 @@ def _add_words(database: Database) -> None:
 
 def _fold_and_keep(database: Database) -> None:
     """One fold for tags, names and words; what people made outlives the records of files."""
+    _keep_tags(database)
+    _tokenise_words(database)
+
+
+def _keep_tags(database: Database) -> None:
+    """Tags compared by their fold."""
+    before = list(database.rows("SELECT fold(tag), file_id, tag FROM tags ORDER BY tag, file_id"))
+    database.run("DROP TABLE tags")
+    for statement in KEPT:
+        database.run(statement)
+    database.run_many("INSERT OR IGNORE INTO tags (folded, file_id, tag) VALUES (?, ?, ?)", before)
+
+
+def _tokenise_words(database: Database) -> None:
+    """Words of every script are found, names are folded once. Made of what is stored: no file is read again."""
+    for trigger in ("files_named", "files_renamed", "files_forgotten", "segments_forgotten"):
+        database.run(f"DROP TRIGGER {trigger}")
+    for table in ("file_words", "passages"):
+        database.run(f"ALTER TABLE {table} RENAME TO {table}_of_2")
+    for statement in WORDS:
+        database.run(statement)
+    database.run(
+        f"INSERT INTO file_words (file_id, path, name, caption) SELECT file_id, p, {NAME}, caption FROM"
+        " (SELECT f.file_id, fold(f.path) AS p, coalesce(w.caption, '') AS caption"
+        " FROM files f LEFT JOIN file_words_of_2 w ON w.rowid = f.file_id)"
+    )
+    database.run("INSERT INTO passages (segment_id, text) SELECT rowid, text FROM passages_of_2")
+    for table in ("file_words", "passages"):
+        database.run(f"DROP TABLE {table}_of_2")
 
 
 # STEPS[n] turns format n into n + 1, inside the open transaction. Once released, a step never changes.

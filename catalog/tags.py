@@ -24,15 +24,17 @@ def tag(catalog: Catalog, paths: Iterable[str | os.PathLike[str]], name: str, *,
         file_ids = {number for path in paths for number in _files_at(snapshot, path)}
     with catalog.begin() as writer:
         if remove:
-            sql = "DELETE FROM tags WHERE tag = ? AND file_id = ?"
+            sql = "DELETE FROM tags WHERE folded = fold(?) AND file_id = ?"
         else:
-            sql = "INSERT OR IGNORE INTO tags (tag, file_id) VALUES (?, ?)"
-        return writer.database.run_many(sql, ((name, number) for number in sorted(file_ids)))
+            sql = "INSERT OR IGNORE INTO tags (tag, folded, file_id) SELECT t, fold(t), ? FROM (SELECT ? AS t)"
+        return writer.database.run_many(
+            sql, ((name, number) if remove else (number, name) for number in sorted(file_ids))
+        )
 
 
 def counts(snapshot: Snapshot) -> dict[str, int]:
     """Files with each tag, by name."""
-    return dict(snapshot.database.rows("SELECT tag, count(*) FROM tags GROUP BY tag ORDER BY tag"))
+    return dict(snapshot.database.rows("SELECT min(tag), count(*) FROM tags GROUP BY folded ORDER BY folded"))
 
 
 def carry_over(old: Catalog, new: Catalog) -> None:
@@ -47,7 +49,7 @@ def carry_over(old: Catalog, new: Catalog) -> None:
             tagged.append((name, root_of.get(root), path))
     with new.begin() as writer:
         writer.database.run_many(
-            "INSERT OR IGNORE INTO tags (tag, file_id) SELECT ?, file_id FROM files WHERE root = ? AND path = ?",
+            "INSERT OR IGNORE INTO tags (tag, folded, file_id) SELECT ?1, fold(?1), file_id FROM files WHERE root = ?2 AND path = ?3",
             tagged,
         )
 

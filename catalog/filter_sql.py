@@ -48,6 +48,11 @@ _BELOW_MANY = (
     " OR (lower(hex(f.path)) >= json_extract(v.value, '$[2]')"
     " AND lower(hex(f.path)) < json_extract(v.value, '$[3]'))))"
 )
+_BELOW_MANY_FOLDED = (
+    "EXISTS (SELECT 1 FROM json_each(?) v WHERE f.root = json_extract(v.value, '$[0]')"
+    f" AND ({_PATH} = json_extract(v.value, '$[1]')"
+    f" OR ({_PATH} >= json_extract(v.value, '$[2]') AND {_PATH} < json_extract(v.value, '$[3]'))))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,24 @@ def condition(expression: Expression, below: BelowFolders) -> Condition:
     return made
 
 
-def below(places: Sequence[tuple[int, bytes]]) -> Condition:
-    """Files at or below any of these places: a root's number and the path from there, b"" for all of the root."""
+def below(places: Sequence[tuple[int, bytes]], folded_places: Sequence[tuple[int, str]] = ()) -> Condition:
+    """Files at or below any of these places: a root's number and the path from there, b"" for all of the root.
+
+    folded_places: the same with folded paths, compared with folded ones.
+    """
+    made = [_at_or_below(places)] if places else []
+    if folded_places:
+        rows = [[root, path, *(_folded_range(path))] for root, path in folded_places]
+        made.append(Condition(_BELOW_MANY_FOLDED, (json.dumps(rows),)))
+    return _joined(made, "OR") if made else Condition("0")
+
+
+def _folded_range(path: str) -> tuple[str, str]:
+    """As `prefix_range`, for text; a text is below the empty one whatever it is."""
+    return (path + "/", path + "0") if path else ("", "\U0010ffff" * 8)
+
+
+def _at_or_below(places: Sequence[tuple[int, bytes]]) -> Condition:
     if len(places) > MOST_RANGES:
         rows = [[root, path.hex(), *(end.hex() for end in prefix_range(path))] for root, path in places]
         return Condition(_BELOW_MANY, (json.dumps(rows),))
@@ -81,7 +102,7 @@ def below(places: Sequence[tuple[int, bytes]]) -> Condition:
         )
         for root, path in places
     ]
-    return _joined(ranges, "OR") if ranges else Condition("0")
+    return _joined(ranges, "OR")
 
 
 class _Leaf(NamedTuple):

@@ -202,9 +202,24 @@ class Snapshot(FileReader):
         return codec.row_array(rows, sort=True)
 
     def below_folders(self, folders: Sequence[str]) -> Condition:
-        """Files below any of these absolute folders, in whichever roots touch them."""
-        touched = {place for folder in folders for place in self._roots_touched(folder)}
-        return filter_sql.below(sorted(touched))
+        """Files below any of these absolute folders, in whichever roots touch them.
+
+        A folder that is on the disk or in the catalog byte for byte is that one; of any other name, those that are
+        equal but for letter case and composition (folding.py), which an unlike keyboard or file system spells.
+        """
+        exact: set[tuple[int, bytes]] = set()
+        alike: set[tuple[int, str]] = set()
+        for folder in folders:
+            places = self._roots_touched(folder)
+            if self._has_any(places) or codec.is_on_disk(folder):
+                exact.update(places)
+            else:
+                alike.update(self._roots_touched_folded(folder))
+        return filter_sql.below(sorted(exact), sorted(alike))
+
+    def _has_any(self, places: Sequence[tuple[int, bytes]]) -> bool:
+        made = filter_sql.below(places)
+        return self.database.first(f"SELECT 1 FROM files f WHERE {made.sql} LIMIT 1", made.values) is not None
 
     def hits_for_rows(self, space_id: int, rows: Rows | Sequence[int]) -> list[tuple[Segment, str]]:
         """For each row, in order: its segment and its file's absolute path.

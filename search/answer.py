@@ -146,19 +146,17 @@ def _check_covered(folder: str | None, snapshot: Snapshot) -> None:
     """An unplugged folder is covered all the same: what is indexed is asked, not the disk."""
     if folder is None:
         return
-    roots: list[str] = [str(root) for root in snapshot.roots().values()]
-    for root in roots:
-        for here, there in ((folder, root), (os.path.realpath(folder), os.path.realpath(root))):
-            if os.path.commonpath([here, there]) in (here, there):
-                if os.path.isfile(folder):
-                    raise UsageError(
-                        f"{printable(folder)} is a file.",
-                        "Results are narrowed to a folder: name the one it is in.",
-                    )
-                return
+    if snapshot.touches(folder):
+        if os.path.isfile(folder):
+            raise UsageError(
+                f"{printable(folder)} is a file.",
+                "Results are narrowed to a folder: name the one it is in.",
+            )
+        return
+    roots = [printable(str(root)) for root in snapshot.roots().values()]
     raise UsageError(
         f"{printable(folder)} is outside what this index covers.",
-        f"It covers: {', '.join(printable(root) for root in roots) or 'nothing yet'}.",
+        f"It covers: {', '.join(roots) or 'nothing yet'}.",
     )
 
 

@@ -41,6 +41,11 @@ _LENGTH = "(SELECT max(t.end) FROM segments t WHERE t.file_id = f.file_id AND t.
 # Folded when they were stored.
 _PATH = "(SELECT w.path FROM file_words w WHERE w.file_id = f.file_id)"
 _NAME = "(SELECT w.name FROM file_words w WHERE w.file_id = f.file_id)"
+# What follows the last "." of a name: rtrim takes off every other character from the right.
+_SUFFIX_IN = (
+    "EXISTS (SELECT 1 FROM file_words w WHERE w.file_id = f.file_id AND instr(w.name, '.') > 0 AND"
+    " substr(w.name, length(rtrim(w.name, replace(w.name, '.', ''))) + 1) IN (SELECT value FROM json_each(?)))"
+)
 # JSON holds no bytes; hexadecimal digits stand in their order.
 _BELOW_MANY = (
     "EXISTS (SELECT 1 FROM json_each(?) v WHERE f.root = json_extract(v.value, '$[0]')"
@@ -154,6 +159,8 @@ class _Maker:
     def _any(self, field: str, sign: str, values: Sequence[str]) -> Condition:
         if field == "folder":
             return self._folders(values)
+        if field == "type":
+            return _types(values)
         return _fits_any(_PREDICATES[field, sign], values)
 
     def _all(self, field: str, sign: str, values: Sequence[str]) -> Condition:
@@ -167,6 +174,15 @@ class _Maker:
         absolute, relative = _split(values)
         made = [self._below(absolute)] if absolute else []
         return _joined([*made, *([_fits_any(_BELOW, relative)] if relative else [])], "OR")
+
+
+def _types(values: Sequence[str]) -> Condition:
+    """Suffixes without a dot inside are looked up, however many; `tar.gz` is compared with each name."""
+    types = [_folded(value).lstrip(".") for value in values]
+    plain = [value for value in types if "." not in value]
+    made = [Condition(_SUFFIX_IN, (json.dumps(plain),))] if plain else []
+    dotted = [value for value in types if "." in value]
+    return _joined([*made, *([_fits_any(_PREDICATES["type", "="], dotted)] if dotted else [])], "OR")
 
 
 def _split(folders: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -249,6 +265,16 @@ def _each(sql: Callable[[str], str], bind: Callable[[str], Any]) -> _Predicate:
     return _Predicate(sql, bind, f"EXISTS (SELECT 1 FROM json_each(?) v WHERE {sql('v.value')})")
 
 
+def _each_word(column: str, test: str, bind: Callable[[str], Any]) -> _Predicate:
+    """A column of file_words, read once a file however many values there are. test: what follows it, around %s."""
+    row = "FROM file_words w%s WHERE w.file_id = f.file_id"
+    return _Predicate(
+        lambda v: f"(SELECT w.{column} {test % v} {row % ''})",
+        bind,
+        f"EXISTS (SELECT 1 {row % ' CROSS JOIN json_each(?) v'} AND w.{column} {test % 'v.value'})",
+    )
+
+
 def _tagged(test: str) -> str:
     return f"EXISTS (SELECT 1 FROM tags g WHERE g.file_id = f.file_id AND {test})"
 
@@ -292,16 +318,15 @@ def _escaped(value: str) -> str:
     return re.sub(r"([%_\\])", r"\\\1", value)
 
 
-_BELOW = _each(lambda v: f"{_PATH} LIKE {v} ESCAPE '\\'", _below_pattern)
+_LIKE = "LIKE %s ESCAPE '\\'"
+_BELOW = _each_word("path", _LIKE, _below_pattern)
 _PREDICATES: dict[tuple[str, str], _Predicate] = {
     ("modality", "="): _equal("e.modality", lambda value: str(modality(value))),
     ("path", "="): _equal(_PATH, _path),
-    ("path", "~"): _each(lambda v: f"{_PATH} GLOB {v}", _path_pattern),
+    ("path", "~"): _each_word("path", "GLOB %s", _path_pattern),
     ("name", "="): _equal(_NAME, _folded),
-    ("name", "~"): _each(lambda v: f"{_NAME} GLOB {v}", _folded),
-    ("type", "="): _each(
-        lambda v: f"{_PATH} LIKE {v} ESCAPE '\\'", lambda value: "%." + _escaped(_folded(value).lstrip("."))
-    ),
+    ("name", "~"): _each_word("name", "GLOB %s", _folded),
+    ("type", "="): _each_word("name", _LIKE, lambda value: "%." + _escaped(_folded(value).lstrip("."))),
     ("date", "="): _each(_within, lambda value: list(period(value))),
     ("size", "="): _equal("f.size", size_in_bytes),
     ("duration", "="): _equal(_LENGTH, seconds),

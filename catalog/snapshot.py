@@ -20,6 +20,7 @@ from anyseek.errors import IndexDamaged, UsageError
 if TYPE_CHECKING:
     from anyseek.catalog.vectors import Halves
     from anyseek.contracts import Floats, Rows
+    from anyseek.filters import Expression
 
 
 class Snapshot(FileReader):
@@ -176,6 +177,11 @@ class Snapshot(FileReader):
             rows = self._allowed_rows(space_id, filter_)
             self.cache.put(self.change, space_id, filter_, rows)
         return rows
+
+    def check_filter(self, where: Expression | None) -> None:
+        """Raises UsageError for a filter of tens of thousands of conditions that cannot be put together."""
+        if where is not None:
+            filter_sql.condition(where, lambda folders: Condition("1"))
 
     def _allowed_rows(self, space_id: int, filter_: Filter) -> Rows:
         tests = "e.space_id = ? AND e.visible = 1"

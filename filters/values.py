@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from anyseek.errors import UsageError
 from anyseek.modalities import Modality
+from anyseek.printable import short_repr
 
 MOST_CHARACTERS = 4096
 """Of one value. No path is longer, and SQLite refuses patterns that are much longer."""
@@ -139,11 +140,11 @@ FIELDS: dict[str, Field] = {
 def check(name: str, sign: str, value: str) -> None:
     """Raises UsageError for what no filter can ask."""
     if name not in FIELDS:
-        raise UsageError(f"A filter has no field {name!r}.", f"Its fields: {', '.join(FIELDS)}. {EXAMPLE}")
+        raise UsageError(f"A filter has no field {short_repr(name)}.", f"Its fields: {', '.join(FIELDS)}. {EXAMPLE}")
     signs = FIELDS[name].signs.split()
     if sign not in (*signs, "!="):
         raise UsageError(
-            f"A filter cannot compare {name} by {sign!r}.", f"It compares {name} by {' '.join(signs)} !="
+            f"A filter cannot compare {name} by {short_repr(sign)}.", f"It compares {name} by {' '.join(signs)} !="
         )
     if len(value) > MOST_CHARACTERS:
         raise UsageError(
@@ -152,4 +153,4 @@ def check(name: str, sign: str, value: str) -> None:
     try:
         FIELDS[name].read(value)
     except ValueError as error:
-        raise UsageError(f"{value!r} is not a {name} that a filter understands.", str(error)) from error
+        raise UsageError(f"{short_repr(value)} is not a {name} that a filter understands.", str(error)) from error

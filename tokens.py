@@ -15,7 +15,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 # Scripts without spaces, by code points (Unicode, Scripts.txt), and Hangul.
-_HAN = "\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00016ff0-\U00018dff\U0001b170-\U0001b2ff\U00020000-\U0003ffff"
+_HAN = (
+    "\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00016ff0-\U00018dff\U0001b170-\U0001b2ff\U00020000-\U0003ffff"
+)
 _KATAKANA = "\u30a1-\u30ff\u31f0-\u31ff"
 _KANA = f"{_KATAKANA}\u3041-\u309f\U0001aff0-\U0001b16f"
 _OTHERS = (
@@ -103,8 +106,8 @@ def _tokens(word: str, *, is_whole: bool) -> Iterable[str]:
 
 
 class _Letters(dict[int, str]):
-    """For str.translate: letters, vowel signs and digits stay, what is invisible inside a word goes (a soft hyphen), and
-    anything else becomes a space."""
+    """For str.translate: letters, vowel signs and digits stay, what is invisible inside a word goes (a soft hyphen),
+    and anything else becomes a space."""
 
     def __missing__(self, code: int) -> str:
         category = unicodedata.category(chr(code))

@@ -101,7 +101,8 @@ def passes(metadata: Mapping[str, Any], filter_: Mapping[str, Any]) -> bool:
 
     What a document does not have passes `$ne` and `$nin` alone. Raises UsageError for an unknown operator.
     """
-    return all([_passes_key(metadata, key, wanted) for key, wanted in filter_.items()])
+    results = [_passes_key(metadata, key, wanted) for key, wanted in filter_.items()]  # each is checked
+    return all(results)
 
 
 def _passes_key(metadata: Mapping[str, Any], key: str, wanted: Any) -> bool:
@@ -112,8 +113,11 @@ def _passes_key(metadata: Mapping[str, Any], key: str, wanted: Any) -> bool:
         return not passes(metadata, _mappings(key, [wanted])[0])
     if key.startswith("$"):
         raise _unknown(key)
-    tests = wanted if isinstance(wanted, Mapping) and any(one[:1] == "$" for one in wanted) else {"$eq": wanted}
-    return all([_passes_test(metadata, key, name, value) for name, value in tests.items()])
+    tests = (
+        wanted if isinstance(wanted, Mapping) and any(one[:1] == "$" for one in wanted) else {"$eq": wanted}
+    )
+    results = [_passes_test(metadata, key, name, value) for name, value in tests.items()]
+    return all(results)
 
 
 def _passes_test(metadata: Mapping[str, Any], key: str, name: str, value: Any) -> bool:

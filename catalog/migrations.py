@@ -11,7 +11,6 @@ from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.schema import FORMAT, KEPT, NAME, WORDS
 from anyseek.errors import IndexDamaged, IndexNotFound, NewerFormat
 
-
 _SPLIT = "tokenize = 'unicode61 remove_diacritics 2'"
 _WORDS_OF_2 = (
     "CREATE TABLE tags (tag TEXT NOT NULL COLLATE NOCASE, file_id INTEGER NOT NULL,"

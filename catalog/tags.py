@@ -26,7 +26,9 @@ def tag(catalog: Catalog, paths: Iterable[str | os.PathLike[str]], name: str, *,
         if remove:
             sql = "DELETE FROM tags WHERE folded = fold(?) AND file_id = ?"
         else:
-            sql = "INSERT OR IGNORE INTO tags (tag, folded, file_id) SELECT t, fold(t), ? FROM (SELECT ? AS t)"
+            sql = (
+                "INSERT OR IGNORE INTO tags (tag, folded, file_id) SELECT t, fold(t), ? FROM (SELECT ? AS t)"
+            )
         return writer.database.run_many(
             sql, ((name, number) if remove else (number, name) for number in sorted(file_ids))
         )
@@ -49,7 +51,8 @@ def carry_over(old: Catalog, new: Catalog) -> None:
             tagged.append((name, root_of.get(root), path))
     with new.begin() as writer:
         writer.database.run_many(
-            "INSERT OR IGNORE INTO tags (tag, folded, file_id) SELECT ?1, fold(?1), file_id FROM files WHERE root = ?2 AND path = ?3",
+            "INSERT OR IGNORE INTO tags (tag, folded, file_id) SELECT ?1, fold(?1), file_id"
+            " FROM files WHERE root = ?2 AND path = ?3",
             tagged,
         )
 

@@ -140,11 +140,14 @@ FIELDS: dict[str, Field] = {
 def check(name: str, sign: str, value: str) -> None:
     """Raises UsageError for what no filter can ask."""
     if name not in FIELDS:
-        raise UsageError(f"A filter has no field {short_repr(name)}.", f"Its fields: {', '.join(FIELDS)}. {EXAMPLE}")
+        raise UsageError(
+            f"A filter has no field {short_repr(name)}.", f"Its fields: {', '.join(FIELDS)}. {EXAMPLE}"
+        )
     signs = FIELDS[name].signs.split()
     if sign not in (*signs, "!="):
         raise UsageError(
-            f"A filter cannot compare {name} by {short_repr(sign)}.", f"It compares {name} by {' '.join(signs)} !="
+            f"A filter cannot compare {name} by {short_repr(sign)}.",
+            f"It compares {name} by {' '.join(signs)} !=",
         )
     if len(value) > MOST_CHARACTERS:
         raise UsageError(
@@ -153,4 +156,6 @@ def check(name: str, sign: str, value: str) -> None:
     try:
         FIELDS[name].read(value)
     except ValueError as error:
-        raise UsageError(f"{short_repr(value)} is not a {name} that a filter understands.", str(error)) from error
+        raise UsageError(
+            f"{short_repr(value)} is not a {name} that a filter understands.", str(error)
+        ) from error

@@ -145,7 +145,9 @@ def _hit_lines(hit: Hit, *, is_merged: bool) -> Iterator[str]:
     path = _styled(printable(shown_path(hit.path)), "2" if (hit.match or 1) < 0.5 else "1", out)
     span = span_text(hit.span)
     match = "    " if hit.match is None or is_merged else f"{hit.match:4.0%}"
-    line = f"{hit.rank:3}  {hit.relevance if is_merged else hit.score:6.3f}  {match}  {hit.modality:<5}  {path}"
+    line = (
+        f"{hit.rank:3}  {hit.relevance if is_merged else hit.score:6.3f}  {match}  {hit.modality:<5}  {path}"
+    )
     notes = [_styled(span, "36", out), _styled("words", "33", out) if hit.has_words else ""]
     if hit.alike:
         notes.append(_styled(f"+{len(hit.alike)} alike", "33", out))

@@ -54,7 +54,9 @@ def test_a_filter_of_metadata_lets_its_documents_through_alone(
         assert len(ids(store, k=1, filter=filter_)) == 1
 
 
-@pytest.mark.parametrize("filter_", [{"who": {"$like": "A"}}, {"$xor": []}, {"who": {"$in": "A"}}, "who = Ann"])
+@pytest.mark.parametrize(
+    "filter_", [{"who": {"$like": "A"}}, {"$xor": []}, {"who": {"$in": "A"}}, "who = Ann"]
+)
 def test_a_filter_of_metadata_that_means_nothing_is_refused(store: Any, filter_: Any) -> None:
     with pytest.raises(UsageError):
         ids(store, filter=filter_)

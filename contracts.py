@@ -281,7 +281,8 @@ class Hit:
     """One result. score: cosine of query and segment. path: absolute. `segment_id` is stable in the index. match: how
     far above chance, 0 to 1; lift: how much more it is this query's than others' (natural logarithm), by which hits of
     different modalities are ranked in one list (both search/calibration.py); None where the library is too small to
-    tell. has_words: its name, caption or text holds words of the query. alike: paths of further hits that are nearly
+    tell. relevance: the number that falls along a list (search/fusion.py).
+    has_words: its name, caption or text holds words of the query. alike: paths of further hits that are nearly
     the same and were folded into this one, best first."""
 
     rank: int
@@ -296,4 +297,5 @@ class Hit:
     match: float | None = None
     has_words: bool = False
     lift: float | None = None
+    relevance: float = 0.0
     alike: tuple[str, ...] = ()

@@ -192,7 +192,9 @@ class Index:
         check_words(options, query.words)
         with self._catalog.read() as snapshot:
             space = self._space(snapshot)
-            targets = supported_targets(options.to, space.card)  # before a file is read or the model loaded
+            # Before a file is read or the model loaded:
+            targets = supported_targets(options.to, space.card)
+            snapshot.check_filter(options.where)
             reader = self._query_reader(snapshot)
             parts = (*reader.read(query.parts), *example_parts(snapshot, space, query.examples))
         # No snapshot is held while the model is at work, which may take seconds.

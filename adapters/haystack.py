@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Unpack
 
 from haystack import Document, component, default_from_dict, default_to_dict
 
+from anyseek.adapters.filters import both, from_haystack
 from anyseek.adapters.retrieval import Retrieved, open_index, retrieve, search_options
+from anyseek.errors import UsageError
 from anyseek.index import Index
 from anyseek.options import SearchKeywords
 
@@ -17,7 +20,8 @@ class AnyseekRetriever:
 
     Any search option is a keyword too (`k`, `to`, `where`, `min_match`, ...: see SearchOptions); without `merge`
     there is one list over all modalities, unless `to` names one. A document's meta has path, modality, match and the
-    place in the file; `file_path` is what Haystack's own components open."""
+    place in the file; `file_path` is what Haystack's own components open. Its score is the hit's relevance, by which
+    the list is ordered."""
 
     def __init__(self, index: str, **options: Unpack[SearchKeywords]) -> None:
         self.index, self.options = index, dict(options)
@@ -41,12 +45,25 @@ class AnyseekRetriever:
         return retriever
 
     @component.output_types(documents=list[Document])
-    def run(self, query: str, k: int | None = None, where: str | None = None) -> dict[str, list[Document]]:
-        """k, where: instead of the component's own."""
+    def run(
+        self,
+        query: str,
+        k: int | None = None,
+        where: str | None = None,
+        top_k: int | None = None,
+        filters: dict[str, Any] | None = None,
+    ) -> dict[str, list[Document]]:
+        """k, where: instead of the component's own. top_k, filters: the same as Haystack calls them; filters are over
+        the fields of our filter language (`meta.path`, `meta.type`, `meta.date`, `meta.tag`, ...), in addition to
+        `where`. Raises UsageError for what has no meaning there."""
         self.warm_up()
         assert self._opened is not None
-        instead = {name: value for name, value in (("k", k), ("where", where)) if value is not None}
-        options = search_options({**self.options, **instead})
+        if k is not None and top_k is not None and k != top_k:
+            raise UsageError("k and top_k are the same.", "Give one of them.")
+        instead = {"k": top_k if k is None else k, "where": where}
+        given = {name: value for name, value in instead.items() if value is not None}
+        options = search_options({**self.options, **given})
+        options = replace(options, where=both(options.where, from_haystack(filters)))
         return {"documents": [_document(one) for one in retrieve(self._opened, query, options)]}
 
 
@@ -56,5 +73,5 @@ def _document(retrieved: Retrieved) -> Document:
         id=str(retrieved.facts["segment_id"]),
         content=retrieved.text,
         meta={**meta, "file_path": retrieved.facts["path"]},
-        score=retrieved.hit.score,
+        score=retrieved.hit.relevance,
     )

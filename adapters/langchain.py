@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 from urllib.parse import quote
@@ -19,10 +20,14 @@ from langchain_core.vectorstores import VectorStore
 from pydantic import ConfigDict, PrivateAttr, model_validator
 
 from anyseek import atomic, workspace
+from anyseek.adapters.filters import MetadataFilter, both, passes
 from anyseek.adapters.retrieval import Retrieved, open_index, retrieve, search_options
 from anyseek.errors import IndexNotFound, UsageError
+from anyseek.filters import OneOf
+from anyseek.folding import folded
 from anyseek.index import DEFAULT_MODEL, Index
 from anyseek.options import SearchKeywords
+from anyseek.printable import short_repr
 
 
 class AnyseekRetriever(BaseRetriever):
@@ -97,9 +102,10 @@ class AnyseekVectorStore(VectorStore):
         ids: list[str] | None = None,
         folder: str | os.PathLike[str] = "",
         model: str = DEFAULT_MODEL,
-        **_: Any,
+        **unknown: Any,
     ) -> AnyseekVectorStore:
         """A store in `folder` with these texts. embedding: has to be None, vectors are Anyseek's own model's."""
+        _refuse(unknown)
         if embedding is not None:
             raise UsageError(
                 "Anyseek makes its vectors itself.", "Leave `embedding` out; name a `model` instead."
@@ -118,9 +124,14 @@ class AnyseekVectorStore(VectorStore):
         metadatas: list[dict[str, Any]] | None = None,
         *,
         ids: Sequence[str | None] | None = None,
-        **_: Any,
+        batch_size: int | None = None,
+        **unknown: Any,
     ) -> list[str]:
-        """Write and index texts; what has the id of an earlier document takes its place. Returns the ids."""
+        """Write and index texts; what has the id of an earlier document takes its place. Returns the ids.
+
+        batch_size: taken because LangChain's indexing gives it; all are written at once.
+        """
+        _refuse(unknown)
         written = []
         for number, text in enumerate(texts):
             one = (ids[number] if ids else None) or uuid.uuid4().hex
@@ -132,8 +143,9 @@ class AnyseekVectorStore(VectorStore):
         self._index.add()
         return written
 
-    def delete(self, ids: list[str] | None = None, **_: Any) -> bool | None:
+    def delete(self, ids: list[str] | None = None, **unknown: Any) -> bool | None:
         """Remove documents; those that are not there are passed over. None removes all of them."""
+        _refuse(unknown)
         doomed = [self._id(path) for path in self._folder.glob("*.txt")] if ids is None else ids
         for one in doomed:
             for path in (self._text(one), self._notes(one)):
@@ -147,16 +159,64 @@ class AnyseekVectorStore(VectorStore):
         return [self._read(one) for one in ids if self._text(one).is_file()]
 
     def similarity_search(self, query: str, k: int = 4, **options: Any) -> list[Document]:
-        """The k best; any other search option is a keyword (`to`, `where`, ...), texts alone unless `to` says
-        otherwise."""
+        """The documents of `similarity_search_with_score`."""
         return [document for document, _ in self.similarity_search_with_score(query, k, **options)]
 
     def similarity_search_with_score(
+        self,
+        query: str,
+        k: int = 4,
+        *,
+        filter: MetadataFilter | None = None,
+        score_threshold: float | None = None,
+        **options: Any,
+    ) -> list[tuple[Document, float]]:
+        """The k best with their relevance, which falls along the list: the match where the store is large enough to
+        tell, else the cosine.
+
+        filter: documents of this store alone whose metadata passes (see adapters/filters.py, `passes`), or for which a
+        function of the Document is true. score_threshold: the least relevance. Any other search option is a keyword
+        (`to`, `where`, ...), texts alone unless `to` says otherwise. Raises UsageError, and TypeError for a keyword
+        that is not an option.
+        """
+        asked = search_options({"to": "text", **options, "k": k})
+        among = None if filter is None else self._passing(filter)
+        if among is not None:
+            if not among:
+                return []
+            # Paths in filters are compared by their fold; what is alike but for letter case comes along and goes again.
+            names = {path.name for path in self._folder.glob("*.txt")} - among
+            alike = {folded(name) for name in among}
+            more = sum(folded(name) in alike for name in names)
+            where = both(asked.where, OneOf("path", tuple(sorted(among))))
+            asked = replace(asked, k=k + more, where=where)
+        retrieved = [one for one in retrieve(self._index, query, asked) if self._is_among(one, among)]
+        scored = [(self._document(one), one.hit.relevance) for one in retrieved[:k]]
+        return [one for one in scored if score_threshold is None or one[1] >= score_threshold]
+
+    def _similarity_search_with_relevance_scores(
         self, query: str, k: int = 4, **options: Any
     ) -> list[tuple[Document, float]]:
-        """The k best with their cosines. Raises UsageError, and TypeError for a keyword that is not an option."""
-        retrieved = retrieve(self._index, query, search_options({"to": "text", **options, "k": k}))
-        return [(self._document(one), one.hit.score) for one in retrieved]
+        """0 to 1, as LangChain wants them: a cosine below 0 is 0."""
+        scored = self.similarity_search_with_score(query, k, **options)
+        return [(document, min(1.0, max(0.0, score))) for document, score in scored]
+
+    def _passing(self, filter: MetadataFilter) -> set[str]:
+        """Names of the files of documents that a filter lets through; each one's metadata is read."""
+        if not callable(filter) and not isinstance(filter, Mapping):
+            raise UsageError(
+                f"{short_repr(filter)} is not a filter of metadata.", 'As in: filter={"who": "Ann"}'
+            )
+        names = set()
+        for path in self._folder.glob("*.txt"):
+            document = self._read(self._id(path))
+            if filter(document) if callable(filter) else passes(document.metadata, filter):
+                names.add(path.name)
+        return names
+
+    def _is_among(self, retrieved: Retrieved, names: set[str] | None) -> bool:
+        path = Path(retrieved.hit.path)
+        return names is None or (path.parent == self._folder and path.name in names)
 
     def close(self) -> None:
         """Let go of files; safe to call twice."""
@@ -179,7 +239,7 @@ class AnyseekVectorStore(VectorStore):
         metadata = {}
         with suppress(FileNotFoundError):
             metadata = json.loads(self._notes(one).read_text("utf-8"))["metadata"]
-        return Document(id=one, page_content=self._text(one).read_text("utf-8"), metadata=metadata)
+        return Document(id=one, page_content=self._text(one).read_bytes().decode(), metadata=metadata)
 
     def _document(self, retrieved: Retrieved) -> Document:
         path = Path(retrieved.hit.path)
@@ -188,6 +248,12 @@ class AnyseekVectorStore(VectorStore):
         return Document(
             id=os.path.relpath(path, self._folder), page_content=retrieved.text, metadata=retrieved.facts
         )
+
+
+def _refuse(unknown: Mapping[str, Any]) -> None:
+    """Raises TypeError for keywords that would be left out in silence."""
+    if unknown:
+        raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
 
 
 def _safe(one: str) -> str:

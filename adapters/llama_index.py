@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import ImageNode, NodeWithScore, QueryBundle, TextNode
+from llama_index.core.vector_stores.types import MetadataFilters
 
 from anyseek import modalities
+from anyseek.adapters.filters import both, from_llama_index
 from anyseek.adapters.retrieval import Retrieved, open_index, retrieve, search_options
 from anyseek.media.formats import by_suffix
 from anyseek.options import SearchKeywords
@@ -18,12 +21,16 @@ class AnyseekRetriever(BaseRetriever):
     """Nodes of any modality for words. index: the folder of the index, or one that it covers.
 
     Any search option is a keyword too (`k`, `to`, `where`, `min_match`, ...: see SearchOptions); without `merge`
-    there is one list over all modalities, unless `to` names one. A node's score is its match where the library is
-    large enough to tell, else its cosine."""
+    there is one list over all modalities, unless `to` names one. filters: of LlamaIndex, over the fields of our filter
+    language (`path`, `type`, `date`, `tag`, ...); what has no meaning there is refused. A node's score is the hit's
+    relevance, by which the list is ordered."""
 
-    def __init__(self, index: str, **options: Unpack[SearchKeywords]) -> None:
+    def __init__(
+        self, index: str, filters: MetadataFilters | None = None, **options: Unpack[SearchKeywords]
+    ) -> None:
         super().__init__()
-        self._options = search_options(options)
+        checked = search_options(options)
+        self._options = replace(checked, where=both(checked.where, from_llama_index(filters)))
         self._index = open_index(index)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
@@ -38,9 +45,7 @@ def _node(retrieved: Retrieved) -> NodeWithScore:
     }
     path = retrieved.facts["path"]
     node = ImageNode(image_path=path, **node_facts) if _is_picture(retrieved) else TextNode(**node_facts)
-    return NodeWithScore(
-        node=node, score=retrieved.hit.score if retrieved.hit.match is None else retrieved.hit.match
-    )
+    return NodeWithScore(node=node, score=retrieved.hit.relevance)
 
 
 def _is_picture(retrieved: Retrieved) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from anyseek import workspace
+from anyseek.errors import UsageError
 from anyseek.options import SearchOptions, option_fields
 from anyseek.printable import json_path
 
@@ -48,8 +49,15 @@ def search_options(keywords: Mapping[str, Any]) -> SearchOptions:
 
 
 def retrieve(index: Index, words: str, options: SearchOptions) -> list[Retrieved]:
-    """The best hits. Raises what `Index.search` raises."""
-    return [_retrieved(index, hit) for hit in index.search(words, options=options)]
+    """The best hits. Raises what `Index.search` raises, and UsageError for a least match that cannot be applied."""
+    results = index.search(words, options=options)
+    if results.unmeasured:
+        raise UsageError(
+            f"min_match cannot be applied to {' and '.join(results.unmeasured)}:"
+            " too little is indexed to tell a match.",
+            "Leave min_match out, or index more.",
+        )
+    return [_retrieved(index, hit) for hit in results]
 
 
 def _retrieved(index: Index, hit: Hit) -> Retrieved:
@@ -59,6 +67,7 @@ def _retrieved(index: Index, hit: Hit) -> Retrieved:
         "modality": str(hit.modality),
         "score": hit.score,
         "match": hit.match,
+        "relevance": hit.relevance,
         "start": hit.span.start,
         "end": hit.span.end,
         "unit": str(hit.span.unit),

@@ -162,6 +162,21 @@ def same_folder(one: Path, other: Path) -> bool:
         return os.path.abspath(one) == os.path.abspath(other)
 
 
+def is_on_disk(path: str) -> bool:
+    """Whether there is a file or folder of that name, byte for byte: some file systems know others by it too."""
+    while os.path.lexists(path):
+        parent, name = os.path.split(path)
+        if not name:
+            return True
+        try:
+            if name not in os.listdir(parent):
+                return False
+        except OSError:  # a folder that can be passed through, but not listed
+            pass
+        path = parent
+    return False
+
+
 def path_below(folder: bytes, path: bytes) -> bytes | None:
     """The way from `folder` to `path`, b"" when they are equal, None when `path` is not below it."""
     if path == folder:

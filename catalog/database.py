@@ -14,7 +14,6 @@ from urllib.parse import quote
 from anyseek.catalog import sql_functions
 from anyseek.catalog.failures import translated
 from anyseek.errors import IndexDamaged, IndexLocked, IndexNotFound, ReadOnlyIndex, UsageError
-from anyseek.folding import folded
 from anyseek.printable import printable
 
 CATALOG_NAME = "catalog.sqlite"
@@ -199,16 +198,8 @@ def _open(path: Path, parameters: str) -> sqlite3.Connection:
         cached_statements=256,
     )
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-    connection.create_function("fold", 1, _fold, deterministic=True)
     sql_functions.register(connection)
     return connection
-
-
-def _fold(value: str | bytes | None) -> str | None:
-    """SQL: fold(text, or a path as bytes) -> folded text; undecodable bytes as "?", NULL as NULL."""
-    if isinstance(value, bytes):
-        value = os.fsdecode(value).encode("utf-8", "replace").decode()
-    return None if value is None else folded(value)
 
 
 def _connect_reader(path: Path) -> Database:

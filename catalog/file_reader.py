@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from anyseek.catalog import codec
-from anyseek.catalog.codec import FILE_COLUMNS
+from anyseek.catalog.codec import FILE_COLUMNS, clean_text
 from anyseek.catalog.database import Database
 from anyseek.catalog.failures import REPAIR
 from anyseek.contracts import FileRecord, FileState
 from anyseek.errors import IndexDamaged
+from anyseek.folding import folded
 
 
 class FileReader:
@@ -161,3 +162,19 @@ class FileReader:
                 if codec.path_below(path, spell(root_folder)) is not None:
                     places[root] = b""
         return list(places.items())
+
+    def touches(self, folder: str) -> bool:
+        """Whether an absolute folder holds a root or lies in one, in any letter case and composition."""
+        return bool(self._roots_touched(folder) or self._roots_touched_folded(folder))
+
+    def _roots_touched_folded(self, folder: str) -> list[tuple[int, str]]:
+        """As `_roots_touched` for a folder of another letter case or composition; the path below is folded."""
+        inner = os.fsencode(folded(clean_text(os.path.abspath(folder))))
+        places: list[tuple[int, str]] = []
+        for root, path in self._roots_as_bytes().items():
+            outer = os.fsencode(folded(clean_text(os.path.abspath(os.fsdecode(path)))))
+            if codec.path_below(inner, outer) is not None:
+                places.append((root, ""))
+            elif (below := codec.path_below(outer, inner)) is not None:
+                places.append((root, below.decode()))
+        return places

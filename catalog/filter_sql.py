@@ -38,15 +38,25 @@ MOST_RANGES = 100
 """Of paths that are looked for by the index of files; more folders are compared with every file."""
 
 _LENGTH = "(SELECT max(t.end) FROM segments t WHERE t.file_id = f.file_id AND t.unit = 's')"
-_PATH = "lower(CAST(f.path AS TEXT))"
-# What follows the last "/": rtrim takes off every other character from the right.
-_NAME = f"substr({_PATH}, length(rtrim({_PATH}, replace({_PATH}, '/', ''))) + 1)"
+# Folded when they were stored.
+_PATH = "(SELECT w.path FROM file_words w WHERE w.file_id = f.file_id)"
+_NAME = "(SELECT w.name FROM file_words w WHERE w.file_id = f.file_id)"
+# What follows the last "." of a name: rtrim takes off every other character from the right.
+_SUFFIX_IN = (
+    "EXISTS (SELECT 1 FROM file_words w WHERE w.file_id = f.file_id AND instr(w.name, '.') > 0 AND"
+    " substr(w.name, length(rtrim(w.name, replace(w.name, '.', ''))) + 1) IN (SELECT value FROM json_each(?)))"
+)
 # JSON holds no bytes; hexadecimal digits stand in their order.
 _BELOW_MANY = (
     "EXISTS (SELECT 1 FROM json_each(?) v WHERE f.root = json_extract(v.value, '$[0]')"
     " AND (lower(hex(f.path)) = json_extract(v.value, '$[1]')"
     " OR (lower(hex(f.path)) >= json_extract(v.value, '$[2]')"
     " AND lower(hex(f.path)) < json_extract(v.value, '$[3]'))))"
+)
+_BELOW_MANY_FOLDED = (
+    "EXISTS (SELECT 1 FROM json_each(?) v WHERE f.root = json_extract(v.value, '$[0]')"
+    f" AND ({_PATH} = json_extract(v.value, '$[1]')"
+    f" OR ({_PATH} >= json_extract(v.value, '$[2]') AND {_PATH} < json_extract(v.value, '$[3]'))))"
 )
 
 
@@ -70,8 +80,24 @@ def condition(expression: Expression, below: BelowFolders) -> Condition:
     return made
 
 
-def below(places: Sequence[tuple[int, bytes]]) -> Condition:
-    """Files at or below any of these places: a root's number and the path from there, b"" for all of the root."""
+def below(places: Sequence[tuple[int, bytes]], folded_places: Sequence[tuple[int, str]] = ()) -> Condition:
+    """Files at or below any of these places: a root's number and the path from there, b"" for all of the root.
+
+    folded_places: the same with folded paths, compared with folded ones.
+    """
+    made = [_at_or_below(places)] if places else []
+    if folded_places:
+        rows = [[root, path, *(_folded_range(path))] for root, path in folded_places]
+        made.append(Condition(_BELOW_MANY_FOLDED, (json.dumps(rows),)))
+    return _joined(made, "OR") if made else Condition("0")
+
+
+def _folded_range(path: str) -> tuple[str, str]:
+    """As `prefix_range`, for text; a text is below the empty one whatever it is."""
+    return (path + "/", path + "0") if path else ("", "\U0010ffff" * 8)
+
+
+def _at_or_below(places: Sequence[tuple[int, bytes]]) -> Condition:
     if len(places) > MOST_RANGES:
         rows = [[root, path.hex(), *(end.hex() for end in prefix_range(path))] for root, path in places]
         return Condition(_BELOW_MANY, (json.dumps(rows),))
@@ -81,7 +107,7 @@ def below(places: Sequence[tuple[int, bytes]]) -> Condition:
         )
         for root, path in places
     ]
-    return _joined(ranges, "OR") if ranges else Condition("0")
+    return _joined(ranges, "OR")
 
 
 class _Leaf(NamedTuple):
@@ -133,6 +159,8 @@ class _Maker:
     def _any(self, field: str, sign: str, values: Sequence[str]) -> Condition:
         if field == "folder":
             return self._folders(values)
+        if field == "type":
+            return _types(values)
         return _fits_any(_PREDICATES[field, sign], values)
 
     def _all(self, field: str, sign: str, values: Sequence[str]) -> Condition:
@@ -146,6 +174,15 @@ class _Maker:
         absolute, relative = _split(values)
         made = [self._below(absolute)] if absolute else []
         return _joined([*made, *([_fits_any(_BELOW, relative)] if relative else [])], "OR")
+
+
+def _types(values: Sequence[str]) -> Condition:
+    """Suffixes without a dot inside are looked up, however many; `tar.gz` is compared with each name."""
+    types = [_folded(value).lstrip(".") for value in values]
+    plain = [value for value in types if "." not in value]
+    made = [Condition(_SUFFIX_IN, (json.dumps(plain),))] if plain else []
+    dotted = [value for value in types if "." in value]
+    return _joined([*made, *([_fits_any(_PREDICATES["type", "="], dotted)] if dotted else [])], "OR")
 
 
 def _split(folders: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -228,6 +265,16 @@ def _each(sql: Callable[[str], str], bind: Callable[[str], Any]) -> _Predicate:
     return _Predicate(sql, bind, f"EXISTS (SELECT 1 FROM json_each(?) v WHERE {sql('v.value')})")
 
 
+def _each_word(column: str, test: str, bind: Callable[[str], Any]) -> _Predicate:
+    """A column of file_words, read once a file however many values there are. test: what follows it, around %s."""
+    row = "FROM file_words w%s WHERE w.file_id = f.file_id"
+    return _Predicate(
+        lambda v: f"(SELECT w.{column} {test % v} {row % ''})",
+        bind,
+        f"EXISTS (SELECT 1 {row % ' CROSS JOIN json_each(?) v'} AND w.{column} {test % 'v.value'})",
+    )
+
+
 def _tagged(test: str) -> str:
     return f"EXISTS (SELECT 1 FROM tags g WHERE g.file_id = f.file_id AND {test})"
 
@@ -249,12 +296,13 @@ def _within(v: str) -> str:
     return f"(f.mtime_ns >= json_extract({v}, '$[0]') AND f.mtime_ns < json_extract({v}, '$[1]'))"
 
 
-def _lower(value: str) -> str:
-    return clean_text(value.lower())
+def _folded(value: str) -> str:
+    """As fold() of SQL makes it of what is stored."""
+    return folded(clean_text(value))
 
 
 def _path(value: str) -> str:
-    return _lower(value.removeprefix("./"))
+    return _folded(value.removeprefix("./"))
 
 
 def _path_pattern(value: str) -> str:
@@ -263,32 +311,29 @@ def _path_pattern(value: str) -> str:
 
 def _below_pattern(folder: str) -> str:
     inner = os.path.normpath(folder).strip("/")
-    return "%" if inner in (".", "") else _escaped(_lower(inner)) + "/%"
+    return "%" if inner in (".", "") else _escaped(_folded(inner)) + "/%"
 
 
 def _escaped(value: str) -> str:
     return re.sub(r"([%_\\])", r"\\\1", value)
 
 
-_BELOW = _each(lambda v: f"{_PATH} LIKE {v} ESCAPE '\\'", _below_pattern)
+_LIKE = "LIKE %s ESCAPE '\\'"
+_BELOW = _each_word("path", _LIKE, _below_pattern)
 _PREDICATES: dict[tuple[str, str], _Predicate] = {
     ("modality", "="): _equal("e.modality", lambda value: str(modality(value))),
     ("path", "="): _equal(_PATH, _path),
-    ("path", "~"): _each(lambda v: f"{_PATH} GLOB {v}", _path_pattern),
-    ("name", "="): _equal(_NAME, _lower),
-    ("name", "~"): _each(lambda v: f"{_NAME} GLOB {v}", _lower),
-    ("type", "="): _each(
-        lambda v: f"{_PATH} LIKE {v} ESCAPE '\\'", lambda value: "%." + _escaped(_lower(value).lstrip("."))
-    ),
+    ("path", "~"): _each_word("path", "GLOB %s", _path_pattern),
+    ("name", "="): _equal(_NAME, _folded),
+    ("name", "~"): _each_word("name", "GLOB %s", _folded),
+    ("type", "="): _each_word("name", _LIKE, lambda value: "%." + _escaped(_folded(value).lstrip("."))),
     ("date", "="): _each(_within, lambda value: list(period(value))),
     ("size", "="): _equal("f.size", size_in_bytes),
     ("duration", "="): _equal(_LENGTH, seconds),
     ("tag", "="): _Predicate(
-        lambda v: _tagged(f"g.folded = {v}"),
-        lambda value: folded(clean_text(value)),
-        _tagged("g.folded IN (SELECT value FROM json_each(?))"),
+        lambda v: _tagged(f"g.folded = {v}"), _folded, _tagged("g.folded IN (SELECT value FROM json_each(?))")
     ),
-    ("tag", "~"): _each(lambda v: _tagged(f"g.folded GLOB {v}"), lambda value: folded(clean_text(value))),
+    ("tag", "~"): _each(lambda v: _tagged(f"g.folded GLOB {v}"), _folded),
     **_ordered("date", "f.mtime_ns", lambda value: period(value)[0], lambda value: period(value)[1]),
     **_ordered("size", "f.size", size_in_bytes, size_in_bytes),
     **_ordered("duration", _LENGTH, seconds, seconds),

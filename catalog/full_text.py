@@ -16,14 +16,14 @@ MOST = 200
 """Files and passages that each list gives at most."""
 
 # Passages ranked by FTS5 alone, before anything is joined: a common word is in most passages of a library.
-_PASSAGES = f"SELECT rowid FROM passages WHERE passages MATCH ? ORDER BY rank LIMIT {5 * MOST}"
+_PASSAGES = f"SELECT rowid FROM passage_index WHERE passage_index MATCH ? ORDER BY rank LIMIT {5 * MOST}"
 _ROWS_OF_PASSAGES = (
     "SELECT s.file_id, e.row FROM json_each(?) p CROSS JOIN segments s ON s.segment_id = p.value"
     " CROSS JOIN embeddings e ON e.segment_id = p.value"
 )
 # Files by their names, with captions counting double.
 _NAMES = (
-    "SELECT rowid AS file_id, bm25(file_words, 1.0, 2.0) AS rank FROM file_words WHERE file_words MATCH ?"
+    "SELECT rowid AS file_id, bm25(file_index, 1.0, 2.0) AS rank FROM file_index WHERE file_index MATCH ?"
     f" ORDER BY rank LIMIT {MOST}"
 )
 # What photo.jpg.txt says is about photo.jpg.
@@ -57,6 +57,14 @@ def ranked_rows(snapshot: Snapshot, space_id: int, match: str, modality: Modalit
         by_passage = f"{_ROWS_OF_PASSAGES} WHERE {_SEARCHABLE} LIMIT {MOST}"
         lists.insert(0, _first_rows(snapshot, by_passage, [passages, *place]))
     return lists
+
+
+def is_anywhere(snapshot: Snapshot, match: str) -> bool:
+    """Whether any passage, name or caption of the index matches. match: an expression of FTS5."""
+    return any(
+        snapshot.database.first(f"SELECT 1 FROM {index} WHERE {index} MATCH ? LIMIT 1", [match])
+        for index in ("passage_index", "file_index")
+    )
 
 
 def _first_rows(snapshot: Snapshot, sql: str, values: Sequence[object]) -> list[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from anyseek.catalog.database import Database, connect
 from anyseek.catalog.locking import WriterLock
-from anyseek.catalog.schema import FORMAT, KEPT
+from anyseek.catalog.schema import FORMAT, KEPT, NAME, WORDS
 from anyseek.errors import IndexDamaged, IndexNotFound, NewerFormat
 
 _SPLIT = "tokenize = 'unicode61 remove_diacritics 2'"
@@ -44,6 +44,7 @@ def _add_words(database: Database) -> None:
 def _fold_and_keep(database: Database) -> None:
     """One fold for tags, names and words; what people made outlives the records of files; segments have a checksum."""
     _keep_tags(database)
+    _tokenise_words(database)
     _checksum_segments(database)
 
 
@@ -55,10 +56,24 @@ def _keep_tags(database: Database) -> None:
     for statement in KEPT:
         database.run(statement)
     database.run_many("INSERT OR IGNORE INTO tags (folded, file_id, tag) VALUES (?, ?, ?)", before)
+
+
+def _tokenise_words(database: Database) -> None:
+    """Words of every script are found, names are folded once. Made of what is stored: no file is read again."""
+    for trigger in ("files_named", "files_renamed", "segments_forgotten"):
+        database.run(f"DROP TRIGGER {trigger}")
+    for table in ("file_words", "passages"):
+        database.run(f"ALTER TABLE {table} RENAME TO {table}_of_2")
+    for statement in WORDS:
+        database.run(statement)
     database.run(
-        "CREATE TRIGGER files_forgotten AFTER DELETE ON files BEGIN"
-        " DELETE FROM file_words WHERE rowid = old.file_id; END"
+        f"INSERT INTO file_words (file_id, path, name, caption) SELECT file_id, p, {NAME}, caption FROM"
+        " (SELECT f.file_id, fold(f.path) AS p, coalesce(w.caption, '') AS caption"
+        " FROM files f LEFT JOIN file_words_of_2 w ON w.rowid = f.file_id)"
     )
+    database.run("INSERT INTO passages (segment_id, text) SELECT rowid, text FROM passages_of_2")
+    for table in ("file_words", "passages"):
+        database.run(f"DROP TABLE {table}_of_2")
 
 
 def _checksum_segments(database: Database) -> None:

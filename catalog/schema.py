@@ -75,21 +75,40 @@ CREATE TABLE runs (
 CREATE TABLE changes (change INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, what TEXT NOT NULL);
 """
 
-# The words of files. file_words: a row a file (rowid is file_id), its path and what a caption beside or inside it says.
-# passages: a row a segment of text (rowid is segment_id), whole. Triggers keep both in step with files and segments, so
-# that no writer can forget them.
-_SPLIT = "tokenize = 'unicode61 remove_diacritics 2'"
+# The words of files. file_words: a row a file, its path and its name folded, and what a caption beside or inside it
+# says. passages: a row a segment of text, whole. file_index, passage_index: their tokens (tokens.py), which the
+# tokenizer `ascii` takes apart at the spaces. Triggers keep all in step with files and segments, so that no writer can
+# forget them.
+NAME = "substr(p, length(rtrim(p, replace(p, '/', ''))) + 1)"  # what follows the last "/"
 WORDS: tuple[str, ...] = (
-    f"CREATE VIRTUAL TABLE file_words USING fts5(path, caption, {_SPLIT})",
-    f"CREATE VIRTUAL TABLE passages USING fts5(text, {_SPLIT})",
-    "CREATE TRIGGER files_named AFTER INSERT ON files BEGIN"
-    " INSERT INTO file_words (rowid, path, caption) VALUES (new.file_id, CAST(new.path AS TEXT), ''); END",
+    "CREATE TABLE file_words (file_id INTEGER PRIMARY KEY, path TEXT NOT NULL, name TEXT NOT NULL,"
+    " caption TEXT NOT NULL DEFAULT '')",
+    "CREATE TABLE passages (segment_id INTEGER PRIMARY KEY, text TEXT NOT NULL)",
+    "CREATE VIRTUAL TABLE file_index USING fts5(path, caption, tokenize = 'ascii')",
+    "CREATE VIRTUAL TABLE passage_index USING fts5(text, tokenize = 'ascii')",
+    "CREATE TRIGGER file_words_added AFTER INSERT ON file_words BEGIN"
+    " INSERT INTO file_index (rowid, path, caption)"
+    " VALUES (new.file_id, word_tokens(new.path), word_tokens(new.caption)); END",
+    "CREATE TRIGGER file_words_changed AFTER UPDATE ON file_words BEGIN"
+    " UPDATE file_index SET path = word_tokens(new.path), caption = word_tokens(new.caption)"
+    " WHERE rowid = new.file_id; END",
+    "CREATE TRIGGER file_words_gone AFTER DELETE ON file_words BEGIN"
+    " DELETE FROM file_index WHERE rowid = old.file_id; END",
+    "CREATE TRIGGER passages_added AFTER INSERT ON passages BEGIN"
+    " INSERT INTO passage_index (rowid, text) VALUES (new.segment_id, word_tokens(new.text)); END",
+    "CREATE TRIGGER passages_changed AFTER UPDATE ON passages BEGIN"
+    " UPDATE passage_index SET text = word_tokens(new.text) WHERE rowid = new.segment_id; END",
+    "CREATE TRIGGER passages_gone AFTER DELETE ON passages BEGIN"
+    " DELETE FROM passage_index WHERE rowid = old.segment_id; END",
+    "CREATE TRIGGER files_named AFTER INSERT ON files BEGIN INSERT INTO file_words (file_id, path, name)"
+    f" SELECT new.file_id, p, {NAME} FROM (SELECT fold(new.path) AS p); END",
     "CREATE TRIGGER files_renamed AFTER UPDATE OF path ON files WHEN new.path != old.path BEGIN"
-    " UPDATE file_words SET path = CAST(new.path AS TEXT) WHERE rowid = new.file_id; END",
+    f" UPDATE file_words SET (path, name) = (SELECT p, {NAME} FROM (SELECT fold(new.path) AS p))"
+    " WHERE file_id = new.file_id; END",
     "CREATE TRIGGER files_forgotten AFTER DELETE ON files BEGIN"
-    " DELETE FROM file_words WHERE rowid = old.file_id; END",
+    " DELETE FROM file_words WHERE file_id = old.file_id; END",
     "CREATE TRIGGER segments_forgotten AFTER DELETE ON segments WHEN old.modality = 'text' BEGIN"
-    " DELETE FROM passages WHERE rowid = old.segment_id; END",
+    " DELETE FROM passages WHERE segment_id = old.segment_id; END",
 )
 
 

@@ -22,6 +22,7 @@ from anyseek.system_errors import as_anyseek
 if TYPE_CHECKING:
     from anyseek.catalog.vectors import Halves
     from anyseek.contracts import Floats, Rows
+    from anyseek.filters import Expression
 
 
 class Snapshot(FileReader):
@@ -187,6 +188,11 @@ class Snapshot(FileReader):
             self.cache.put(self.change, space_id, filter_, rows)
         return rows
 
+    def check_filter(self, where: Expression | None) -> None:
+        """Raises UsageError for a filter of tens of thousands of conditions that cannot be put together."""
+        if where is not None:
+            filter_sql.condition(where, lambda folders: Condition("1"))
+
     def _allowed_rows(self, space_id: int, filter_: Filter) -> Rows:
         tests = "e.space_id = ? AND e.visible = 1"
         values: list[Any] = [space_id]
@@ -212,9 +218,24 @@ class Snapshot(FileReader):
         return codec.row_array(rows, sort=True)
 
     def below_folders(self, folders: Sequence[str]) -> Condition:
-        """Files below any of these absolute folders, in whichever roots touch them."""
-        touched = {place for folder in folders for place in self._roots_touched(folder)}
-        return filter_sql.below(sorted(touched))
+        """Files below any of these absolute folders, in whichever roots touch them.
+
+        A folder that is on the disk or in the catalog byte for byte is that one; of any other name, those that are
+        equal but for letter case and composition (folding.py), which an unlike keyboard or file system spells.
+        """
+        exact: set[tuple[int, bytes]] = set()
+        alike: set[tuple[int, str]] = set()
+        for folder in folders:
+            places = self._roots_touched(folder)
+            if self._has_any(places) or codec.is_on_disk(folder):
+                exact.update(places)
+            else:
+                alike.update(self._roots_touched_folded(folder))
+        return filter_sql.below(sorted(exact), sorted(alike))
+
+    def _has_any(self, places: Sequence[tuple[int, bytes]]) -> bool:
+        made = filter_sql.below(places)
+        return self.database.first(f"SELECT 1 FROM files f WHERE {made.sql} LIMIT 1", made.values) is not None
 
     def hits_for_rows(self, space_id: int, rows: Rows | Sequence[int]) -> list[tuple[Segment, str]]:
         """For each row, in order: its segment and its file's absolute path.

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import struct
 import zlib
+
+from anyseek.catalog.codec import clean_text
+from anyseek.folding import folded
+from anyseek.tokens import word_tokens
+
+
+def fold(value: str | bytes | None) -> str | None:
+    """SQL: fold(text, or a path as bytes) -> folded text; undecodable bytes as `\\udcXX`, NULL as NULL."""
+    if isinstance(value, bytes):
+        value = clean_text(os.fsdecode(value))
+    return None if value is None else folded(value)
 
 
 def is_text(value: bytes | None) -> bool:
@@ -29,5 +41,7 @@ def segment_crc(
 
 def register(connection: sqlite3.Connection) -> None:
     """Make them known to a connection."""
+    connection.create_function("fold", 1, fold, deterministic=True)
+    connection.create_function("word_tokens", 1, word_tokens, deterministic=True)
     connection.create_function("is_text", 1, is_text, deterministic=True)
     connection.create_function("segment_crc", 6, segment_crc, deterministic=True)

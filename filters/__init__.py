@@ -13,7 +13,7 @@
     duration   of the recording or video: 90, 90s, 1.5min, 2h, or 1:30
     tag        given by `anyseek tag`
 
-Letter case does not matter in values.
+Letter case and composition do not matter in values (folding.py).
 
 An expression is an immutable, hashable tree. Its values are checked when it is made, so an expression is always valid.
 Programs may make one without text: `And((Comparison("type", "=", "jpg"), Not(Comparison("tag", "=", "old"))))`.

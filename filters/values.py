@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from anyseek.errors import UsageError
 from anyseek.modalities import Modality
+from anyseek.printable import short_repr
 
 MOST_CHARACTERS = 4096
 """Of one value. No path is longer, and SQLite refuses patterns that are much longer."""
@@ -31,7 +32,9 @@ _SIZES |= {f"{p}ib": 1024**i for i, p in enumerate("kmgt", 1)}
 _DURATION = re.compile(r"(?P<n>\d+(?:\.\d+)?)\s*(?P<unit>s|sec|min|m|h)?", re.I)
 _DURATIONS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
-_DATES = ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
+_N = "([0-9]{1,2})"
+_DATE = re.compile(f"([0-9]{{4}})(?:-{_N}(?:-{_N}(?:[T ]{_N}:{_N}(?::{_N})?)?)?)?")
+_SECOND = 1_000_000_000
 
 
 def size_in_bytes(value: str) -> int:
@@ -55,26 +58,60 @@ def seconds(value: str) -> float:
 
 
 def period(value: str) -> tuple[int, int]:
-    """[from, until) in Unix nanoseconds of a date in local time, as far as 64 bits go."""
-    for form in _DATES:
-        try:
-            start, end = _period(datetime.strptime(value.replace(" ", "T"), form), form)
-            low, high = (int(moment.timestamp()) * 1_000_000_000 for moment in (start, end))
-        except (ValueError, OverflowError):
-            continue
-        return max(-_LARGEST, min(low, _LARGEST)), max(-_LARGEST, min(high, _LARGEST))
-    raise ValueError("A date is 2023, 2023-06, 2023-06-01 or 2023-06-01T12:30.")
+    """[from, until) in Unix nanoseconds of a date in local time, as far as 64 bits go.
+
+    Years, months and days end where the next one begins on the local clock, however long they are there. Hours that
+    the clocks skip have no time in them; of an hour that comes twice, a minute is that of the first.
+    """
+    match = _DATE.fullmatch(value)
+    try:
+        if match is None:
+            raise ValueError
+        given = [int(part) for part in match.groups() if part is not None]
+        start = datetime(*[*given, 1, 1][: max(3, len(given))])  # type: ignore[arg-type]
+    except ValueError:
+        raise ValueError("A date is 2023, 2023-06, 2023-06-01 or 2023-06-01T12:30.") from None
+    low = _instant(start)
+    if len(given) > 3:
+        exists = _on_clock(low) == start.replace(tzinfo=None)
+        length = (1 if len(given) > 5 else 60) if exists else 0
+        return low, _within_64_bits(low + length * _SECOND)
+    return low, _instant(_next(start, len(given)))
 
 
-def _period(plain: datetime, form: str) -> tuple[datetime, datetime]:
-    start = plain.astimezone()
-    year, month = start.year, start.month
-    if form == "%Y":
-        return start, start.replace(year=year + 1)
-    if form == "%Y-%m":
-        return start, start.replace(year=year + month // 12, month=month % 12 + 1)
-    step = {"%Y-%m-%d": 86_400, "%Y-%m-%dT%H:%M": 60}.get(form, 1)
-    return start, datetime.fromtimestamp(start.timestamp() + step).astimezone()
+def _next(start: datetime, n_parts: int) -> datetime | None:
+    """The beginning of the following year, month or day; None after the last that there is."""
+    try:
+        if n_parts == 1:
+            return start.replace(year=start.year + 1)
+        if n_parts == 2:
+            return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+        return start + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _instant(plain: datetime | None) -> int:
+    """Unix nanoseconds of a time on the local clock; of one that it skips, when it goes on."""
+    if plain is None:
+        return _LARGEST
+    try:
+        first, second = (int(plain.replace(fold=fold).timestamp()) for fold in (0, 1))
+    except (ValueError, OverflowError):  # the year 1 east of Greenwich
+        return -_LARGEST if plain.year < 1970 else _LARGEST
+    if second < first:  # skipped: with the offset before it is late, with the one after it is early
+        while second + 1 < first:
+            middle = (first + second) // 2
+            first, second = (middle, second) if _on_clock(middle * _SECOND) > plain else (first, middle)
+    return _within_64_bits(first * _SECOND)
+
+
+def _on_clock(instant: int) -> datetime:
+    return datetime.fromtimestamp(instant // _SECOND)
+
+
+def _within_64_bits(instant: int) -> int:
+    return max(-_LARGEST, min(instant, _LARGEST))
 
 
 def modality(value: str) -> Modality:
@@ -103,11 +140,14 @@ FIELDS: dict[str, Field] = {
 def check(name: str, sign: str, value: str) -> None:
     """Raises UsageError for what no filter can ask."""
     if name not in FIELDS:
-        raise UsageError(f"A filter has no field {name!r}.", f"Its fields: {', '.join(FIELDS)}. {EXAMPLE}")
+        raise UsageError(
+            f"A filter has no field {short_repr(name)}.", f"Its fields: {', '.join(FIELDS)}. {EXAMPLE}"
+        )
     signs = FIELDS[name].signs.split()
     if sign not in (*signs, "!="):
         raise UsageError(
-            f"A filter cannot compare {name} by {sign!r}.", f"It compares {name} by {' '.join(signs)} !="
+            f"A filter cannot compare {name} by {short_repr(sign)}.",
+            f"It compares {name} by {' '.join(signs)} !=",
         )
     if len(value) > MOST_CHARACTERS:
         raise UsageError(
@@ -116,4 +156,6 @@ def check(name: str, sign: str, value: str) -> None:
     try:
         FIELDS[name].read(value)
     except ValueError as error:
-        raise UsageError(f"{value!r} is not a {name} that a filter understands.", str(error)) from error
+        raise UsageError(
+            f"{short_repr(value)} is not a {name} that a filter understands.", str(error)
+        ) from error

@@ -62,7 +62,7 @@ def read(file: Path) -> list[Judged]:
     if not file.exists():
         raise QueryFileError(f"There is no file {file}.", "Check the path.")
     try:
-        lines = file.read_text("utf-8").splitlines()
+        lines = file.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise QueryFileError(f"{file} cannot be read.", "It has to be a UTF-8 text file.") from error
     is_json = file.suffix.lower() in (".jsonl", ".json", ".ndjson")

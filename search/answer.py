@@ -16,7 +16,7 @@ from anyseek.options import AnyPath, SearchOptions, path_text
 from anyseek.printable import printable, short_repr
 from anyseek.search.embedding import EmbeddedQuery, mean_direction
 from anyseek.search.engine import Engine
-from anyseek.search.fusion import select
+from anyseek.search.fusion import select, unmeasured
 from anyseek.search.query import Example, QueryPart
 from anyseek.search.results import Results
 
@@ -38,14 +38,15 @@ def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options
     if missing:
         _check_there(options.in_, snapshot, space)
     hits = select(all_hits, options)
+    unknown = unmeasured(hits) if options.min_match > 0 else ()
     if options.to is None and len(missing) < len(targets):
         targets = tuple(target for target in targets if target not in missing)
-        return Results(hits, query.label, targets, is_merged=options.merge)
+        return Results(hits, query.label, targets, is_merged=options.merge, unmeasured=unknown)
     available: tuple[Modality, ...] = ()
     if missing:
         indexed = snapshot.counts_in(space.space_id)
         available = tuple(modality for modality in Modality if indexed.get(modality))
-    return Results(hits, query.label, targets, missing, available, options.merge)
+    return Results(hits, query.label, targets, missing, available, options.merge, unknown)
 
 
 def check_words(options: SearchOptions, words: Sequence[str]) -> None:
@@ -62,9 +63,21 @@ def supported_targets(targets: tuple[Modality, ...] | None, card: ModelCard) -> 
     if unknown:
         raise ModalityNotSupported(
             f"The model {card.name} of this index does not support {', '.join(unknown)}.",
-            f"It supports: {', '.join(card.modalities)}. See `anyseek models` for others.",
+            f"{_instead(unknown, card)}It supports: {', '.join(card.modalities)}. See `anyseek models` for others.",
         )
     return targets
+
+
+def _instead(unknown: Iterable[Modality], card: ModelCard) -> str:
+    """How files of those modalities are found all the same: a video by the pictures and sounds in it."""
+    from anyseek.media.formats import all_formats
+
+    hint = ""
+    for kind in unknown:
+        inside = {part for row in all_formats() if row.modality is kind for part in row.yields}
+        parts = ",".join(part for part in card.modalities if part in inside)
+        hint += f"Files of {kind} are found by what is in them: --to {parts}. " if parts else ""
+    return hint
 
 
 # ---------------------------------------------------------------- what is indexed, as a query
@@ -148,19 +161,17 @@ def _check_covered(folder: str | None, snapshot: Snapshot) -> None:
     """An unplugged folder is covered all the same: what is indexed is asked, not the disk."""
     if folder is None:
         return
-    roots: list[str] = [str(root) for root in snapshot.roots().values()]
-    for root in roots:
-        for here, there in ((folder, root), (os.path.realpath(folder), os.path.realpath(root))):
-            if os.path.commonpath([here, there]) in (here, there):
-                if os.path.isfile(folder):
-                    raise UsageError(
-                        f"{printable(folder)} is a file.",
-                        "Results are narrowed to a folder: name the one it is in.",
-                    )
-                return
+    if snapshot.touches(folder):
+        if os.path.isfile(folder):
+            raise UsageError(
+                f"{printable(folder)} is a file.",
+                "Results are narrowed to a folder: name the one it is in.",
+            )
+        return
+    roots = [printable(str(root)) for root in snapshot.roots().values()]
     raise UsageError(
         f"{printable(folder)} is outside what this index covers.",
-        f"It covers: {', '.join(printable(root) for root in roots) or 'nothing yet'}.",
+        f"It covers: {', '.join(roots) or 'nothing yet'}.",
     )
 
 

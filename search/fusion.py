@@ -31,20 +31,46 @@ def select(hits: Sequence[Hit], options: SearchOptions) -> tuple[Hit, ...]:
     if options.merge:
         first = by_lift(good)[: options.offset + options.k]
         good = [replace(hit, rank=rank) for rank, hit in enumerate(first, 1)]
+    else:
+        good = with_relevance(good)
     return tuple(hit for hit in good if hit.rank > options.offset)
+
+
+def unmeasured(hits: Iterable[Hit]) -> tuple[Modality, ...]:
+    """The modalities of hits whose match is not known, so that no least match can be asked of them."""
+    return tuple(dict.fromkeys(hit.modality for hit in hits if hit.match is None))
+
+
+def with_relevance(hits: Sequence[Hit]) -> list[Hit]:
+    """Hits with their relevance: in each modality the best match (the best cosine, where nothing was measured) of
+    those from a hit on. So words, which have a part in the order, lift a hit to what it is ranked above."""
+    best: dict[Modality, float] = {}
+    out: list[Hit] = []
+    for hit in reversed(hits):
+        value = hit.score if hit.match is None else hit.match
+        best[hit.modality] = max(best.get(hit.modality, -math.inf), value)
+        out.append(replace(hit, relevance=best[hit.modality]))
+    return out[::-1]
 
 
 def by_lift(hits: Sequence[Hit]) -> list[Hit]:
     """One list by lift, hits of modalities without one last.
 
     Hits of one modality stay in their order, in which words had a part: a hit is placed by the best lift of those from
-    it on.
+    it on. Their relevance is that lift, the logarithm of odds, as a probability; without one the cosine, as far as it
+    is below what comes before.
     """
-    keys: list[tuple[bool, float]] = []
+    placed: list[tuple[bool, float, Hit]] = []
     best: dict[Modality, float] = {}
     for hit in reversed(hits):
         value = hit.score if hit.lift is None else hit.lift
         best[hit.modality] = max(best.get(hit.modality, -math.inf), value)
-        keys.append((hit.lift is not None, best[hit.modality]))
-    order = sorted(range(len(hits)), key=lambda i: keys[len(hits) - 1 - i], reverse=True)
-    return [hits[i] for i in order]
+        placed.append((hit.lift is not None, best[hit.modality], hit))
+    placed.reverse()
+    placed.sort(key=lambda one: one[:2], reverse=True)
+    out: list[Hit] = []
+    lowest = math.inf
+    for has_lift, value, hit in placed:
+        lowest = min(lowest, 1 / (1 + math.exp(-min(max(value, -700.0), 700.0))) if has_lift else value)
+        out.append(replace(hit, relevance=lowest))
+    return out

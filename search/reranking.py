@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from anyseek import modalities
 from anyseek.contracts import Hit, Modality, Preparer
 from anyseek.errors import UsageError
+from anyseek.search.fusion import with_relevance
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -58,7 +59,7 @@ def reranked(index: Answering, query: Query, options: SearchOptions, reranker: R
         if modality in reranker.modalities:
             ordered = _judged(index, words, modality, ordered[:FIRST], reranker) + ordered[FIRST:]
         ranked = [replace(hit, rank=rank) for rank, hit in enumerate(ordered[:last], 1)]
-        hits += ranked[options.offset :]
+        hits += with_relevance(ranked)[options.offset :]
     return replace(results, hits=tuple(hits))
 
 

@@ -29,7 +29,8 @@ MOST_CHARACTERS = 20_000
 
 INSTRUCTIONS = (
     "Search a person's media (pictures, sounds, videos, texts, depth maps) by meaning. `match` is how far above chance"
-    " a hit is, 0 to 1: below 0.5 it is probably nothing. `open_hit` shows or plays one."
+    " a hit is, 0 to 1: below 0.5 it is probably nothing. Hits are in order of `relevance`. `open_hit`"
+    " shows or plays one."
 )
 
 

@@ -48,6 +48,7 @@ def results_record(results: Results, index: Index) -> dict[str, Any]:
         "targets": results.targets,
         "missing": results.missing,
         "nothing_like_it": results.is_nothing_like_it,
+        "unmeasured": results.unmeasured,
         "hits": [hit_record(hit, versions.get(hit.file_id, "")) for hit in results],
     }
 

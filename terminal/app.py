@@ -123,4 +123,14 @@ def unparsed(error: Exception) -> tuple[str, str]:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "anyseek"
     message = " ".join(str(getattr(error, "format_message", error.__str__)()).split())
-    return message, f"See: {path} --help"
+    return message, f"See: {path} --help{_dash_hint(error, path)}"
+
+
+def _dash_hint(error: Exception, path: str) -> str:
+    """How to write words that begin with a dash, for an error about an unknown option or the value of a short one."""
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    takes_arguments = any(one.param_type_name == "argument" for one in getattr(command, "params", ()))
+    short = [name for name in getattr(getattr(error, "param", None), "opts", ()) if name[:2] != "--"]
+    if not takes_arguments or not (short or getattr(error, "option_name", None)):
+        return ""
+    return f'. What begins with a dash and is no option comes after --, as in: {path} -- "-5 degrees"'

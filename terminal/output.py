@@ -136,15 +136,18 @@ def results(answer: Results) -> None:
     for hits in [answer.hits] if answer.is_merged else answer.by_modality().values():
         out.write("\n")
         for hit in hits:
-            out.write("\n".join(_hit_lines(hit)) + "\n")
+            out.write("\n".join(_hit_lines(hit, is_merged=answer.is_merged)) + "\n")
 
 
-def _hit_lines(hit: Hit) -> Iterator[str]:
+def _hit_lines(hit: Hit, *, is_merged: bool) -> Iterator[str]:
+    """Of a merged list the number that it is in the order of: cosines and matches of two modalities are not."""
     out = sys.stdout
     path = _styled(printable(shown_path(hit.path)), "2" if (hit.match or 1) < 0.5 else "1", out)
     span = span_text(hit.span)
-    match = "    " if hit.match is None else f"{hit.match:4.0%}"
-    line = f"{hit.rank:3}  {hit.score:6.3f}  {match}  {hit.modality:<5}  {path}"
+    match = "    " if hit.match is None or is_merged else f"{hit.match:4.0%}"
+    line = (
+        f"{hit.rank:3}  {hit.relevance if is_merged else hit.score:6.3f}  {match}  {hit.modality:<5}  {path}"
+    )
     notes = [_styled(span, "36", out), _styled("words", "33", out) if hit.has_words else ""]
     if hit.alike:
         notes.append(_styled(f"+{len(hit.alike)} alike", "33", out))
@@ -170,28 +173,38 @@ def results_paths(answer: Results, end: bytes) -> None:
 
 
 def no_hits(options: SearchOptions) -> None:
-    """A remark for people on a search whose every list is empty."""
-    remark(f"No hits after the first {options.offset:,}." if options.offset else "No hits.")
+    """Below the heading of a search whose every list is empty."""
+    text = "No hits."
+    if options.offset:
+        text = f"No hits after the first {options.offset:,}."
+    elif options.min_match > 0:
+        text = f"No hits with a match of at least {options.min_match:g}, or with the query's words."
+    sys.stdout.write(f"\n{text}\n")
 
 
-def nothing_indexed(answer: Results, options: SearchOptions, as_json: bool) -> bool:
-    """A remark on the modalities in which nothing is indexed, and on those that are there; whether there was one."""
+def not_applied(answer: Results, as_json: bool) -> None:
+    """A remark on the modalities of which no least match could be asked."""
+    if answer.unmeasured:
+        names = " and ".join(answer.unmeasured)
+        remark(f"--min-match was not applied to {names}: too little is indexed to tell a match.", as_json)
+
+
+def nothing_indexed(answer: Results, options: SearchOptions, as_json: bool) -> None:
+    """A remark on the modalities in which nothing is indexed, and on those that are there."""
     if options.where is not None:
-        if len(answer) or options.offset:
-            return False
-        remark("Nothing passes the filter.", as_json)
-        return True
+        if set(answer.missing) == set(answer.targets):
+            remark("Nothing passes the filter.", as_json)
+        return
     if not answer.missing:
-        return False
+        return
     if not answer.available:
         remark("Nothing is indexed yet. To bring the index up to date: anyseek index", as_json)
-        return True
+        return
     where, there = (
         (f" below {shown_path(options.in_)}", "In all there is") if options.in_ else ("", "There is")
     )
     names = " or ".join(answer.missing)
     remark(f"No {names} is indexed{where}. {there}: {', '.join(answer.available)}.", as_json)
-    return True
 
 
 # ---------------------------------------------------------------- indexing

@@ -77,7 +77,7 @@ def _labels(listed: str | None, file: Path | None) -> list[str]:
     if not file.exists():
         raise UsageError(f"There is no file {file}.", "Check the path.")
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"The labels cannot be read from {file}.", "It has to be a UTF-8 text file."

@@ -127,9 +127,10 @@ def _show(
         output.results_paths(results, b"\0" if nul else b"\n")
     else:
         output.results(results)
-    is_explained = output.nothing_indexed(results, options, as_json)
-    if not (len(results) or is_explained or as_json or paths or nul):
+    if not (len(results) or as_json or paths or nul):
         output.no_hits(options)
+    output.nothing_indexed(results, options, as_json)
+    output.not_applied(results, as_json)
     if results.is_nothing_like_it:
         output.remark("Nothing here clearly matches: chance alone gives hits as good.", as_json)
     return EXIT_NO_HITS if exit_code and not len(results) else EXIT_OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from indexes import contents, new_index, put, unit_rows
 
 from anyseek.catalog import catalog as catalog_module
-from anyseek.catalog import migrations, tags
+from anyseek.catalog import creation, migrations, tags
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.database import Database
 from anyseek.catalog.schema import FORMAT, KEPT, TABLES, WORDS
@@ -90,6 +91,8 @@ def test_not_while_another_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_older_anyseek_refuses_a_newer_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(creation, "FORMAT", FORMAT + 1)
+    monkeypatch.setattr(migrations, "FORMAT", FORMAT + 1)
     monkeypatch.setattr(catalog_module, "FORMAT", FORMAT + 1)
     new_index(tmp_path)[0].close()
     monkeypatch.undo()
@@ -105,25 +108,66 @@ def test_the_tables_are_those_of_this_format() -> None:
     """Changing a table is a new format: give it a number and a step, then put its checksum here."""
     import zlib
 
-    text = " ".join([*TABLES.split(), *" ".join((*WORDS, *KEPT)).split()])
-    assert (FORMAT, zlib.crc32(text.encode())) == (3, 3319105419)
+    text = " ".join([*TABLES.split(), *" ".join([*KEPT, *WORDS]).split()])
+    assert (FORMAT, zlib.crc32(text.encode())) == (3, 3650038766)
 
 
-def strip(connection: sqlite3.Connection, number: str) -> None:
-    """Take away what came with formats 2 and 3."""
+def without_words(folder: Path, number: int) -> sqlite3.Connection:
+    """The catalog without what came after format 1."""
+    connection = sqlite3.connect(folder / "catalog.sqlite")
     for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         connection.execute(f"DROP TRIGGER {name}")
-    for name in ("tags", "kept_tags", "folders", "file_words", "passages"):
+    later = set(re.findall(r"CREATE (?:VIRTUAL )?TABLE (\w+)", " ".join([*KEPT, *WORDS])))
+    for name in sorted(later):
         connection.execute(f"DROP TABLE {name}")
-    connection.execute("UPDATE index_info SET value = ? WHERE name = 'format'", [number])
+    connection.execute("ALTER TABLE segments DROP COLUMN crc")
+    connection.execute("UPDATE index_info SET value = ? WHERE name = 'format'", [str(number)])
+    return connection
+
+
+def test_words_names_and_tags_of_format_2_come_forward_without_reading_files(tmp_path: Path) -> None:
+    catalog, _ = new_index(tmp_path, 2)
+    catalog.close()
+    connection = without_words(catalog.folder, 2)
+    for statement in migrations._WORDS_OF_2:
+        connection.execute(statement)
+    (first, path), (second, _) = connection.execute("SELECT file_id, path FROM files ORDER BY file_id")
+    segment_ids = [
+        one for (one,) in connection.execute("SELECT segment_id FROM segments ORDER BY segment_id")
+    ]
+    connection.execute("UPDATE files SET path = ? WHERE file_id = ?", ["ÉTÉ/Größe.TXT".encode(), first])
+    connection.execute(
+        "INSERT INTO file_words (rowid, path, caption) VALUES (?, 'ÉTÉ/Größe.TXT', 'Ein Hund 狐狸')", [first]
+    )
+    connection.execute("INSERT INTO passages (rowid, text) VALUES (?, '红色的狐狸, whole')", [segment_ids[0]])
+    connection.execute("INSERT INTO tags (tag, file_id) VALUES ('Été', ?), ('old', ?)", [first, second])
     connection.commit()
+    connection.close()
+    with Catalog.open(catalog.folder) as again, again.read() as snapshot:
+        database = snapshot.database
+        assert snapshot.text_of(segment_ids[0]) == "红色的狐狸, whole"
+        assert database.first("SELECT path, name, caption FROM file_words WHERE file_id = ?", [first]) == (
+            "été/grösse.txt",
+            "grösse.txt",
+            "Ein Hund 狐狸",
+        )
+        for index, words, expected in (
+            ("passage_index", '"狐狸"', segment_ids[0]),
+            ("file_index", '"狐狸"', first),
+            ("file_index", '"grosse"', first),
+        ):
+            assert list(database.rows(f"SELECT rowid FROM {index} WHERE {index} MATCH ?", [words])) == [
+                (expected,)
+            ]
+        assert tags.counts(snapshot) == {"old": 1, "Été": 1}
+        assert {name for name in facts(catalog.folder)[2] if name.endswith("_of_2")} == set()
+    assert path
 
 
 def test_an_index_of_format_2_keeps_its_tags(tmp_path: Path) -> None:
     catalog, _ = new_index(tmp_path, 3)
     catalog.close()
-    connection = sqlite3.connect(catalog.folder / "catalog.sqlite")
-    strip(connection, "2")
+    connection = without_words(catalog.folder, 2)
     for statement in migrations._WORDS_OF_2:
         connection.execute(statement)
     tagged = [("Ferien", 1), ("École", 1), ("école", 1), ("école", 2)]
@@ -145,8 +189,8 @@ def test_an_index_of_format_2_keeps_its_tags(tmp_path: Path) -> None:
 def test_an_index_of_format_1_gains_searchable_names(tmp_path: Path) -> None:
     catalog, _ = new_index(tmp_path, 2)
     catalog.close()
-    connection = sqlite3.connect(catalog.folder / "catalog.sqlite")
-    strip(connection, "1")
+    connection = without_words(catalog.folder, 1)
+    connection.commit()
     connection.close()
     with Catalog.open(catalog.folder) as again, again.read() as snapshot:
         names = {record.path for record in snapshot.files()}

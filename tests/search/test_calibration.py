@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -232,6 +234,41 @@ def test_a_modality_keeps_its_own_order_which_words_had_a_part_in() -> None:
     )
     merged = select(hits, SearchOptions.of(k=4, merge=True))
     assert [hit.path for hit in merged] == ["0", "1", "2", "3"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([Modality.TEXT, Modality.IMAGE]),
+            st.floats(-1, 1),
+            st.none() | st.floats(-1e4, 1e4),
+            st.none() | st.floats(0, 1),
+        ),
+        max_size=12,
+    ),
+    st.booleans(),
+)
+def test_relevance_falls_along_every_list(facts: list[Any], merge: bool) -> None:
+    hits = [
+        Hit(1, score, modality, str(i), Span(), i, i, "m", "", match, False, lift)
+        for i, (modality, score, lift, match) in enumerate(facts)
+    ]
+    shown = select(hits, SearchOptions.of(k=99, merge=merge))
+    lists = [shown] if merge else [[hit for hit in shown if hit.modality is one] for one in Modality]
+    for one in lists:
+        numbers = [hit.relevance for hit in one]
+        assert numbers == sorted(numbers, reverse=True)
+
+
+def test_relevance_is_the_match_where_the_order_is_its_own() -> None:
+    matches = [0.9, 0.5, 0.1]
+    hits = [
+        Hit(i, 0.2, Modality.IMAGE, str(i), Span(), i, i, "m", "", match)
+        for i, match in enumerate(matches, 1)
+    ]
+    assert [hit.relevance for hit in select(hits, SearchOptions.of(k=9))] == matches
+    worded = [replace(hits[2], rank=1, has_words=True), replace(hits[0], rank=2), replace(hits[1], rank=3)]
+    assert [hit.relevance for hit in select(worded, SearchOptions.of(k=9))] == [0.9, 0.9, 0.5]
 
 
 def test_hits_below_the_least_match_are_left_out() -> None:

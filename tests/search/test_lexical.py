@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,48 @@ def test_a_file_that_both_find_is_one_hit(index: anyseek.Index) -> None:
 
 def test_filters_hold_for_words_too(index: anyseek.Index) -> None:
     assert names(index, "grandma", to="image", by="words", where="type = jpg") == []
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[anyseek.Index]:
+    folder = tmp_path_factory.mktemp("scripts")
+    for name, text in {
+        "zh.txt": "今天我在森林里看见一只红色的狐狸。",
+        "ja.txt": "昨日サンドボックスを見ました。桜がきれい。",
+        "ko.txt": "빨간 강아지가 집에 있다.",
+        "th.txt": "เมื่อวานฉันเห็นสุนัขสีแดง",
+        "mixed.txt": "重跑gen-itgc后50条",
+        "dog-hi.txt": "कल मैंने लाल कुत्ता देखा।",
+        "book-hi.txt": "किताब पढ़ना अच्छा है।",
+        "红色狐狸.txt": "x",
+        unicodedata.normalize("NFD", "Übung.txt"): "x",
+    }.items():
+        (folder / name).write_text(text)
+    with anyseek.create(folder, model=WordEmbedder()) as made:
+        made.add(workers=1)
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("狐狸", {"zh.txt", "红色狐狸.txt"}),
+        ('"红色的狐狸"', {"zh.txt"}),
+        ('"红色狐狸"', {"红色狐狸.txt"}),
+        ("红色狐狸", {"红色狐狸.txt"}),
+        ("森林狐狸", {"zh.txt", "红色狐狸.txt"}),  # nowhere as it is, so by its parts
+        ("サンドボックス", {"ja.txt"}),
+        ("桜", {"ja.txt"}),
+        ("강아지", {"ko.txt"}),
+        ("สุนัข", {"th.txt"}),
+        ("แมว", set()),
+        ("ITGC", {"mixed.txt"}),
+        ("कुत्ता", {"dog-hi.txt"}),
+        ("übung", {unicodedata.normalize("NFD", "Übung.txt")}),
+    ],
+)
+def test_words_of_every_script_are_found(scripts: anyseek.Index, words: str, expected: set[str]) -> None:
+    assert set(names(scripts, words, by="words", k=20)) == expected
 
 
 def test_words_that_are_everywhere_do_not_count() -> None:

@@ -17,7 +17,7 @@ WORDS = ("--model", "words")
 def test_each_file_gets_a_line_and_a_bad_one_stops_nothing(here: Run, tmp_path: Path) -> None:
     red = sample_files.picture(tmp_path / "red.png", "red")
     blue = sample_files.sound(tmp_path / "blue.wav", "blue")
-    (tmp_path / "labels.txt").write_text("red\n\ngreen\nblue\n")
+    (tmp_path / "labels.txt").write_bytes(b"\xef\xbb\xbfred\r\n\ngreen\nblue\n")  # as Windows saves it
     ran = here(
         "classify", red, "nowhere.png", blue, "--labels-file", tmp_path / "labels.txt", "-k", 1, *WORDS
     )

@@ -197,13 +197,40 @@ def test_a_modality_in_which_nothing_is_indexed(tmp_path: Path, here: Run) -> No
     assert here("search", "red", "--to", "image", "--exit-code").code == 0
 
 
+def test_a_least_match_that_cannot_be_told_is_said_not_to_be_applied(media: Path, here: Run) -> None:
+    said = "--min-match was not applied to text: too little is indexed to tell a match."
+    ran = here("search", "red", "--to", "text", "--min-match", "0.9", cwd=media)
+    assert "red" in ran.out
+    assert ran.err == said + "\n"
+    as_json = here("search", "red", "--to", "text", "--min-match", "0.9", "--json")
+    assert {"type": "remark", "message": said} in lines(as_json.err)
+    assert here("search", "red", "--to", "text").err == ""
+
+
+@pytest.mark.parametrize("words", ["-5 degrees", "-kite", "-x", "--five"])
+def test_words_that_begin_with_a_dash(media: Path, here: Run, words: str) -> None:
+    refused = here("search", words, cwd=media)
+    assert refused.code == 2
+    assert 'anyseek search -- "-5 degrees"' in refused.err
+    assert here("search", "--", words).out.startswith(f'Searching for "{words}"\n')
+
+
+def test_a_modality_that_the_model_lacks_names_what_to_ask_for_instead(media: Path, here: Run) -> None:
+    ran = here("search", "red", "--to", "video", cwd=media)
+    assert ran.code == 23
+    assert "Files of video are found by what is in them: --to image,audio." in ran.err
+
+
 def test_a_search_without_hits_says_so_to_people(media: Path, here: Run) -> None:
     ran = here("search", "red", "--offset", "5000", cwd=media)
-    assert (ran.code, ran.out, ran.err) == (0, 'Searching for "red"\n', "No hits after the first 5,000.\n")
+    after = 'Searching for "red"\n\nNo hits after the first 5,000.\n'
+    assert (ran.code, ran.out, ran.err) == (0, after, "")
     filtered = here("search", "red", "--offset", "5000", "--where", "type = png")
-    assert filtered.err == "No hits after the first 5,000.\n"
+    assert filtered.out == after
     phrase = here("search", '"no such phrase"', "--words-only")
-    assert (phrase.out, phrase.err) == ('Searching for "no such phrase"\n', "No hits.\n")
+    assert (phrase.out, phrase.err) == ('Searching for "no such phrase"\n\nNo hits.\n', "")
+    nothing = here("search", "red", "--where", "name = nowhere")
+    assert (nothing.out, nothing.err) == ('Searching for "red"\n\nNo hits.\n', "Nothing passes the filter.\n")
     for option in ("--paths", "-0"):
         assert here("search", "red", "--offset", "5000", option).err == ""
     assert [one["type"] for one in lines(here("search", "red", "--offset", "5000", "--json").err)] == [

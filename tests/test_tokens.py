@@ -1,0 +1,129 @@
+"""Tokens of the word index: whole words of scripts with spaces, any part of a run of others, in files and queries."""
+
+from __future__ import annotations
+
+import sqlite3
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyseek.tokens import keywords, parts_of, phrase, word_tokens
+
+
+def is_found(query: str, text: str) -> bool:
+    """By FTS5 itself, set up as the catalog's tables are."""
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE VIRTUAL TABLE words USING fts5(text, tokenize = 'ascii')")
+    connection.execute("INSERT INTO words VALUES (?)", [word_tokens(text)])
+    found = connection.execute("SELECT count(*) FROM words WHERE words MATCH ?", [query]).fetchone()[0]
+    connection.close()
+    return bool(found)
+
+
+RUNS = {
+    "Chinese": "今天我在森林里看见一只红色的狐狸𠀀𠮷",
+    "Japanese": "昨日サンドボックスを見ました桜がきれい々ー",
+    "Korean": "빨간강아지가집에있다",
+    "Thai": "เมื่อวานฉันเห็นสุนัขสีแดง",
+    "Lao": "ໝາສີແດງຢູ່ເຮືອນ",
+    "Khmer": "ឆ្កែពណ៌ក្រហមនៅផ្ទះ",
+    "Burmese": "ခွေးနီသည်အိမ်မှာရှိသည်",
+}
+
+
+@pytest.mark.parametrize("script", RUNS)
+@given(st.data())
+def test_any_two_letters_or_more_of_a_run_are_a_phrase_of_it(script: str, data: st.DataObject) -> None:
+    letters = st.sampled_from(RUNS[script])
+    text = unicodedata.normalize("NFC", data.draw(st.text(letters, min_size=2, max_size=12)))
+    start = data.draw(st.integers(0, max(0, len(text) - 2)))
+    part = text[start : data.draw(st.integers(start + 2, max(start + 2, len(text))))]
+    if word_tokens(part) and unicodedata.combining(part[0]) == 0:
+        assert is_found(phrase(part), f"red {text}. blue")
+
+
+@pytest.mark.parametrize("script", RUNS)
+def test_every_letter_of_a_run_is_found_alone(script: str) -> None:
+    for letter in RUNS[script]:
+        if unicodedata.category(letter)[0] == "L":
+            assert is_found(phrase(letter), RUNS[script])
+
+
+WORDS = st.sampled_from("red fox größe naïve МОСКВА ёжик कुत्ता किताब کتاب ספר 1234 gen2 ΌΣΟΣ Đông fi".split())
+
+
+@given(st.lists(WORDS, min_size=1, max_size=6), WORDS)
+def test_words_of_scripts_with_spaces_are_whole_words(text: list[str], word: str) -> None:
+    whole = {word_tokens(one) for one in text}
+    assert is_found(phrase(word), ", ".join(text)) is (word_tokens(word) in whole)
+
+
+@given(st.lists(WORDS | st.sampled_from(list(RUNS.values())), min_size=1, max_size=6), st.data())
+def test_neighbours_are_a_phrase_and_others_are_not(text: list[str], data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    assert is_found(phrase(" ".join(text[start:end])), "; ".join(text))
+    assert not is_found(phrase(" ".join([*text, "other"])), "; ".join(text))
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("cafe", "Café"),
+        ("café", "CAFE\u0301"),
+        ("ABC", "\uff21\uff22\uff23"),  # full width
+        ("ガイド", "\uff76\uff9e\uff72\uff84\uff9e"),  # half width
+        ("ガイド", unicodedata.normalize("NFD", "ガイド")),
+        ("한국", unicodedata.normalize("NFD", "한국")),
+        ("strasse", "Straße"),
+        ("hyphenated", "hyphen\u00adated"),
+        ("عربي", "عَرَبِيّ"),  # with vowels
+        ("שלום", "שָׁלוֹם"),  # with points
+        ("میخواهم", "می\u200cخواهم"),  # with a zero-width non-joiner
+        ("ежик", "ёжик"),
+        ("istanbul", "İstanbul"),
+        ("итгc", "итгC后50"),
+        ("狐", "狐狸"),
+        ("狸", "狐狸"),
+    ],
+)
+def test_what_readers_take_for_one_word(typed: str, stored: str) -> None:
+    assert is_found(phrase(typed), f"one {stored} two")
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("कुत्ता", "किताब"),  # the same consonants would be left without vowel signs
+        ("क", "कुत्ता"),
+        ("и", "й"),
+        ("色狐", "红色，狐狸"),
+        ("fox", "foxes"),
+        ("狐狸", "狐 狸"),
+    ],
+)
+def test_what_is_another_word(typed: str, stored: str) -> None:
+    assert not is_found(phrase(typed), stored)
+
+
+def test_keywords_of_a_query() -> None:
+    assert keywords("A Red 狐狸が, IMG_1234.jpg") == ["a", "red", "狐狸が", "img_1234", "jpg"]
+    assert keywords("重跑gen-itgc后50条") == ["重跑", "gen", "itgc", "后", "50", "条"]
+    assert keywords("... _ 🙂") == []
+    assert parts_of("红色狐狸") == ["红色", "色狐", "狐狸"]
+    assert parts_of("東京のサンドボックス") == ["東京", "サンドボックス"]
+    assert parts_of("狐狸") == parts_of("สุนัข") == parts_of("강아지") == parts_of("fox") == []
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_phrase_of_itself(text: str) -> None:
+    expression = phrase(text)
+    assert bool(expression) is bool(word_tokens(text))
+    if expression:
+        assert is_found(expression, text)
+
+
+def test_undecodable_bytes_are_no_letters() -> None:
+    assert word_tokens("caf\udce9 1") == "caf 1"

@@ -1,0 +1,122 @@
+"""From text to the tokens of the word index, in files and queries alike.
+
+A word of a script with spaces is one token. Scripts that are written without spaces between words (Chinese, Japanese,
+Thai, Lao, Khmer, Burmese and others), and Korean, whose particles are joined to words, become pairs of neighbouring
+letters, and the last letter of each run alone: then any part of a run is a phrase of the index. Accents, points and
+width do not count (compatibility forms: NFKD), vowel signs do.
+
+`a red 狐狸が` -> "a red 狐狸 狸が が"
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+# Scripts without spaces, by code points (Unicode, Scripts.txt), and Hangul.
+_HAN = (
+    "\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00016ff0-\U00018dff\U0001b170-\U0001b2ff\U00020000-\U0003ffff"
+)
+_KATAKANA = "\u30a1-\u30ff\u31f0-\u31ff"
+_KANA = f"{_KATAKANA}\u3041-\u309f\U0001aff0-\U0001b16f"
+_OTHERS = (
+    "\u0e01-\u0eff"  # Thai, Lao
+    "\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f"  # Burmese
+    "\u1780-\u17ff"  # Khmer
+    "\u1950-\u19df\u1a20-\u1aaf\uaa80-\uaadf"  # Tai
+    "\u1b00-\u1b7f\ua980-\ua9df"  # Balinese, Javanese
+    "\u3105-\u312f\u31a0-\u31bf"  # Bopomofo
+    "\ua000-\ua48c"  # Yi
+    "\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff"  # Hangul
+)
+_RUN = re.compile(f"([{_HAN}{_KANA}{_OTHERS}]+)")
+# What carries the meaning of a Chinese or Japanese run: Chinese characters, and words in katakana.
+_PARTS = re.compile(f"[{_HAN}]{{2,}}|[{_KATAKANA}]{{2,}}")
+
+# Marks that readers leave out: accents (but not the breve of й and ў, which makes other letters), Hebrew points, Arabic
+# vowels, and variation selectors.
+_MARKS = re.compile(
+    "(?<![\u0438\u0443])\u0306|[\u0300-\u0305\u0307-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
+    "\u0610-\u061a\u064b-\u0652\u0670\u0640\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
+_ZERO_WIDTH_SPACE = 0x200B  # between words of Khmer and Thai
+
+
+def word_tokens(text: str) -> str:
+    """The tokens of a text in their order, with a space between two: letters, vowel signs and digits alone."""
+    return " ".join(token for word in _words(_plain(text)) for token in _tokens(word, is_whole=True))
+
+
+def phrase(text: str) -> str:
+    """The FTS5 expression for what stands in the text, word after word; "" for a text without letters.
+
+    The last letter of a run need not be the last of a run in the file.
+    """
+    words = list(_words(_plain(text)))
+    if not words:
+        return ""
+    tokens = [token for word in words[:-1] for token in _tokens(word, is_whole=True)]
+    last = words[-1]
+    if len(last) == 1 and _RUN.match(last):
+        return f'"{" ".join([*tokens, last])}" *'
+    return f'"{" ".join([*tokens, *_tokens(last, is_whole=False)])}"'
+
+
+def keywords(text: str) -> list[str]:
+    """What a query's text is looked for by: words, and runs of letters of scripts without spaces."""
+    return list(_words(_plain(text), joined_by="_"))
+
+
+def parts_of(keyword: str) -> list[str]:
+    """What a Chinese or Japanese run is looked for by where no file has all of it: its pairs of Chinese characters and
+    its words in katakana; [] for any other keyword."""
+    parts: list[str] = []
+    for run in _PARTS.findall(keyword):
+        is_katakana = re.fullmatch(f"[{_KATAKANA}]+", run)
+        parts += [run] if is_katakana else [run[i : i + 2] for i in range(len(run) - 1)]
+    return [part for part in dict.fromkeys(parts) if part != keyword]
+
+
+def _plain(text: str) -> str:
+    """Folded, without compatibility forms and without the marks that readers leave out."""
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return unicodedata.normalize("NFC", _MARKS.sub("", apart))
+
+
+def _words(plain: str, *, joined_by: str = "") -> Iterator[str]:
+    """Words, and runs of scripts without spaces. joined_by: what makes one of two words, "_" or nothing."""
+    for word in plain.translate(_LETTERS_AND_ if joined_by else _LETTERS).split():
+        if word.isascii():
+            if word := word.strip("_"):
+                yield word
+        else:  # what is joined to a run of another kind stands alone: `重跑gen` -> 重跑, gen
+            yield from filter(None, (part.strip("_") for part in _RUN.split(word)))
+
+
+def _tokens(word: str, *, is_whole: bool) -> Iterable[str]:
+    """is_whole: the last letter is that of its run in a file."""
+    if word.isascii() or not _RUN.match(word):
+        return (word,)
+    pairs = [word[i : i + 2] for i in range(len(word) - 1)]
+    return [*pairs, word[-1]] if is_whole else pairs
+
+
+class _Letters(dict[int, str]):
+    """For str.translate: letters, vowel signs and digits stay, what is invisible inside a word goes (a soft hyphen),
+    and anything else becomes a space."""
+
+    def __missing__(self, code: int) -> str:
+        category = unicodedata.category(chr(code))
+        if category[0] in "LMN" or category == "Co":
+            kept = chr(code)
+        else:
+            kept = "" if category == "Cf" and code != _ZERO_WIDTH_SPACE else " "
+        self[code] = kept
+        return kept
+
+
+_LETTERS, _LETTERS_AND_ = _Letters(), _Letters({ord("_"): "_"})

@@ -73,8 +73,8 @@ class Pipeline:
         task = self._to_continue.popleft() if self._to_continue else next(new_files, None)
         if task is None:
             return False
-        path = self.run.path_of(task.seen)
-        self.feed.submit(task, path, first=task.next_segment or 0, modality=task.modality)
+        file, first = self.run.file_of(task.seen), task.next_segment or 0
+        self.feed.submit(task, file, first=first, modality=task.modality, seen=task.seen)
         return True
 
     # ------------------------------------------------------------ from the workers

@@ -13,6 +13,7 @@ from anyseek.catalog.codec import FILE_COLUMNS
 from anyseek.catalog.database import Database
 from anyseek.contracts import FileRecord, FileState
 from anyseek.errors import IndexDamaged
+from anyseek.opening import FileBelow
 
 
 class FileReader:
@@ -100,13 +101,16 @@ class FileReader:
         return None if row is None else codec.file_record(row)
 
     def _absolute(self, root: int, path: bytes) -> str:
+        return os.fspath(self._below(root, path))
+
+    def _below(self, root: int, path: bytes) -> FileBelow:
         folder = self._roots_as_bytes().get(root)
         if folder is None:
             raise IndexDamaged(
                 f"A file of the catalog in {self.folder} belongs to a root that is not there.",
                 "Run `anyseek doctor`.",
             )
-        return os.fsdecode(os.path.join(folder, path))
+        return FileBelow(os.fsdecode(folder), os.fsdecode(path))
 
     def _roots_as_bytes(self) -> dict[int, bytes]:
         if self._root_folders is None:

@@ -21,10 +21,11 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTex
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from anyseek.errors import AnyseekError, IndexNotFound
+from anyseek.errors import AnyseekError
 from anyseek.serve import embeddings, jobs, searching
 from anyseek.serve.guard import Guard, Guarded, problem
 from anyseek.serve.metrics import Metrics
+from anyseek.serve.opened_file import OpenedFileResponse
 from anyseek.serve.requests import NoParameters, OptionsRequest, SearchRequest, SegmentId
 from anyseek.serve.service import Service
 
@@ -157,13 +158,13 @@ def _add_hits(app: FastAPI, service: Service) -> None:
     @app.get("/segments/{segment_id}/content")
     def content(segment_id: SegmentId) -> FileResponse:
         """The whole file that a segment is of."""
-        _, path = service.segment(segment_id)
-        if not Path(path).is_file() or Path(path).is_symlink():
-            raise IndexNotFound("The file is no longer where it was indexed.", "Index again.")
-        kind = None if Path(path).suffix.lower() not in (".html", ".htm", ".xhtml", ".svg") else "text/plain"
-        return FileResponse(
-            path, media_type=kind, filename=Path(path).name, content_disposition_type="inline"
+        file = service.file(segment_id)
+        kind = (
+            None
+            if Path(file.path).suffix.lower() not in (".html", ".htm", ".xhtml", ".svg")
+            else "text/plain"
         )
+        return OpenedFileResponse(file, kind)
 
     @app.get("/segments/{segment_id}/similar")
     def similar(segment_id: SegmentId, request: Annotated[OptionsRequest, Query()]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from anyseek import workspace
 from anyseek.contracts import Segment
 from anyseek.errors import NoSuchSegment
 from anyseek.media.previews import Preview
+from anyseek.opening import FileBelow
 from anyseek.serve.batching import BatchingEmbedder, ConcurrencyLimit
 from anyseek.serve.previews import Previews
 
@@ -69,18 +70,24 @@ class Service:
 
     def preview(self, segment_id: int) -> Preview | None:
         """Of a segment of this index, whose file must be one of it. Raises NoSuchSegment, MediaError."""
-        segment, path = self.segment(segment_id)
-        return self._previews.of(segment, path)
+        segment, _ = self.segment(segment_id)
+        return self._previews.of(segment, self.file(segment_id))
 
     def segment(self, segment_id: int) -> tuple[Segment, str]:
         """The segment and its file's absolute path. Raises NoSuchSegment."""
         with self.index() as index:
             record = index.segment(segment_id)
         if record is None:
-            raise NoSuchSegment(
-                f"There is no segment {segment_id} in the index.", "Search again: it may have changed."
-            )
+            raise _no_segment(segment_id)
         return record
+
+    def file(self, segment_id: int) -> FileBelow:
+        """The segment's file, to be opened. Raises NoSuchSegment."""
+        with self.index() as index:
+            file = index.file_of(segment_id)
+        if file is None:
+            raise _no_segment(segment_id)
+        return file
 
     def close(self) -> None:
         """Let go of everything; safe to call twice."""
@@ -91,3 +98,9 @@ class Service:
         self._index.close()
         self._previews.close()
         self._embedder.close()
+
+
+def _no_segment(segment_id: int) -> NoSuchSegment:
+    return NoSuchSegment(
+        f"There is no segment {segment_id} in the index.", "Search again: it may have changed."
+    )

@@ -37,6 +37,9 @@ _DAMAGE = (
 )
 
 
+_BAND_PIXELS = 1 << 22
+
+
 def is_depth_npy(source: Source) -> bool:
     """Whether the file is one two-dimensional array of numbers. Raises MediaError pickled, broken."""
     with _mapped(source, "NumPy array"):
@@ -83,6 +86,14 @@ def load_npz(source: Source, limits: Limits) -> npt.NDArray[Any]:
             header = _header(member)
         with archive.open(name) as member:
             return _load(source, member, header, limits)
+
+
+def bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Rows of (H, W) pixels, some at a time: what is computed of them takes several times their memory."""
+    height, width = shape[:2]
+    n_rows = max(1, _BAND_PIXELS // max(1, width))
+    for top in range(0, height, n_rows):
+        yield slice(top, min(height, top + n_rows))
 
 
 @contextmanager

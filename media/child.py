@@ -166,6 +166,8 @@ def _attempt(task: Task, setting: Setting, readings: Readings) -> PreparedFile |
     try:
         return _work(task, setting, readings)
     except AnyseekError as error:
+        if isinstance(error, MediaError) and error.reason == "out-of-memory":
+            return out_of_memory(_name(task.file), setting.memory_bytes)  # readers do not know the limit
         return error
     except MemoryError:
         return out_of_memory(_name(task.file), setting.memory_bytes)
@@ -192,7 +194,7 @@ def _work(task: Task, setting: Setting, readings: Readings) -> PreparedFile:
                 done = _first_part(reading, task, setting)
         if reading is not None and done.has_more and task.span is None:
             life.pop_all()
-            readings.keep(task.file, done.modality, done.first + len(done.segments), reading)
+            readings.keep(task.file, done.first + len(done.segments), reading)
     return done
 
 

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from anyseek.contracts import Modality
 from anyseek.opening import AnyFile
 
 if TYPE_CHECKING:
@@ -40,13 +39,13 @@ class JobBoard:
         self._for_all: deque[Job] = deque()
         self._for_one: dict[int, deque[Job]] = {}
         # Where each file was left, by the task that goes on there. Callers may never go on, so it is bounded.
-        self._left: OrderedDict[tuple[AnyFile, Modality | None, int], _Left] = OrderedDict()
+        self._left: OrderedDict[tuple[AnyFile, int], _Left] = OrderedDict()
         self._is_closed = False
 
     def put(self, task: Task, future: Future[PreparedFile]) -> None:
         """A part that continues another is for the slot that had that one, anything else for the first to be free."""
         with self._changed:
-            left = self._left.pop((task.file, task.modality, task.first), None)
+            left = self._left.pop((task.file, task.first), None)
             if left is None:
                 self._for_all.append(Job(task, future))
             else:
@@ -66,9 +65,8 @@ class JobBoard:
 
     def left_at(self, slot: int, job: Job, done: PreparedFile, spent_s: float) -> None:
         """The slot has read so far, and there is more. spent_s: seconds that all parts took until now."""
-        number = done.first + len(done.segments)
         with self._changed:
-            self._left[job.task.file, done.modality, number] = _Left(slot, spent_s)
+            self._left[job.task.file, done.first + len(done.segments)] = _Left(slot, spent_s)
             while len(self._left) > _MOST_REMEMBERED:
                 self._left.popitem(last=False)
 

@@ -55,21 +55,25 @@ class Readings:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._open: OrderedDict[tuple[AnyFile, Modality | None, int], Reading] = OrderedDict()
+        self._open: OrderedDict[tuple[AnyFile, int], Reading] = OrderedDict()
 
-    def keep(self, file: AnyFile, modality: Modality | None, number: int, reading: Reading) -> None:
+    def keep(self, file: AnyFile, number: int, reading: Reading) -> None:
         """A reading whose next segment has this number; the one that waited longest is closed."""
-        self._open[file, modality, number] = reading
+        if (other := self._open.pop((file, number), None)) is not None:
+            other.close()
+        self._open[file, number] = reading
         while len(self._open) > self._most:
             self._open.popitem(last=False)[1].close()
 
     def resumed(self, file: AnyFile, modality: Modality | None, number: int) -> Reading | None:
         """The reading that goes on there, if it was kept and the path still leads to that state of that file."""
-        reading = self._open.pop((file, modality, number), None)
-        if reading is not None and _facts(file) != reading.source.facts:
-            reading.close()
+        reading = self._open.pop((file, number), None)
+        if reading is None:
             return None
-        return reading
+        if modality in (None, reading.file_type.modality) and _facts(file) == reading.source.facts:
+            return reading
+        reading.close()
+        return None
 
     def close(self) -> bool:
         """Let go of all files. Whether there were any."""

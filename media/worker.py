@@ -20,7 +20,7 @@ from anyseek.media.child import PreparedFile, Setting, Task
 from anyseek.media.formats import all_formats
 from anyseek.media.job_board import Job, JobBoard
 from anyseek.media.source import Facts, FileFacts
-from anyseek.media.worker_process import WorkerEnded, WorkerProcess
+from anyseek.media.worker_process import WorkerEnded, WorkerProcess, late
 from anyseek.opening import AnyFile
 
 __all__ = ["DecodePool", "FileFacts", "PreparedFile"]
@@ -185,6 +185,8 @@ class _Slot(threading.Thread):
     def _answer(self, worker: WorkerProcess, job: Job) -> PreparedFile | BaseException:
         limits = self._setting.limits
         left_s = limits.max_file_seconds - job.spent_s
+        if left_s <= 0:
+            return late(job.task, left_s, limits)
         started = time.monotonic()
         answer = worker.ask(job.task, min(limits.max_seconds, left_s), limits)
         if isinstance(answer, PreparedFile) and answer.has_more:

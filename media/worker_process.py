@@ -74,18 +74,17 @@ class WorkerProcess:
 
         Raises WorkerEnded after limit_s without one, or when the worker dies.
         """
-        name = printable(os.path.basename(os.fspath(task.file)))
         try:
             self._pipe.send(task)
-            if not self._pipe.poll(max(0.0, limit_s)):
-                raise WorkerEnded(_late(name, limit_s, limits))
+            if not self._pipe.poll(limit_s):
+                raise WorkerEnded(late(task, limit_s, limits))
             answer: PreparedFile | BaseException = self._pipe.recv()
             return answer
         except (EOFError, OSError) as error:
             self._process.wait()
             raise WorkerEnded(
                 MediaError(
-                    f"The process that decoded {name} was ended by {_cause(self._process.returncode)}.",
+                    f"The process that decoded {_name(task)} was ended by {_cause(self._process.returncode)}.",
                     "killed",
                     "Replace the file, or try it again with --retry-failed.",
                 )
@@ -123,14 +122,19 @@ def _start_python(code: str, handle: int) -> subprocess.Popen[bytes]:
         ) from error
 
 
-def _late(name: str, limit_s: float, limits: Limits) -> MediaError:
+def late(task: Task, limit_s: float, limits: Limits) -> MediaError:
+    """The error for a task that took `limit_s` seconds, which were all that its part or its file had left."""
     is_part = limit_s >= limits.max_seconds
     seconds, of_what = (limits.max_seconds, "") if is_part else (limits.max_file_seconds, " as a whole")
     return MediaError(
-        f"{name} took longer to decode{of_what} than the limit of {seconds:g} s.",
+        f"{_name(task)} took longer to decode{of_what} than the limit of {seconds:g} s.",
         "timeout",
         "Raise the limit on seconds, or replace the file.",
     )
+
+
+def _name(task: Task) -> str:
+    return printable(os.path.basename(os.fspath(task.file)))
 
 
 def _cause(status: int) -> str:

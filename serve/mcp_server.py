@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -157,9 +157,9 @@ def _harmless(value: Any) -> Any:
 
 
 def _fenced(text: str) -> str:
-    """A text of a file between two lines that it cannot know."""
-    mark = secrets.token_hex(8)
+    """A text of a file between two lines that it cannot have: they are its own hash."""
     shown = printable_text(json_path(text[:MOST_CHARACTERS]))
+    mark = hashlib.sha256(shown.encode()).hexdigest()[:16]
     return f"{DATA} The text lies between the lines {mark}.\n{mark}\n{shown}\n{mark}"
 
 

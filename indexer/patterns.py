@@ -16,6 +16,7 @@ MOST_CHARACTERS = 4096
 """Of one pattern; no path is longer."""
 
 _SPECIAL = re.compile(r"[*?\[\\]")
+_NAMED_CLASS = re.compile(r"\[:([^\]]*):\]")
 _ANY = re.compile(r".*", re.S)
 _CLASSES = {
     "alnum": "a-zA-Z0-9",
@@ -214,10 +215,10 @@ def _class(text: str, at: int) -> tuple[str, int]:
     while at == first or text[at : at + 1] != "]":
         if at >= len(text):
             raise BadPattern("a [ has no ]")
-        if text.startswith("[:", at) and (name := re.match(r"\[:([^\]]*):\]", text[at:])):
+        if text.startswith("[:", at) and (name := _NAMED_CLASS.match(text, at)):
             if name[1] not in _CLASSES:
                 raise BadPattern(f"there is no class [:{name[1][:20]}:]")
-            members, previous, at = members + _CLASSES[name[1]], "", at + name.end()
+            members, previous, at = members + _CLASSES[name[1]], "", name.end()
         elif text[at] == "-" and previous and text[at + 1 : at + 2] not in ("", "]"):
             last, at = _member(text, at + 1)
             if last < previous:

@@ -254,7 +254,7 @@ def test_a_worker_that_cannot_take_the_preparer_says_so(folder: Path) -> None:
 def test_what_may_keep_a_parser_busy_is_decoded_elsewhere(
     reader: QueryReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def here(*_: object) -> None:
+    def here(*_: object, **__: object) -> None:
         raise AssertionError("decoded in this process")
 
     monkeypatch.setattr(texts, "decoded_text", here)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from anyseek.indexer import Forgotten, IndexOptions, Progress
     from anyseek.library import Library
     from anyseek.library.status import Status
+    from anyseek.opening import FileBelow
     from anyseek.search.query_reader import QueryReader
     from anyseek.stores.manager import StoreManager
 
@@ -250,7 +251,15 @@ class Index:
     def segment(self, segment_id: int) -> tuple[Segment, str] | None:
         """A searchable segment by its number, with its file's absolute path; None when there is none."""
         with self._catalog.read() as snapshot:
-            return snapshot.segment_by_id(segment_id)
+            record = snapshot.segment_by_id(segment_id)
+        return None if record is None else (record[0], os.fspath(record[1]))
+
+    def file_of(self, segment_id: int) -> FileBelow | None:
+        """The file of a searchable segment, as `opening.open_file` opens it: whatever took its place since, no link
+        leads out of the indexed folder. None when there is no such segment."""
+        with self._catalog.read() as snapshot:
+            record = snapshot.segment_by_id(segment_id)
+        return None if record is None else record[1]
 
     def versions(self, file_ids: Collection[int]) -> dict[int, str]:
         """For each of these files that is indexed: 16 hex digits that change with its content, and that no other

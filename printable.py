@@ -16,6 +16,26 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
 
 
+_KEPT = "\n\t\u00ad\u200c\u200d"
+"""Line ends, tabs, and what scripts need within words: the soft hyphen, the non-joiner and the joiner."""
+
+
+def printable_text(text: str) -> str:
+    """A text of several lines, with what moves a cursor, turns a direction or hides from view escaped: control and
+    format characters, undecodable bytes. Spaces of any kind become plain ones, line ends "\\n"."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return "".join(map(_seen, text.replace("\r\n", "\n")))
+
+
+def _seen(character: str) -> str:
+    if character.isprintable() or character in _KEPT:
+        return character
+    if character.isspace():
+        return "\n" if character in "\r\v\f\x85\u2028\u2029" else " "
+    return character.encode("unicode_escape").decode()
+
+
 def short_repr(value: object) -> str:
     """The value as Python writes it, for a message: shortened, and never an error (Python refuses to write whole
     numbers of more than 4300 digits)."""

@@ -16,6 +16,7 @@ from anyseek.catalog.failures import REPAIR
 from anyseek.contracts import FileRecord, FileState
 from anyseek.errors import IndexDamaged
 from anyseek.folding import folded
+from anyseek.opening import FileBelow
 
 
 class FileReader:
@@ -127,13 +128,16 @@ class FileReader:
 
     def absolute(self, root: int, path: bytes) -> str:
         """Where `path` below a root lies, or lay."""
+        return os.fspath(self._below(root, path))
+
+    def _below(self, root: int, path: bytes) -> FileBelow:
         folder = self._roots_as_bytes().get(root)
         if folder is None:
             raise IndexDamaged(
                 f"A file of the catalog in {self.folder} belongs to a root that is not there.",
                 REPAIR,
             )
-        return os.fsdecode(os.path.join(folder, path))
+        return FileBelow(os.fsdecode(folder), os.fsdecode(path))
 
     def _roots_as_bytes(self) -> dict[int, bytes]:
         if self._root_folders is None:

@@ -17,6 +17,7 @@ from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
 from anyseek.catalog.snapshot_cache import SnapshotCache
 from anyseek.contracts import Filter, Modality, Segment
 from anyseek.errors import AnyseekError, IndexDamaged, UsageError
+from anyseek.opening import FileBelow
 from anyseek.system_errors import as_anyseek
 
 if TYPE_CHECKING:
@@ -262,8 +263,8 @@ class Snapshot(FileReader):
                 f"A search in {self.folder} found row {error}, which no file owns.", REPAIR
             ) from error
 
-    def segment_by_id(self, segment_id: int) -> tuple[Segment, str] | None:
-        """A visible segment and its file's absolute path."""
+    def segment_by_id(self, segment_id: int) -> tuple[Segment, FileBelow] | None:
+        """A visible segment and its file."""
         if not _is_id(segment_id):
             return None
         for root, path, *fields in self.database.rows(
@@ -272,7 +273,7 @@ class Snapshot(FileReader):
             " (SELECT 1 FROM embeddings e WHERE e.segment_id = s.segment_id AND e.visible = 1)",
             [segment_id],
         ):
-            return codec.segment(fields), self.absolute(root, path)
+            return codec.segment(fields), self._below(root, path)
         return None
 
     def text_of(self, segment_id: int) -> str:

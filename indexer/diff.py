@@ -10,10 +10,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 from anyseek.contracts import READ_AGAIN, FileRecord, FileState, Modality, SeenFile
 from anyseek.indexer.scan import Unread
+from anyseek.media.source import Facts
 
 
 class Kind(StrEnum):
@@ -27,22 +27,6 @@ class Kind(StrEnum):
     RETURNED = "returned"  # unchanged, and was missing
     GONE = "gone"
     MISSING = "missing"  # its folder could not be read: nothing is known
-
-
-class Facts(Protocol):
-    """What tells one state of a file from another, as a scan, the catalog and a reader have it."""
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-
-    @property
-    def mtime_ns(self) -> int:
-        """Time of the last change, nanoseconds since 1970."""
-
-    @property
-    def inode(self) -> int:
-        """Its number in the file system."""
 
 
 def same_facts(one: Facts, other: Facts) -> bool:

@@ -11,7 +11,9 @@ from anyseek.errors import MediaError
 
 if TYPE_CHECKING:
     from anyseek.contracts import Modality
+    from anyseek.media.source import Facts
     from anyseek.media.worker import DecodePool, PreparedFile
+    from anyseek.opening import AnyFile
 
 # What may be decoded and not yet embedded, in bytes. More only costs memory.
 _AHEAD_BYTES = 256 << 20
@@ -42,13 +44,14 @@ class Feed(Generic[T]):
     def submit(
         self,
         token: T,
-        path: str,
+        file: AnyFile,
         *,
         first: int = 0,
         modality: Modality | None = None,
+        seen: Facts | None = None,
     ) -> None:
         """Returns at once; check `has_room` first."""
-        future = self._pool.submit(path, first=first, modality=modality)
+        future = self._pool.submit(file, first=first, modality=modality, seen=seen)
         self.n_out += 1
         future.add_done_callback(lambda done: self._results.put((token, done)))
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from anyseek.contracts import Modality, Problem, SeenFile, SegmentData
-from anyseek.indexer.diff import Facts, Kind, name_role
+from anyseek.indexer.diff import Kind, name_role
+from anyseek.media.source import Facts
 from anyseek.modalities import info
 
 Key: TypeAlias = tuple[bytes, Modality | None, str]

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from anyseek.contracts import SeenFile
 from anyseek.errors import MediaError
 from anyseek.media.source import FileFacts, Source
+from anyseek.opening import FileBelow
 
 if TYPE_CHECKING:
     from anyseek.indexer.file_task import FileTask
@@ -25,17 +27,19 @@ def hashed(run: RunContext, tasks: Iterable[FileTask]) -> Iterator[FileTask]:
     rest = iter(tasks)
     with ThreadPoolExecutor(run.options.n_workers(), "anyseek-hash") as threads:
         while (some := list(islice(rest, _AT_ONCE))) and not run.stop():
-            paths = [run.path_of(task.seen) for task in some]
-            for task, read in zip(some, threads.map(_hash, paths), strict=True):
+            files = [run.file_of(task.seen) for task in some]
+            seen = [task.seen for task in some]
+            for task, read in zip(some, threads.map(_hash, files, seen), strict=True):
                 if read is not None:
                     facts, task.content_hash = read
                     task.set_facts(facts)
                     yield task
 
 
-def _hash(path: str) -> tuple[FileFacts, bytes] | None:
+def _hash(file: FileBelow, seen: SeenFile) -> tuple[FileFacts, bytes] | None:
     try:
-        with Source.open(path) as source:
+        with Source.open(file) as source:
+            source.check_same(seen)
             content_hash = source.digest()
             source.check_unchanged()
             return source.facts, content_hash

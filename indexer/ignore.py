@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from anyseek.errors import UsageError
+from anyseek.indexer.patterns import BadPattern, Patterns
+from anyseek.opening import FileBelow, NotRegular, is_link_error, open_file
 from anyseek.printable import printable
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
 
 IGNORE_NAME = ".anyseekignore"
 
-_MAX_BYTES = 1 << 20
+MOST_BYTES = 256 << 10
+MOST_PATTERNS = 10_000
+"""That hold in one folder: each name in it is compared with all of them."""
+
+_SYNTAX = "The syntax is that of .gitignore files."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,43 +28,62 @@ class Rules:
     ignored folder. `--exclude` stands above all files.
     """
 
-    excluded: GitIgnoreSpec | None = None
-    files: tuple[tuple[str, GitIgnoreSpec], ...] = ()  # (folder with a final "/", or ""; its patterns)
+    excluded: Patterns | None = None
+    files: tuple[tuple[str, Patterns], ...] = ()  # (folder with a final "/", or ""; its patterns)
 
     def names(self, path: str) -> bool:
         """Whether a path is to be left out: relative to the root, a folder's with a final "/"."""
-        if self.excluded is not None and self.excluded.check_file(path).include:
+        if self.excluded is not None and self.excluded.verdict(path):
             return True
-        for folder, spec in reversed(self.files):
-            verdict = spec.check_file(path[len(folder) :]).include
+        for folder, patterns in reversed(self.files):
+            verdict = patterns.verdict(path[len(folder) :])
             if verdict is not None:
                 return verdict
         return False
 
-    def with_file(self, folder: str, path: bytes) -> Rules:
-        """These rules and those of the ignore file at `path`, which lies in `folder` ("a/b/"; "": the root).
+    def with_file(self, folder: str, file: FileBelow) -> Rules:
+        """These rules and those of an ignore file, which lies in `folder` ("a/b/"; "": the root).
 
-        Raises OSError when it cannot be read, UsageError for a pattern that is not valid.
+        A link, a pipe and the like are no ignore files. Raises OSError when it cannot be read, UsageError for a
+        pattern that is not valid and for too many of them.
         """
-        if not stat.S_ISREG(os.lstat(path).st_mode):  # opening a pipe would wait
+        try:
+            handle = open_file(file)
+        except NotRegular:
             return self
-        with Path(os.fsdecode(path)).open("rb") as file:
-            lines = os.fsdecode(file.read(_MAX_BYTES).removeprefix(b"\xef\xbb\xbf")).splitlines()
-        spec = _parsed(lines, printable(os.fsdecode(path)))
-        return Rules(self.excluded, (*self.files, (folder, spec)))
+        except OSError as error:
+            if is_link_error(error):
+                return self
+            raise
+        with os.fdopen(handle, "rb") as opened:
+            data = opened.read(MOST_BYTES + 1)
+        name = printable(os.fspath(file))
+        if len(data) > MOST_BYTES:
+            raise UsageError(f"{name} is larger than {MOST_BYTES >> 10} kB.", "Give fewer patterns.")
+        # As git does, and unlike str.splitlines: a form feed ends no line.
+        lines = [line.removesuffix(b"\r") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
+        try:
+            patterns = Patterns(map(os.fsdecode, lines))
+        except BadPattern as error:
+            raise UsageError(
+                f"Line {error.number} of {name} is not a valid pattern: {printable(str(error))}.", _SYNTAX
+            ) from error
+        if sum(map(len, (patterns, *(one for _, one in self.files)))) > MOST_PATTERNS:
+            raise UsageError(
+                f"With those of {name}, more than {MOST_PATTERNS:,} patterns hold in one folder.",
+                "Give fewer: a folder's pattern covers all that is in it.",
+            )
+        return Rules(self.excluded, (*self.files, (folder, patterns)))
 
 
 def exclusions(patterns: Sequence[str]) -> Rules:
-    """The rules of `--exclude`. Raises UsageError for a pattern that is not valid."""
-    return Rules(_parsed(patterns, "--exclude")) if patterns else Rules()
-
-
-def _parsed(lines: Sequence[str], where: str) -> GitIgnoreSpec:
-    from pathspec import GitIgnoreSpec
-
+    """The rules of `--exclude`. Raises UsageError for a pattern that is not valid, and for too many."""
+    if len(patterns) > MOST_PATTERNS:
+        raise UsageError(f"--exclude has more than {MOST_PATTERNS:,} patterns.", "Give fewer.")
     try:
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError as error:
+        return Rules(Patterns(patterns)) if patterns else Rules()
+    except BadPattern as error:
+        wrong = printable(patterns[error.number - 1][:100])
         raise UsageError(
-            f"A pattern in {where} is not valid: {error}.", "The syntax is that of .gitignore files."
+            f"The pattern {wrong!r} of --exclude is not valid: {printable(str(error))}.", _SYNTAX
         ) from error

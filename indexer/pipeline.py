@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import Problem
@@ -43,7 +43,8 @@ class Pipeline:
     feed: Feed[FileTask]
     batch: Batch
     _queue: EmbedQueue = field(init=False)
-    _to_continue: deque[FileTask] = field(default_factory=deque)
+    _to_continue: list[tuple[int, FileTask]] = field(default_factory=list)  # a heap of open files, by number
+    _again: list[FileTask] = field(default_factory=list)  # files that waited in vain for a copy's vectors
     _open: dict[int, FileTask] = field(default_factory=dict)  # files of several parts, by number
     _leaders: dict[Key, FileTask] = field(default_factory=dict)  # files that the catalog does not have yet
     _n_committed: int = 0  # segments
@@ -69,13 +70,23 @@ class Pipeline:
     # ------------------------------------------------------------ to the workers
 
     def _submit_next(self, new_files: Iterator[FileTask]) -> bool:
-        """One more decoding task; parts of open files first, so that they get done. False when nothing is left."""
-        task = self._to_continue.popleft() if self._to_continue else next(new_files, None)
+        """One more decoding task; parts of open files first, so that they get done. False when there is none now."""
+        task = self._next_task(new_files)
         if task is None:
             return False
-        path = self.run.path_of(task.seen)
-        self.feed.submit(task, path, first=task.next_segment or 0, modality=task.modality)
+        file, first = self.run.file_of(task.seen), task.next_segment or 0
+        self.feed.submit(task, file, first=first, modality=task.modality, seen=task.seen)
         return True
+
+    def _next_task(self, new_files: Iterator[FileTask]) -> FileTask | None:
+        """Few files are read by parts at the same time: a worker can keep no more of them open."""
+        most = self.run.options.n_workers() + 2
+        n_going_on = len(self._open) - len(self._to_continue)
+        if self._to_continue and n_going_on < most:
+            return heappop(self._to_continue)[1]
+        if len(self._open) >= most:
+            return None
+        return self._again.pop() if self._again else next(new_files, None)
 
     # ------------------------------------------------------------ from the workers
 
@@ -134,7 +145,7 @@ class Pipeline:
         if outcome.has_more and outcome.segments:
             task.next_segment = n_read
             self._open[task.number] = task
-            self._to_continue.append(task)
+            heappush(self._to_continue, (task.number, task))
             return
         task.next_segment = None
         if not n_read:
@@ -157,7 +168,7 @@ class Pipeline:
     def _skip(self, task: FileTask, problem: Problem) -> None:
         self._open.pop(task.number, None)
         self._end_leading(task)
-        self._to_continue.extend(copy.started_over() for copy in task.copies)  # each may still be whole
+        self._again.extend(copy.started_over() for copy in task.copies)  # each may still be whole
         task.copies.clear()
         task.embedded.clear()
         task.problem = problem

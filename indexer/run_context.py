@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import Embedder, SeenFile
+from anyseek.opening import FileBelow
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog
@@ -31,3 +32,7 @@ class RunContext:
     def path_of(self, seen: SeenFile) -> str:
         """The absolute path."""
         return os.path.join(self.state.roots[seen.root], seen.path)
+
+    def file_of(self, seen: SeenFile) -> FileBelow:
+        """To be opened."""
+        return FileBelow(os.fspath(self.state.roots[seen.root]), seen.path)

@@ -18,6 +18,7 @@ from typing import TypeAlias
 from anyseek.contracts import SeenFile
 from anyseek.errors import UsageError
 from anyseek.indexer.ignore import IGNORE_NAME, Rules
+from anyseek.opening import FileBelow, open_folder
 from anyseek.printable import printable
 
 _INDEX_MARKS = {b"CACHEDIR.TAG", b"catalog.sqlite"}
@@ -102,12 +103,13 @@ class _Folder:
 
 def _open(root: int, base: bytes, path: bytes, rules: Rules) -> _Folder | Unread:
     try:
-        names, is_index, has_rules = _listing(base + path)
+        names, is_index, has_rules = _listing(base, path)
         facts = os.stat(base + path)
         if is_index and path:
             names = []
         elif has_rules:
-            rules = rules.with_file(os.fsdecode(path), base + path + IGNORE_NAME.encode())
+            folder = os.fsdecode(path)
+            rules = rules.with_file(folder, FileBelow(os.fsdecode(base), folder + IGNORE_NAME))
     except OSError as error:
         return Unread(root, os.fsdecode(path), error.strerror or str(error))
     # With the "/" a folder's name sorts where the paths below it do.
@@ -115,7 +117,7 @@ def _open(root: int, base: bytes, path: bytes, rules: Rules) -> _Folder | Unread
     return _Folder(path, names, rules, facts.st_dev, facts.st_ino)
 
 
-def _listing(folder: bytes) -> tuple[list[bytes], bool, bool]:
+def _listing(base: bytes, path: bytes) -> tuple[list[bytes], bool, bool]:
     """Visible names of files and folders; whether the folder is an index; whether it has an ignore file.
 
     Only names are stored, as bytes: a folder of a million files then costs some 60 MB, and directory entries 400.
@@ -123,17 +125,21 @@ def _listing(folder: bytes) -> tuple[list[bytes], bool, bool]:
     names = []
     marks = set()
     has_rules = False
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = entry.name
-            if name in _INDEX_MARKS:
-                marks.add(name)
-            if name.startswith(b"."):
-                has_rules = has_rules or name == IGNORE_NAME.encode()
-            elif entry.is_dir(follow_symlinks=False):
-                names.append(name + b"/")
-            elif entry.is_file(follow_symlinks=False):
-                names.append(name)
+    folder = open_folder(os.fsdecode(base), os.fsdecode(path))
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = os.fsencode(entry.name)
+                if name in _INDEX_MARKS:
+                    marks.add(name)
+                if name.startswith(b"."):
+                    has_rules = has_rules or name == IGNORE_NAME.encode()
+                elif entry.is_dir(follow_symlinks=False):
+                    names.append(name + b"/")
+                elif entry.is_file(follow_symlinks=False):
+                    names.append(name)
+    finally:
+        os.close(folder)
     return names, marks == _INDEX_MARKS, has_rules
 
 

@@ -114,8 +114,10 @@ def evaluate(
     for number, one in enumerate(judged, 1):
         for target, relevant in _by_modality(index, one).items():
             run = _run(index, one, target)
-            runs = {"q": {path: score for path, score in run.items() if path != one.query}}
-            qrels = {"q": dict.fromkeys(relevant, 1)}
+            # By numbers: trec_eval, which is C, dies of names that are no UTF-8.
+            numbers = {path: str(at) for at, path in enumerate(dict.fromkeys([*run, *relevant]))}
+            runs = {"q": {numbers[path]: score for path, score in run.items() if path != one.query}}
+            qrels = {"q": {numbers[path]: 1 for path in relevant}}
             direction = f"{_modality_of(index, one)} to {target}"
             for measure, value in ir_measures.calc_aggregate(measures, qrels, runs).items():
                 values[direction][str(measure)].append(float(value))

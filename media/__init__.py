@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
     from anyseek.contracts import DecodeHint, Modality, SegmentData
     from anyseek.media.format import FileType
+    from anyseek.opening import AnyFile
 
 __all__ = ["decode", "file_type", "sniff"]
 
 
-def sniff(path: str) -> Modality | None:
+def sniff(path: AnyFile) -> Modality | None:
     """The file's modality, by its content; its name breaks ties only. None: nothing that is searched.
 
     Raises MediaError: vanished, unreadable, not-a-file (a pipe, a socket, a device, a folder: never opened),
@@ -27,7 +28,7 @@ def sniff(path: str) -> Modality | None:
     return known.modality if known else None
 
 
-def file_type(path: str, modality: Modality | None = None) -> FileType | None:
+def file_type(path: AnyFile, modality: Modality | None = None) -> FileType | None:
     """The file's format, and the modality that it is taken as: `modality`, or what its content tells.
 
     None only without `modality`: nothing that is searched. Raises MediaError: as `sniff`, and wrong-modality.
@@ -40,7 +41,7 @@ def file_type(path: str, modality: Modality | None = None) -> FileType | None:
 
 
 def decode(
-    path: str, modality: Modality, hint: DecodeHint, first: int = 0, count: int | None = None
+    path: AnyFile, modality: Modality, hint: DecodeHint, first: int = 0, count: int | None = None
 ) -> Iterator[SegmentData]:
     """The segments of a file, one by one: `count` of them from number `first` on (None: all).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import tokenize
 import zipfile
@@ -37,6 +38,11 @@ _DAMAGE = (
 )
 
 
+_BAND_PIXELS = 1 << 22
+_TAIL_BYTES = (1 << 16) + 22
+_MOST_LIST_BYTES = 1 << 18
+
+
 def is_depth_npy(source: Source) -> bool:
     """Whether the file is one two-dimensional array of numbers. Raises MediaError pickled, broken."""
     with _mapped(source, "NumPy array"):
@@ -48,7 +54,7 @@ def depth_member(source: Source) -> str | None:
 
     Raises MediaError pickled when nothing else is in it, broken.
     """
-    with _mapped(source, "NumPy archive"), zipfile.ZipFile(source.rewound()) as archive:
+    with _mapped(source, "NumPy archive"), _archive(source) as archive:
         names = [name for name in archive.namelist() if name.endswith(".npy")]
         names.sort(key=lambda name: not name.lower().startswith("depth"))  # stable: else as stored
         pickled: MediaError | None = None
@@ -78,11 +84,33 @@ def load_npz(source: Source, limits: Limits) -> npt.NDArray[Any]:
         raise MediaError(
             f"{source.name} contains no two-dimensional array.", "wrong-modality", "Choose another file."
         )
-    with _mapped(source, "NumPy archive"), zipfile.ZipFile(source.rewound()) as archive:
+    with _mapped(source, "NumPy archive"), _archive(source) as archive:
         with archive.open(name) as member:
             header = _header(member)
         with archive.open(name) as member:
             return _load(source, member, header, limits)
+
+
+def _archive(source: Source) -> zipfile.ZipFile:
+    """Opened. Raises ValueError for one of thousands of members: the list of a large one takes minutes to read."""
+    stream = source.rewound()
+    stream.seek(-min(source.facts.size, _TAIL_BYTES), os.SEEK_END)
+    tail = stream.read(_TAIL_BYTES)
+    end = tail.rfind(b"PK\5\6")  # the record at the end: APPNOTE.TXT, 4.3.16
+    if end < 0 or len(tail) < end + 16 or tail.find(b"PK\6\7", max(0, end - 20), end) >= 0:
+        raise ValueError("it has no list of members, or that of a ZIP64 archive")
+    (list_bytes,) = struct.unpack_from("<I", tail, end + 12)
+    if list_bytes > _MOST_LIST_BYTES:
+        raise ValueError("it has too many members")
+    return zipfile.ZipFile(source.rewound())
+
+
+def bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Rows of (H, W) pixels, some at a time: what is computed of them takes several times their memory."""
+    height, width = shape[:2]
+    n_rows = max(1, _BAND_PIXELS // max(1, width))
+    for top in range(0, height, n_rows):
+        yield slice(top, min(height, top + n_rows))
 
 
 @contextmanager

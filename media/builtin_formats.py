@@ -149,14 +149,14 @@ def _video(name: str, suffixes: tuple[str, ...], matches: Callable[[bytes], bool
 
 
 def _text(name: str, suffixes: tuple[str, ...], library: str = "") -> Format:
-    """Read by Python alone, and web pages by a parser that runs no code."""
+    """Plain text is read by Python alone; pages and subtitles by parsers that some texts keep busy for minutes."""
     return Format(
         name=name,
         modality=Modality.TEXT,
         suffixes=suffixes,
         reader=TEXTS,
         library=library,
-        needs_worker=False,
+        needs_worker=bool(library),
     )
 
 

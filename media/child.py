@@ -8,21 +8,23 @@ import os
 import pickle
 import signal
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from anyseek.contracts import DecodeHint, Limits, Modality, Preparer, SegmentData, Span
 from anyseek.errors import AnyseekError, MediaError
 from anyseek.media.captions import caption
-from anyseek.media.decoding import segment_at, segments
+from anyseek.media.decoding import segment_at
 from anyseek.media.formats import FileType, all_formats
-from anyseek.media.limits import check_bytes, one_line
+from anyseek.media.limits import check_bytes, one_line, out_of_memory
+from anyseek.media.readings import Reading, Readings
 from anyseek.media.sniffing import identify, identify_as
 from anyseek.media.source import FileFacts, Source
 from anyseek.modalities import info
+from anyseek.opening import AnyFile
 from anyseek.plugins import resolve
 from anyseek.printable import printable
 
@@ -57,10 +59,11 @@ class PreparedFile:
 class Task:
     """One piece of work on one file: the arguments of `DecodePool.submit`."""
 
-    path: str
+    file: AnyFile
     first: int = 0
     modality: Modality | None = None
     span: Span | None = None
+    seen: FileFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Setting:
     memory_bytes: int
     segments_per_task: int
     depth_unit: float | None
+    most_readings: int
 
     def hints(self, file_type: FileType) -> dict[Modality, DecodeHint]:
         """Of the preparers for what is in such a file, under the caller's limits and unit."""
@@ -96,12 +100,13 @@ def serve(pipe: Connection) -> None:
     setting = _start(pipe)
     if setting is None:
         return
+    readings = Readings(setting.most_readings)
     with contextlib.suppress(EOFError, OSError):  # the parent has gone, or wants no more
         while True:
             task: Task = pipe.recv()
             # The parent kills a worker that is late; should it have died itself, the alarm does.
             signal.alarm(int(setting.limits.max_seconds) + 30)
-            _answer(pipe, task, _outcome(task, setting))
+            _answer(pipe, task, _outcome(task, setting, readings))
             signal.alarm(0)
 
 
@@ -146,48 +151,80 @@ def _answer(pipe: Connection, task: Task, outcome: PreparedFile | AnyseekError) 
     try:
         pipe.send(outcome)
     except (pickle.PicklingError, TypeError, AttributeError, ValueError, RuntimeError, MemoryError) as error:
-        pipe.send(_unexpected(task.path, "what was prepared cannot be sent", error))
+        pipe.send(_unexpected(task.file, "what was prepared cannot be sent", error))
 
 
-def _outcome(task: Task, setting: Setting) -> PreparedFile | AnyseekError:
+def _outcome(task: Task, setting: Setting, readings: Readings) -> PreparedFile | AnyseekError:
+    outcome = _attempt(task, setting, readings)
+    is_full = isinstance(outcome, MediaError) and outcome.reason == "out-of-memory"
+    if is_full and readings.close():  # it need not be this file that has filled the memory
+        return _attempt(task, setting, readings)
+    return outcome
+
+
+def _attempt(task: Task, setting: Setting, readings: Readings) -> PreparedFile | AnyseekError:
     try:
-        with Source.open(task.path) as source:
-            done = _work(source, task, setting)
-            source.check_unchanged()
-            return done
+        return _work(task, setting, readings)
     except AnyseekError as error:
+        if isinstance(error, MediaError) and error.reason == "out-of-memory":
+            return out_of_memory(_name(task.file), setting.memory_bytes)  # readers do not know the limit
         return error
     except MemoryError:
-        return _too_big(task.path)
+        return out_of_memory(_name(task.file), setting.memory_bytes)
     except Exception as error:  # noqa: BLE001 - one file must not cost the run; the reason says it was not foreseen
-        return _unexpected(task.path, "decoding it went wrong in a way that was not foreseen", error)
+        return _unexpected(task.file, "decoding it went wrong in a way that was not foreseen", error)
 
 
-def _work(source: Source, task: Task, setting: Setting) -> PreparedFile:
-    file_type = identify(source) if task.modality is None else identify_as(source, task.modality)
-    hints = setting.hints(file_type) if file_type else {}
-    if file_type is None or not hints:
-        modality = file_type.modality if file_type else None
-        return PreparedFile(modality, b"", (), task.first, False, source.facts, is_supported=False)
+def _work(task: Task, setting: Setting, readings: Readings) -> PreparedFile:
+    reading = readings.resumed(task.file, task.modality, task.first) if task.span is None else None
+    with ExitStack() as life:
+        if reading is not None:
+            life.callback(reading.close)
+            done = _part(reading, task, setting)
+        else:
+            source = life.enter_context(Source.open(task.file))
+            source.check_same(task.seen)
+            file_type = identify(source) if task.modality is None else identify_as(source, task.modality)
+            if file_type is None or not setting.hints(file_type):
+                modality = file_type.modality if file_type else None
+                done = PreparedFile(modality, b"", (), task.first, False, source.facts, is_supported=False)
+            else:
+                reading = Reading(source, life.pop_all(), file_type)
+                life.callback(reading.close)
+                done = _first_part(reading, task, setting)
+        if reading is not None and done.has_more and task.span is None:
+            life.pop_all()
+            readings.keep(task.file, done.first + len(done.segments), reading)
+    return done
+
+
+def _first_part(reading: Reading, task: Task, setting: Setting) -> PreparedFile:
+    """Of a file that was opened for this task: with its hash and its caption, when it begins at the beginning."""
+    source, file_type = reading.source, reading.file_type
     check_bytes(source.name, source.facts.size, setting.limits)
     source.load()
     content_hash = source.digest() if task.first == 0 else b""
-    most = setting.most_segments(file_type, hints)
-    decoded = _decoded(source, file_type, hints, task, most)
-    prepared = tuple(_prepared(source, segment, setting) for segment in islice(decoded, most))
-    has_more = next(decoded, None) is not None
+    # Before the reading starts: they share the stream.
     words = caption(source, file_type) if task.first == 0 else ""
-    return PreparedFile(file_type.modality, content_hash, prepared, task.first, has_more, source.facts, words)
-
-
-def _decoded(
-    source: Source, file_type: FileType, hints: Mapping[Modality, DecodeHint], task: Task, most: int
-) -> Iterator[SegmentData]:
-    """The segments that the task names, and one more where there is one."""
+    hints = setting.hints(file_type)
     if task.span is None:
-        return segments(source, file_type, hints, task.first, most + 1)
-    segment = segment_at(source, file_type, hints, task.span)
-    return iter(() if segment is None else (segment,))
+        reading.start(hints, task.first)
+        done = _part(reading, task, setting)
+    else:
+        segment = segment_at(source, file_type, hints, task.span)
+        found = () if segment is None else (_prepared(source, segment, setting),)
+        done = PreparedFile(file_type.modality, b"", found, task.first, False, source.facts)
+    source.check_unchanged()
+    return replace(done, content_hash=content_hash, caption=words)
+
+
+def _part(reading: Reading, task: Task, setting: Setting) -> PreparedFile:
+    source, file_type = reading.source, reading.file_type
+    most = setting.most_segments(file_type, setting.hints(file_type))
+    prepared = tuple(_prepared(source, segment, setting) for segment in reading.take(most))
+    has_more = bool(prepared) and reading.has_more()
+    source.check_unchanged()
+    return PreparedFile(file_type.modality, b"", prepared, task.first, has_more, source.facts)
 
 
 def _prepared(source: Source, segment: SegmentData, setting: Setting) -> SegmentData:
@@ -206,19 +243,13 @@ def _prepared(source: Source, segment: SegmentData, setting: Setting) -> Segment
     return replace(segment, data=item, text=text)
 
 
-def _too_big(path: str) -> MediaError:
+def _unexpected(file: AnyFile, what: str, error: BaseException) -> MediaError:
     return MediaError(
-        f"{_name(path)} needs more memory than a decoder may use.", "out-of-memory", "Make the file smaller."
-    )
-
-
-def _unexpected(path: str, what: str, error: BaseException) -> MediaError:
-    return MediaError(
-        f"{_name(path)}: {what}: {type(error).__name__}: {one_line(error)}.",
+        f"{_name(file)}: {what}: {type(error).__name__}: {one_line(error)}.",
         "unexpected",
         "Please report this with the file.",
     )
 
 
-def _name(path: str) -> str:
-    return printable(os.path.basename(path))
+def _name(file: AnyFile) -> str:
+    return printable(os.path.basename(os.fspath(file)))

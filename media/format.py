@@ -55,7 +55,7 @@ class Format:
     that `classify` may return, each with its reader.
 
     segments_per_task: the most segments of a modality that are decoded at once, where one takes long.
-    needs_worker: False for what Python alone reads, so that a query file needs no process of its own.
+    needs_worker: False for what Python alone reads in a moment, so that a small query file needs no process of its own.
     caption: `module:attribute` of a function (Source, FileType) -> list of str: what a file says about itself in words.
     """
 

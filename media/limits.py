@@ -64,6 +64,15 @@ def check_pixels(name: str, width: int, height: int, limits: Limits) -> None:
         )
 
 
+def out_of_memory(name: str, memory_bytes: int) -> MediaError:
+    """The error for a file whose decoding took more memory than a worker has."""
+    return MediaError(
+        f"{name} needs more than the {memory_bytes / 1e9:.1f} GB of memory that decoding one file may take.",
+        "out-of-memory",
+        "Make the file smaller.",
+    )
+
+
 def damaged(name: str, format_name: str, why: object) -> MediaError:
     """The error for what a library could not decode. why: its message, of which one short line is used."""
     line = one_line(why).removeprefix("Error : ")

@@ -9,9 +9,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from anyseek.errors import MediaError
+from anyseek.opening import AnyFile, NotRegular, is_link_error, open_file
 from anyseek.printable import printable
 
 HEAD_BYTES = 64 << 10
@@ -30,9 +31,28 @@ class FileFacts:
     inode: int
 
 
+class Facts(Protocol):
+    """What tells one state of a file from another, as a scan, the catalog and a reader have it."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    @property
+    def mtime_ns(self) -> int:
+        """Time of the last change, nanoseconds since 1970."""
+
+    @property
+    def inode(self) -> int:
+        """Its number in the file system."""
+
+
 @dataclass(slots=True)
 class Source:
-    """A regular file, opened for reading. `stream` is binary and seekable; `name` is for messages."""
+    """A regular file, opened for reading. `stream` is binary and seekable; `name` is for messages.
+
+    Readers use `stream` alone: by `path` another file may be found.
+    """
 
     path: str
     facts: FileFacts
@@ -42,18 +62,18 @@ class Source:
 
     @staticmethod
     @contextmanager
-    def open(path: str) -> Iterator[Source]:
-        """Raises MediaError: vanished, unreadable, or not-a-file for all but regular files, never opened."""
+    def open(file: AnyFile) -> Iterator[Source]:
+        """Raises MediaError: vanished, unreadable, not-a-file for all but regular files, never opened;
+        changed-while-read for a link on the way from a root."""
+        path = os.fspath(file)
         try:
-            # stat first: opening a pipe would wait, opening a device may act.
-            _refuse_special(path, os.stat(path).st_mode)
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+            handle = open_file(file)
+        except NotRegular as error:
+            raise _special(path, error.mode) from error
         except (OSError, ValueError) as error:
             raise _read_error(path, error) from error
-        with os.fdopen(handle, "rb") as file:
-            facts = os.fstat(handle)
-            _refuse_special(path, facts.st_mode)  # it may have been swapped since
-            yield Source(path, _facts(facts), file, file)
+        with os.fdopen(handle, "rb") as opened:
+            yield Source(path, _facts(os.fstat(handle)), opened, opened)
 
     @property
     def name(self) -> str:
@@ -110,6 +130,21 @@ class Source:
             self.rewound()
         return hasher.digest()[:HASH_BYTES]
 
+    def check_same(self, seen: Facts | None) -> None:
+        """Raises MediaError changed-while-read unless this is the file that had these facts (None: any).
+
+        It may have been written to since, or have been replaced by a file of its size and time, where file systems
+        count inodes anew; but not by another one: that may be a link to what was never to be read.
+        """
+        if seen is None or self.facts.inode == seen.inode:
+            return
+        if (self.facts.size, self.facts.mtime_ns) != (seen.size, seen.mtime_ns):
+            raise MediaError(
+                f"{self.name} was replaced by another file while the folder was read.",
+                "changed-while-read",
+                "Index again.",
+            )
+
     def check_unchanged(self) -> None:
         """Raises MediaError changed-while-read when the file is no longer what it was at `open`."""
         try:
@@ -129,9 +164,7 @@ def _facts(status: os.stat_result) -> FileFacts:
     return FileFacts(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
-def _refuse_special(path: str, mode: int) -> None:
-    if stat.S_ISREG(mode):
-        return
+def _special(path: str, mode: int) -> MediaError:
     kinds = {
         stat.S_IFIFO: "a named pipe",
         stat.S_IFSOCK: "a socket",
@@ -140,13 +173,19 @@ def _refuse_special(path: str, mode: int) -> None:
         stat.S_IFDIR: "a folder",
     }
     kind = kinds.get(stat.S_IFMT(mode), "something special")
-    raise MediaError(
+    return MediaError(
         f"{printable(os.path.basename(path))} is {kind}, not a file.", "not-a-file", "Only files are read."
     )
 
 
 def _read_error(path: str, error: OSError | ValueError) -> MediaError:
     name = printable(os.path.basename(path))
+    if is_link_error(error):
+        return MediaError(
+            f"{name} is a link by now, or lies behind one, and links are not followed.",
+            "changed-while-read",
+            "Index the folder that it points to.",
+        )
     if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
         return MediaError(f"{name} is no longer there.", "vanished", "Index again if it has come back.")
     if isinstance(error, PermissionError):

@@ -9,34 +9,36 @@ multiprocessing's spawn: a plain script without a `__main__` guard works.
 
 from __future__ import annotations
 
-import queue
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import CancelledError, Future
-from typing import TYPE_CHECKING
 
 from anyseek.contracts import Limits, Modality, Preparer, Span, Unit
 from anyseek.errors import AnyseekError, UsageError
 from anyseek.media.child import PreparedFile, Setting, Task
 from anyseek.media.formats import all_formats
-from anyseek.media.source import FileFacts
-from anyseek.media.worker_process import WorkerEnded, WorkerProcess
+from anyseek.media.job_board import Job, JobBoard
+from anyseek.media.source import Facts, FileFacts
+from anyseek.media.worker_process import WorkerEnded, WorkerProcess, late
+from anyseek.opening import AnyFile
 
 __all__ = ["DecodePool", "FileFacts", "PreparedFile"]
 
 SEGMENTS_PER_TASK = 32
 
-if TYPE_CHECKING:
-    _Job = tuple[Task, Future[PreparedFile]]
+READINGS = 4
+"""Files that a worker keeps open between their parts."""
 
 
 class DecodePool:
     """Context manager: workers start with the first tasks and are killed at the end, done or not.
 
     preparers: for each modality that is to be decoded, what makes the model's input of it; picklable.
-    workers: how many processes. limits: per file; max_seconds is the time of one task.
+    workers: how many processes. limits: per file; max_seconds is the time of one task, max_file_seconds of all parts.
     memory_bytes: how much a worker may allocate beyond what it starts with.
     segments_per_task: the most segments in one PreparedFile. depth_unit: overrides the preparers' hints.
+    readings: how many files a worker keeps open after a part of them, for the next one.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class DecodePool:
         *,
         segments_per_task: int = SEGMENTS_PER_TASK,
         depth_unit: float | None = None,
+        readings: int = READINGS,
     ) -> None:
         for preparer in preparers.values():
             if type(preparer).__module__ == "__main__":
@@ -56,8 +59,10 @@ class DecodePool:
                     "where the decoding processes cannot find it.",
                     "Move its class to a module and import it.",
                 )
-        self._setting = Setting(dict(preparers), limits, memory_bytes, max(1, segments_per_task), depth_unit)
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._setting = Setting(
+            dict(preparers), limits, memory_bytes, max(1, segments_per_task), depth_unit, readings
+        )
+        self._board = JobBoard()
         self._n_workers = max(1, workers)
         self._slots: list[_Slot] = []
         self._lock = threading.Lock()
@@ -72,17 +77,20 @@ class DecodePool:
 
     def submit(
         self,
-        path: str,
+        file: AnyFile,
         *,
         first: int = 0,
         modality: Modality | None = None,
         span: Span | None = None,
+        seen: Facts | None = None,
     ) -> Future[PreparedFile]:
         """Decode and prepare a file from segment `first` on, as `modality` (None: as what its content tells).
 
-        span: the one segment that begins there instead, which is empty where there is none any more.
-        Returns at once, however much is waiting: the caller
-        bounds what is in flight. The future raises MediaError, or AnyseekError when no worker can be started.
+        A part that continues another goes to the worker that has the file open; should that have ended, the file is
+        read from its beginning again. span: the one segment that begins there instead, which is empty where there is
+        none any more. seen: the facts of the file that is meant, for Source.check_same.
+        Returns at once, however much is waiting: the caller bounds what is in flight. The future raises MediaError,
+        or AnyseekError when no worker can be started.
         """
         future: Future[PreparedFile] = Future()
         if span is not None and span.unit is Unit.WHOLE:
@@ -95,10 +103,11 @@ class DecodePool:
             if not self._slots:
                 all_formats()  # a format that cannot be loaded is logged here; nobody reads what a worker logs
             if len(self._slots) < min(self._n_workers, self._n_open):
-                slot = _Slot(self._setting, self._jobs)
+                slot = _Slot(len(self._slots), self._setting, self._board)
                 self._slots.append(slot)
                 slot.start()
-            self._jobs.put((Task(path, first, modality, span), future))
+            facts = None if seen is None else FileFacts(seen.size, seen.mtime_ns, seen.inode)
+            self._board.put(Task(file, first, modality, span, facts), future)
         return future
 
     def close(self) -> None:
@@ -109,15 +118,8 @@ class DecodePool:
             self._is_closed = True
         for slot in self._slots:
             slot.stop()
-        while True:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                break
-            if job is not None:
-                job[1].cancel()
-        for _ in self._slots:
-            self._jobs.put(None)
+        for job in self._board.close():
+            job.future.cancel()
         for slot in self._slots:
             slot.join()
 
@@ -129,20 +131,21 @@ class DecodePool:
 class _Slot(threading.Thread):
     """One place for a worker, and the thread that feeds it."""
 
-    def __init__(self, setting: Setting, jobs: queue.SimpleQueue[_Job | None]) -> None:
+    def __init__(self, number: int, setting: Setting, board: JobBoard) -> None:
         super().__init__(name="anyseek-decode", daemon=True)
+        self._number = number
         self._setting = setting
-        self._jobs = jobs
+        self._board = board
         self._worker: WorkerProcess | None = None
         self._is_stopped = threading.Event()
 
     def run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            task, future = job
+        while (job := self._board.take(self._number)) is not None:
+            future = job.future
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                outcome = self._outcome(task)
+                outcome = self._outcome(job)
             except Exception as error:  # noqa: BLE001 - whatever it is, someone waits for the future
                 self._end_worker()
                 outcome = error
@@ -160,7 +163,7 @@ class _Slot(threading.Thread):
         if worker := self._worker:
             worker.kill()
 
-    def _outcome(self, task: Task) -> PreparedFile | BaseException:
+    def _outcome(self, job: Job) -> PreparedFile | BaseException:
         if self._is_stopped.is_set():
             return CancelledError()
         if self._worker and not self._worker.is_alive():  # it died idle: no file is to blame
@@ -171,13 +174,24 @@ class _Slot(threading.Thread):
             if self._is_stopped.is_set():  # between the check above and the start
                 worker.kill()
             worker.wait_until_ready()
-            return worker.ask(task, self._setting.limits.max_seconds)
+            return self._answer(worker, job)
         except WorkerEnded as ended:
             self._end_worker()
             return ended.reason
         except AnyseekError as error:
             self._end_worker()
             return error
+
+    def _answer(self, worker: WorkerProcess, job: Job) -> PreparedFile | BaseException:
+        limits = self._setting.limits
+        left_s = limits.max_file_seconds - job.spent_s
+        if left_s <= 0:
+            return late(job.task, left_s, limits)
+        started = time.monotonic()
+        answer = worker.ask(job.task, min(limits.max_seconds, left_s), limits)
+        if isinstance(answer, PreparedFile) and answer.has_more:
+            self._board.left_at(self._number, job, answer, job.spent_s + time.monotonic() - started)
+        return answer
 
     def _end_worker(self) -> None:
         if self._worker is not None:

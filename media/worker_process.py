@@ -8,6 +8,7 @@ import subprocess
 import sys
 from multiprocessing.connection import Pipe
 
+from anyseek.contracts import Limits
 from anyseek.errors import AnyseekError, MediaError, UsageError
 from anyseek.media.child import PreparedFile, Setting, Task
 from anyseek.printable import printable
@@ -68,26 +69,22 @@ class WorkerProcess:
             )
         self._is_ready = True
 
-    def ask(self, task: Task, limit_s: float) -> PreparedFile | BaseException:
-        """The worker's answer. Raises WorkerEnded after limit_s without one, or when the worker dies."""
-        name = printable(os.path.basename(task.path))
+    def ask(self, task: Task, limit_s: float, limits: Limits) -> PreparedFile | BaseException:
+        """The worker's answer. limits: which `limit_s` seconds are left of.
+
+        Raises WorkerEnded after limit_s without one, or when the worker dies.
+        """
         try:
             self._pipe.send(task)
             if not self._pipe.poll(limit_s):
-                raise WorkerEnded(
-                    MediaError(
-                        f"{name} took longer to decode than the limit of {limit_s:g} s.",
-                        "timeout",
-                        "Raise the limit on seconds, or replace the file.",
-                    )
-                )
+                raise WorkerEnded(late(task, limit_s, limits))
             answer: PreparedFile | BaseException = self._pipe.recv()
             return answer
         except (EOFError, OSError) as error:
             self._process.wait()
             raise WorkerEnded(
                 MediaError(
-                    f"The process that decoded {name} was ended by {_cause(self._process.returncode)}.",
+                    f"The process that decoded {_name(task)} was ended by {_cause(self._process.returncode)}.",
                     "killed",
                     "Replace the file, or try it again with --retry-failed.",
                 )
@@ -123,6 +120,21 @@ def _start_python(code: str, handle: int) -> subprocess.Popen[bytes]:
         raise AnyseekError(
             f"A decoding process could not start: {error.strerror or error}.", "Use fewer --workers."
         ) from error
+
+
+def late(task: Task, limit_s: float, limits: Limits) -> MediaError:
+    """The error for a task that took `limit_s` seconds, which were all that its part or its file had left."""
+    is_part = limit_s >= limits.max_seconds
+    seconds, of_what = (limits.max_seconds, "") if is_part else (limits.max_file_seconds, " as a whole")
+    return MediaError(
+        f"{_name(task)} took longer to decode{of_what} than the limit of {seconds:g} s.",
+        "timeout",
+        "Raise the limit on seconds, or replace the file.",
+    )
+
+
+def _name(task: Task) -> str:
+    return printable(os.path.basename(os.fspath(task.file)))
 
 
 def _cause(status: int) -> str:

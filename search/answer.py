@@ -102,9 +102,9 @@ def _example_part(snapshot: Snapshot, space: SpaceRecord, segment_id: int, weigh
             f"There is no segment {short_repr(segment_id)} in the index.",
             "Search again: it may have changed.",
         )
-    segment, path = record
+    segment, file = record
     vector = snapshot.vectors_at(space.space_id, np.array([row]))
-    label = f"{segment.modality} {printable(os.path.basename(path))}"
+    label = f"{segment.modality} {printable(os.path.basename(file.path))}"
     return QueryPart("vectors", vector, segment.modality, weight, label)
 
 

@@ -20,6 +20,9 @@ MOST_SEGMENTS = 60
 """A query file stands for what it begins with: 10 minutes of sound, 36,000 characters. Every segment costs a
 run of the model, and the mean of more of them is not a sharper query."""
 
+_SMALL_BYTES = 256 << 10
+"""A plain text of so much is decoded here."""
+
 
 class QueryReader:
     """Reads the parts of queries for one model, in any thread; close it.
@@ -77,7 +80,7 @@ class QueryReader:
             known = self._recognise(path, name, part.modality)
             kind = known.modality
             modality = self._supported(self._read_as(known))
-            if known.format.needs_worker:
+            if known.format.needs_worker or os.path.getsize(path) > _SMALL_BYTES:
                 items = self._pool_items(path, modality)
             else:
                 items = self._text_items(path, modality)
@@ -142,7 +145,8 @@ class QueryReader:
                 preparers = {
                     known: self._embedder.preparer(known) for known in self._embedder.card.modalities
                 }
-                self._pool = DecodePool(preparers, workers=1, depth_unit=self.depth_unit)
+                # A query is done with a file after its first parts: nothing is kept open for more of them.
+                self._pool = DecodePool(preparers, workers=1, depth_unit=self.depth_unit, readings=0)
             return self._pool
 
 

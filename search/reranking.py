@@ -13,6 +13,7 @@ from anyseek.search.fusion import with_relevance
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
+    from anyseek.opening import FileBelow
     from anyseek.options import SearchOptions
     from anyseek.search.query import Query
     from anyseek.search.results import Results
@@ -43,6 +44,9 @@ class Answering(Protocol):
 
     def text_of(self, segment_id: int) -> str:
         """See Index.text_of."""
+
+    def file_of(self, segment_id: int) -> FileBelow | None:
+        """See Index.file_of."""
 
 
 def reranked(index: Answering, query: Query, options: SearchOptions, reranker: Reranker) -> Results:
@@ -83,7 +87,7 @@ def _judged(
     items = (
         [index.text_of(hit.segment_id) for hit in hits]
         if is_text
-        else _decoded(hits, modality, reranker.preparer(modality))
+        else _decoded(index, hits, modality, reranker.preparer(modality))
     )
     readable = [i for i, item in enumerate(items) if item is not None and len(item)]
     if not readable:
@@ -96,7 +100,7 @@ def _judged(
     return [hits[readable[at]] for at in best_first] + [hits[i] for i in rest]
 
 
-def _decoded(hits: list[Hit], modality: Modality, preparer: Preparer) -> list[Any]:
+def _decoded(index: Answering, hits: list[Hit], modality: Modality, preparer: Preparer) -> list[Any]:
     """In a process that may be killed, like all decoding; None for what is gone or damaged since."""
     from anyseek.errors import MediaError
     from anyseek.media.worker import DecodePool
@@ -104,8 +108,12 @@ def _decoded(hits: list[Hit], modality: Modality, preparer: Preparer) -> list[An
     items: list[Any] = []
     with DecodePool({modality: preparer}, workers=1) as pool:
         for hit in hits:
+            file = index.file_of(hit.segment_id)
+            if file is None:
+                items.append(None)
+                continue
             try:
-                part = pool.submit(hit.path, modality=modality, span=hit.span).result()
+                part = pool.submit(file, modality=modality, span=hit.span).result()
                 items.append(part.segments[0].data if part.segments else None)
             except (MediaError, OSError):
                 items.append(None)

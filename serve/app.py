@@ -176,8 +176,9 @@ def _add_hits(app: FastAPI, service: Service) -> None:
         segment_id: SegmentId, version: Annotated[Version, Query()], http: Request
     ) -> Response:
         """The whole file that a segment is of, or a range of it."""
-        segment, path = service.segment(segment_id, version.v)
-        return content.content(path, http.headers, is_text=modalities.info(segment.modality).is_text)
+        segment, _ = service.segment(segment_id, version.v)
+        is_text = modalities.info(segment.modality).is_text
+        return content.content(service.file(segment_id), http.headers, is_text=is_text)
 
     @app.get("/segments/{segment_id}/similar")
     def similar(segment_id: SegmentId, request: Annotated[OptionsRequest, Query()]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import os
 import re
-import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -17,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from anyseek.errors import IndexNotFound
+from anyseek.opening import FileBelow, open_file
 
 INLINE = {
     ".jpg": "image/jpeg",
@@ -75,19 +75,19 @@ def kind_of(name: str, head: bytes, *, is_text: bool) -> Kind:
     return Kind(media_type or "application/octet-stream", media_type is not None)
 
 
-def content(path: str, request: Headers, *, is_text: bool) -> Response:
+def content(file_below: FileBelow, request: Headers, *, is_text: bool) -> Response:
     """The answer with the file, a range of it, or 304. Raises IndexNotFound for what is no longer a file there."""
-    file = _opened(path)
+    file, name = _opened(file_below), os.path.basename(file_below.path)
     try:
         facts = os.fstat(file.fileno())
         tag = f'"{facts.st_ino:x}-{facts.st_size:x}-{facts.st_mtime_ns:x}"'
-        kind = kind_of(os.path.basename(path), os.pread(file.fileno(), _HEAD, 0), is_text=is_text)
+        kind = kind_of(name, os.pread(file.fileno(), _HEAD, 0), is_text=is_text)
         headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Accept-Ranges": "bytes"}
         if is_unchanged(request, tag):
             file.close()
             return Response(status_code=304, headers=headers)
         headers["Content-Type"] = kind.media_type
-        headers["Content-Disposition"] = _disposition(os.path.basename(path), kind.is_inline)
+        headers["Content-Disposition"] = _disposition(name, kind.is_inline)
         span = _range(request, tag, facts.st_size)
         if span is None:
             headers["Content-Length"] = str(facts.st_size)
@@ -134,16 +134,11 @@ class _FilePart(StreamingResponse):
             yield part
 
 
-def _opened(path: str) -> BinaryIO:
+def _opened(file: FileBelow) -> BinaryIO:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        file = os.fdopen(descriptor, "rb", buffering=0)
-    except OSError as error:
+        return os.fdopen(open_file(file), "rb", buffering=0)
+    except (OSError, ValueError) as error:
         raise _gone() from error
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise _gone()
-    return file
 
 
 def _gone() -> IndexNotFound:

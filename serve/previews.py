@@ -11,6 +11,7 @@ from anyseek import modalities, plugins
 from anyseek.contracts import Embedder, Limits, Modality, Preparer, Segment, Unit
 from anyseek.media.previews import Preview, Windowed
 from anyseek.media.worker import DecodePool
+from anyseek.opening import FileBelow
 
 MOST_BYTES = 64 << 20
 
@@ -29,9 +30,9 @@ class Previews:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def of(self, segment: Segment, path: str) -> Preview | None:
+    def of(self, segment: Segment, file: FileBelow) -> Preview | None:
         """None for what has none (text, motion). Raises MediaError."""
-        key = _Key(segment.segment_id, *_state_on_disk(path))
+        key = _Key(segment.segment_id, *_state_on_disk(os.fspath(file)))
         with self._lock:
             if key in self._cache:
                 self._cache.move_to_end(key)
@@ -40,7 +41,7 @@ class Previews:
         kind = Modality(row.preview_as) if row.preview_as else segment.modality
         if kind not in self._preparers:
             return None
-        segments = self._pool.submit(path, modality=kind, span=segment.span).result().segments
+        segments = self._pool.submit(file, modality=kind, span=segment.span).result().segments
         if not segments:
             return None
         preview: Preview = segments[0].data

@@ -79,7 +79,7 @@ class SearchBody(OptionsBody):
 def refuse_unknown(given: Iterable[str], known: Iterable[str], hint: str) -> None:
     """Raises UsageError for the first given name that is not known, with the known one that it resembles."""
     for name in sorted(set(given) - set(known)):
-        near = difflib.get_close_matches(name, list(known), 1)
+        near = difflib.get_close_matches(name[:100], list(known), 1)
         suggestion = f"Did you mean {near[0]!r}? " if near else ""
         raise UsageError(f"There is no field {name[:100]!r} here.", suggestion + hint)
 

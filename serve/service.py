@@ -13,6 +13,7 @@ from anyseek import workspace
 from anyseek.contracts import Segment
 from anyseek.errors import NoSuchSegment
 from anyseek.media.previews import Preview
+from anyseek.opening import FileBelow
 from anyseek.serve.batching import BatchingEmbedder, ConcurrencyLimit
 from anyseek.serve.previews import Previews
 
@@ -72,9 +73,9 @@ class Service:
 
         version: see `segment`. Raises NoSuchSegment, MediaError.
         """
-        segment, path = self.segment(segment_id, version)
+        segment, _ = self.segment(segment_id, version)
         with self.index() as index:
-            preview = self._previews.of(segment, path)
+            preview = self._previews.of(segment, self.file(segment_id))
             return preview, index.is_as_indexed(segment.file_id)
 
     def segment(self, segment_id: int, version: str = "") -> tuple[Segment, str]:
@@ -88,10 +89,16 @@ class Service:
                 file_id = record[0].file_id
                 record = record if index.versions([file_id]).get(file_id) == version else None
         if record is None:
-            raise NoSuchSegment(
-                f"There is no segment {segment_id} in the index.", "Search again: it may have changed."
-            )
+            raise _no_segment(segment_id)
         return record
+
+    def file(self, segment_id: int) -> FileBelow:
+        """The segment's file, to be opened. Raises NoSuchSegment."""
+        with self.index() as index:
+            file = index.file_of(segment_id)
+        if file is None:
+            raise _no_segment(segment_id)
+        return file
 
     def close(self) -> None:
         """Let go of everything; safe to call twice."""
@@ -102,3 +109,9 @@ class Service:
         self._index.close()
         self._previews.close()
         self._embedder.close()
+
+
+def _no_segment(segment_id: int) -> NoSuchSegment:
+    return NoSuchSegment(
+        f"There is no segment {segment_id} in the index.", "Search again: it may have changed."
+    )

@@ -43,8 +43,10 @@ def read(
 
 
 def _metres(source: Source, raw: npt.NDArray[Any], unit: float) -> npt.NDArray[np.float32]:
+    metres = np.empty(raw.shape, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        metres = (raw.astype(np.float64) * unit).astype(np.float32)
+        for rows in arrays.bands(raw.shape):
+            metres[rows] = raw[rows].astype(np.float64) * unit
     holes = ~np.isfinite(metres) | (metres <= 0)
     if holes.all():
         raise MediaError(

@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError, features
 from anyseek.contracts import DecodeHint, Limits, Modality, SegmentData, Span
 from anyseek.errors import MediaError
 from anyseek.media import peek
+from anyseek.media.arrays import bands
 from anyseek.media.format import FileType
 from anyseek.media.limits import check_pixels, damaged, missing_reader
 from anyseek.media.source import Source
@@ -47,6 +48,8 @@ _UPRIGHT = {
 }
 _ORIENTATION = 0x0112
 _guard = Lock()
+_n_in_use = 0
+_pillows_own: int | None = None
 
 
 def read(
@@ -84,7 +87,34 @@ def opened(source: Source, file_type: FileType, limits: Limits) -> Iterator[Imag
         _check_webp(source, file_type, limits)
         with _open(source, file_type) as picture:
             check_pixels(source.name, *picture.size, limits)
-            yield picture
+            with _pillows_limit(source.name, limits):
+                yield picture
+
+
+@contextmanager
+def _pillows_limit(name: str, limits: Limits) -> Iterator[None]:
+    """Pillow's own bound, which is one for the process and lower than ours, is ours: it bounds tiles and frames."""
+    global _n_in_use, _pillows_own
+    half = -(-limits.max_pixels // 2)  # it warns from its bound on, and refuses from twice that
+    with _guard:
+        if not _n_in_use:
+            _pillows_own, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, half
+        else:
+            Image.MAX_IMAGE_PIXELS = max(half, Image.MAX_IMAGE_PIXELS or 0)
+        _n_in_use += 1
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise MediaError(
+            f"{name} has a tile or frame of more than the limit of {limits.max_pixels / 1e6:,.0f} million pixels.",
+            "too-many-pixels",
+            "Scale the picture down, or raise the limit on pixels.",
+        ) from error
+    finally:
+        with _guard:
+            _n_in_use -= 1
+            if not _n_in_use:
+                Image.MAX_IMAGE_PIXELS = _pillows_own
 
 
 @contextmanager
@@ -183,8 +213,11 @@ def _orientation(picture: Image.Image) -> int:
 def _eight_bit(picture: Image.Image) -> Image.Image:
     """Modes of more than 8 bits to L, scaled: Pillow's own conversion clips them at 255."""
     if picture.mode.startswith("I;16"):
-        values = np.asarray(picture).astype(np.uint32)
-        return Image.fromarray(((values * 255 + 32_767) // 65_535).astype(np.uint8))
+        values = np.asarray(picture)
+        scaled = np.empty(values.shape, np.uint8)
+        for rows in bands((picture.height, picture.width)):
+            scaled[rows] = (values[rows].astype(np.uint32) * 255 + 32_767) // 65_535
+        return Image.fromarray(scaled)
     if picture.mode in ("I", "F"):
         return Image.fromarray(_stretched(np.asarray(picture)))
     return picture
@@ -192,19 +225,30 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
 
 def _stretched(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """Numbers without a range of their own: 0 to 1, or 0 to 65535, where they fit, else lowest to highest."""
-    plain = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(plain.min(initial=0)), float(plain.max(initial=0))
+    parts = list(bands(values.shape))
+    low = min((float(_plain(values[rows]).min(initial=0)) for rows in parts), default=0.0)
+    high = max((float(_plain(values[rows]).max(initial=0)) for rows in parts), default=0.0)
     if low >= 0 and np.issubdtype(values.dtype, np.floating) and high <= 1:
         high = 1.0
     elif low >= 0 and np.issubdtype(values.dtype, np.integer) and high <= 65_535:
         high = 65_535.0
-    scaled = (plain - low) * (255 / (high - low)) if high > low else np.zeros_like(plain)
-    return np.rint(scaled).astype(np.uint8)
+    scaled = np.zeros(values.shape, np.uint8)
+    if high > low:
+        for rows in parts:
+            scaled[rows] = np.rint((_plain(values[rows]) - low) * (255 / (high - low))).astype(np.uint8)
+    return scaled
+
+
+def _plain(values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    return np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
     if picture.has_transparency_data:
-        seen = picture.convert("RGBA")
-        white = Image.new("RGBA", seen.size, "white")
-        return Image.alpha_composite(white, seen).convert("RGB")
+        flat = Image.new("RGB", picture.size)
+        for rows in bands((picture.height, picture.width)):
+            seen = picture.crop((0, rows.start, picture.width, rows.stop)).convert("RGBA")
+            white = Image.new("RGBA", seen.size, "white")
+            flat.paste(Image.alpha_composite(white, seen).convert("RGB"), (0, rows.start))
+        return flat
     return picture if picture.mode == "RGB" else picture.convert("RGB")

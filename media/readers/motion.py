@@ -30,6 +30,7 @@ MOST_BYTES = 512 << 20
 STANDARD_GRAVITY = 9.80665
 """m/s2. Source: ISO 80000-3."""
 
+_MOST_TITLE = 200  # characters of a column's name that are looked at
 _LONGEST_S = 7 * 24 * 3600.0
 _AXES = [("a", "x"), ("a", "y"), ("a", "z"), ("g", "x"), ("g", "y"), ("g", "z")]
 _TIME = re.compile(r"(?:t|time|timestamp|elapsed|epoch|seconds)(?P<unit>s|ms|us|ns)?")
@@ -88,7 +89,8 @@ def _named(columns: Mapping[str, Any], name: str) -> tuple[Numbers, Numbers]:
     """Times (N,) in seconds and values (N, 6), from columns by their names."""
     axes: dict[tuple[str, str], Numbers] = {}
     seconds: Numbers | None = None
-    for title, numbers in columns.items():
+    for whole_title, numbers in columns.items():
+        title = whole_title[:_MOST_TITLE]
         key = column_key(title)
         if sensor := MOTION.fullmatch(key):
             kind = "a" if sensor["sensor"].startswith("a") else "g"
@@ -99,8 +101,9 @@ def _named(columns: Mapping[str, Any], name: str) -> tuple[Numbers, Numbers]:
             seconds = _seconds(np.asarray(numbers, np.float64), unit)
     missing = [kind + axis for kind, axis in _AXES if (kind, axis) not in axes]
     if missing:
+        there = ", ".join(title[:40] for title in list(columns)[:12])
         raise MediaError(
-            f"{name} lacks the columns {', '.join(missing)}; it has {', '.join(list(columns)[:12])}.",
+            f"{name} lacks the columns {', '.join(missing)}; it has {there}.",
             "wrong-modality",
             "Motion has six columns: ax, ay, az, gx, gy, gz.",
         )

@@ -47,11 +47,12 @@ def read(
 
 def stretched(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
     """(H, W) of any number -> float32, 0 to 1; what is not a number is cold. Raises MediaError empty."""
-    plain = values.astype(np.float64)
-    known = np.isfinite(plain)
+    known = np.isfinite(values)
     if not known.any():
         raise MediaError(f"{name} has no measured pixel.", "empty", "Replace or delete the file.")
-    low, high = np.percentile(plain[known], (COLDEST, HOTTEST))
-    scaled = (np.where(known, plain, low) - low) / max(high - low, 1e-12)
-    grey: npt.NDArray[np.float32] = scaled.clip(0, 1).astype(np.float32)
+    low, high = (float(one) for one in np.percentile(values[known], (COLDEST, HOTTEST), overwrite_input=True))
+    grey = np.empty(values.shape, np.float32)
+    for rows in arrays.bands(values.shape):
+        plain = np.where(known[rows], values[rows].astype(np.float64), low)
+        grey[rows] = ((plain - low) / max(high - low, 1e-12)).clip(0, 1)
     return grey

@@ -41,11 +41,11 @@ class Folder(RuleBasedStateMachine):
         self.listing = scanning._listing
         scanning._listing = self._listing
 
-    def _listing(self, folder: bytes) -> tuple[list[bytes], bool, bool]:
-        below = os.path.relpath(os.fsdecode(folder), self.made.folder)
+    def _listing(self, base: bytes, path: bytes) -> tuple[list[bytes], bool, bool]:
+        below = os.path.relpath(os.fsdecode(base + path), self.made.folder)
         if below in self.closed:
             raise PermissionError(13, "Permission denied")
-        return self.listing(folder)
+        return self.listing(base, path)
 
     @property
     def on_disk(self) -> dict[str, str]:

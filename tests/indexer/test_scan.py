@@ -79,10 +79,10 @@ def test_an_unreadable_folder_is_unread_and_the_rest_goes_on(
     put(tmp_path, "a/1", "b/2", "c/3")
     listing = scanning._listing
 
-    def refuse(folder: bytes) -> tuple[list[bytes], bool, bool]:
-        if folder.endswith(b"/b/"):
+    def refuse(base: bytes, path: bytes) -> tuple[list[bytes], bool, bool]:
+        if path == b"b/":
             raise PermissionError(13, "Permission denied")
-        return listing(folder)
+        return listing(base, path)
 
     monkeypatch.setattr(scanning, "_listing", refuse)
     found = list(scan(0, str(tmp_path)))

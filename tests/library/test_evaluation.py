@@ -75,3 +75,16 @@ def test_json_lines_say_the_same(index: anyseek.Index) -> None:
 def test_a_wrong_line_is_named(index: anyseek.Index, name: str, text: str, told: str) -> None:
     with pytest.raises(QueryFileError, match=told):
         evaluate(index, read(judged(index, name, text)))
+
+
+def test_a_hit_whose_name_is_no_utf_8_is_measured_like_any_other(tmp_path: Path) -> None:
+    sample_files.picture(tmp_path / "green.png", "green")
+    sample_files.picture(tmp_path / "caf\udce9.png", "red")
+    (tmp_path / "judged.tsv").write_text("green\tgreen.png\n")
+    record = {"query": "red", "relevant": ["caf\udce9.png"]}
+    (tmp_path / "judged.jsonl").write_text(json.dumps(record))
+    with anyseek.create(tmp_path, model=WordEmbedder()) as made:
+        made.add(workers=1)
+        for name in ("judged.tsv", "judged.jsonl"):
+            (measured,) = evaluate(made, read(tmp_path / name))
+            assert measured.values["R@1"][0] == 1.0

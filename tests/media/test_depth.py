@@ -124,6 +124,15 @@ def test_headers_that_promise_too_much(tmp_path: Path) -> None:
     assert error_of(tmp_path / "x.npy", limits=Limits(max_pixels=19)).reason == "too-many-pixels"
 
 
+def test_an_archive_of_thousands_of_members_is_refused_by_its_end(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "many.npz", "w") as archive:
+        for n in range(10_000):
+            archive.writestr(f"{n}.npy", b"")
+    error = error_of(tmp_path / "many.npz")
+    assert error.reason == "broken"
+    assert "too many members" in error.message
+
+
 @pytest.mark.parametrize("name", ["d.png", "d.tif", "d.npz", "d.exr"])
 def test_truncated_files_are_refused(files: dict[str, Path], tmp_path: Path, name: str) -> None:
     data = files[name].read_bytes()

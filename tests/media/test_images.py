@@ -16,7 +16,7 @@ from PIL import Image
 
 from anyseek.contracts import DecodeHint, Limits, Modality, Span
 from anyseek.errors import MediaError
-from anyseek.media import decode
+from anyseek.media import arrays, decode
 from anyseek.media.readers import images
 
 Pixels = npt.NDArray[np.uint8]
@@ -277,3 +277,42 @@ def test_a_missing_reader_is_named_with_the_command(
 def test_sound_is_no_picture(files: dict[str, Path]) -> None:
     assert error_of(files["a.wav"]).reason == "wrong-modality"
     assert error_of(files["d.npy"]).reason == "wrong-modality"
+
+
+# ---------------------------------------------------------------- large ones
+
+
+def test_what_is_within_the_limit_is_read_whatever_pillows_own_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow's refused a TIFF of 196 million pixels in the middle of decoding it."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for name, more in (
+        ("a.tif", {}),
+        ("b.tif", {"compression": "tiff_deflate"}),
+        ("c.gif", {}),
+        ("d.png", {}),
+    ):
+        Image.new("RGB", (40, 30), "red").save(tmp_path / name, **more)  # type: ignore[arg-type]
+        assert (pixels_of(tmp_path / name, limits=Limits(max_pixels=1200)) == (255, 0, 0)).all()
+        assert error_of(tmp_path / name, limits=Limits(max_pixels=1199)).reason == "too-many-pixels"
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "F", "I"])
+def test_bands_make_the_picture_that_is_made_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    rng = np.random.default_rng(0)
+    values = {
+        "RGBA": lambda: rng.integers(0, 256, (37, 21, 4)).astype(np.uint8),
+        "LA": lambda: rng.integers(0, 256, (37, 21, 2)).astype(np.uint8),
+        "I;16": lambda: rng.integers(0, 65_536, (37, 21)).astype(np.uint16),
+        "F": lambda: rng.normal(size=(37, 21)).astype(np.float32),
+        "I": lambda: rng.integers(-9, 99_999, (37, 21)).astype(np.int32),
+    }[mode]()
+    picture = Image.fromarray(values)
+    at_once = images.upright_rgb(picture)
+    monkeypatch.setattr(arrays, "_BAND_PIXELS", 100)
+    assert np.array_equal(images.upright_rgb(picture), at_once)
+    assert len(np.unique(at_once)) > 50

@@ -52,6 +52,13 @@ def test_units_in_brackets_are_turned_into_those_of_the_model(tmp_path: Path) ->
     np.testing.assert_allclose(got[3:], np.deg2rad(expected()[3:]), atol=1e-4)
 
 
+def test_a_column_name_of_brackets_takes_no_time(tmp_path: Path) -> None:
+    """Looked at in full, each of these takes minutes."""
+    header = "t,ax,ay,az,gx,gy,gz," + ",".join(["ax" + "[" * 100_000] * 20)
+    rows = np.hstack([media_files.motion(), np.zeros((len(media_files.motion()), 20))])
+    np.testing.assert_allclose(motion_of(write(tmp_path / "walk.csv", header, rows)), expected(), atol=1e-3)
+
+
 def test_the_order_of_rows_and_columns_does_not_matter(tmp_path: Path) -> None:
     rows = media_files.motion()[::-1][:, [6, 0, 1, 2, 3, 4, 5]]
     path = write(tmp_path / "walk.tsv", "gz\tt\tax\tay\taz\tgx\tgy", rows, "\t")

@@ -16,6 +16,7 @@ from PIL import Image
 
 from anyseek.contracts import Modality
 from anyseek.errors import AnyseekError, ModalityNotSupported, QueryFileError, UsageError
+from anyseek.media.readers import texts
 from anyseek.search import query_reader
 from anyseek.search.embedding import query_vector
 from anyseek.search.query import QueryPart, from_command_line, from_values
@@ -248,3 +249,20 @@ def test_a_worker_that_cannot_take_the_preparer_says_so(folder: Path) -> None:
     with pytest.raises(AnyseekError, match="sent"):
         read(reader, str(folder / "pictures/red.png"), None)
     reader.close()
+
+
+def test_what_may_keep_a_parser_busy_is_decoded_elsewhere(
+    reader: QueryReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def here(*_: object, **__: object) -> None:
+        raise AssertionError("decoded in this process")
+
+    monkeypatch.setattr(texts, "decoded_text", here)
+    (tmp_path / "page.html").write_text("<html><body>green</body></html>")
+    (tmp_path / "film.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\ngreen\n")
+    (tmp_path / "long.txt").write_text("green " * 100_000)
+    for name in ("page.html", "film.srt", "long.txt"):
+        assert colour(read(reader, tmp_path / name, None)) == "green"
+    (tmp_path / "short.txt").write_text("green")
+    with pytest.raises(AssertionError, match="in this process"):
+        read(reader, tmp_path / "short.txt", None)

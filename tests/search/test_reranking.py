@@ -89,3 +89,16 @@ def test_only_words_by_themselves_are_reranked_by(index: anyseek.Index) -> None:
         )
     with pytest.raises(UsageError, match="merged"):
         reranked(index, RED, SearchOptions.of(k=5, merge=True), Backwards())
+
+
+def test_what_became_a_link_is_not_read_again(index: anyseek.Index, tmp_path: Path) -> None:
+    judge = Backwards()
+    before = index.answer(RED, SearchOptions.of(to="image", k=9))
+    (tmp_path / "outside").mkdir()
+    for hit in before:
+        path = Path(hit.path)
+        path.rename(tmp_path / "outside" / path.name)
+        path.symlink_to(tmp_path / "outside" / path.name)
+    after = reranked(index, RED, SearchOptions.of(to="image", k=9), judge)
+    assert [hit.path for hit in after] == [hit.path for hit in before]
+    assert judge.read == []

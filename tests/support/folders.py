@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -18,8 +19,9 @@ from anyseek.catalog.catalog import Catalog
 from anyseek.contracts import FileRecord, Modality, Preparer, Problem, Report, SegmentData, Span
 from anyseek.errors import MediaError
 from anyseek.indexer import IndexOptions, Progress
-from anyseek.media.source import HASH_BYTES, Source
+from anyseek.media.source import HASH_BYTES, Facts, Source
 from anyseek.media.worker import PreparedFile
+from anyseek.opening import AnyFile
 
 
 @dataclass
@@ -99,11 +101,19 @@ class PlainPool:
     def __exit__(self, *exception: object) -> None:
         pass
 
-    def submit(self, path: str, *, first: int = 0, modality: Modality | None = None) -> Future[PreparedFile]:
-        self._read.append(path)
+    def submit(
+        self,
+        path: AnyFile,
+        *,
+        first: int = 0,
+        modality: Modality | None = None,
+        seen: Facts | None = None,
+    ) -> Future[PreparedFile]:
+        self._read.append(os.fspath(path))
         future: Future[PreparedFile] = Future()
         try:
             with Source.open(path) as source:
+                source.check_same(seen)
                 data = source.rewound().read()
                 segment = SegmentData(Modality.TEXT, Span(), data.decode("utf-8", "replace"))
                 digest = hashlib.sha256(data).digest()[:HASH_BYTES]

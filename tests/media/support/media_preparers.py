@@ -68,6 +68,16 @@ class Act:
 
 
 @dataclass(frozen=True)
+class Who:
+    """The process that prepared a passage, and the passage."""
+
+    hint: DecodeHint = DecodeHint(passage_chars=10)
+
+    def __call__(self, data: Any) -> tuple[int, str]:
+        return os.getpid(), str(data)
+
+
+@dataclass(frozen=True)
 class NotPicklable:
     """Cannot reach a worker."""
 

@@ -1,0 +1,121 @@
+"""Opening files below a root without being led out of it: no link on the way is followed, whoever puts one there when.
+
+What was scanned, indexed or shown once is opened again later, and by then a file or a folder above it may be a link to
+anywhere. So a file of an index is named by its root and the way from there, and the way is gone step by step.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from typing import TypeAlias
+
+# O_PATH: a folder that may be passed through need not be one that may be listed.
+_PASS = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+_LIST = os.O_DIRECTORY | os.O_CLOEXEC | os.O_RDONLY
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+@dataclass(frozen=True, slots=True)
+class FileBelow:
+    """A file by its root, an absolute path, and the way from there: "/"-separated, undecodable bytes as surrogates.
+
+    The root itself may be a link, or lie behind one: people chose it. `os.fspath` gives the absolute path.
+    """
+
+    root: str
+    path: str
+
+    def __fspath__(self) -> str:
+        return os.path.join(self.root, self.path)
+
+
+AnyFile: TypeAlias = str | FileBelow
+"""A path that somebody named, whose links are followed; or a file below a root, where none is."""
+
+
+class NotRegular(OSError):
+    """A folder, pipe, device or the like, which was not opened. mode: its st_mode."""
+
+    def __init__(self, name: str, mode: int) -> None:
+        super().__init__(errno.EINVAL, "not a regular file", name)
+        self.mode = mode
+
+
+def open_file(file: AnyFile) -> int:
+    """A descriptor of a regular file, for reading; the caller closes it.
+
+    Raises OSError: NotRegular, ELOOP for a link below a root; ValueError for a path with NUL.
+    """
+    if isinstance(file, FileBelow):
+        folder, _, name = file.path.rpartition("/")
+        above = _opened_folder(file.root, folder, _PASS)
+        try:
+            return _opened_regular(name, os.O_NOFOLLOW, above)
+        finally:
+            os.close(above)
+    return _opened_regular(file, 0, None)
+
+
+def open_folder(root: str, path: str) -> int:
+    """A descriptor of the folder `path` below `root` ("": the root itself), for listing; the caller closes it.
+
+    Raises OSError, ELOOP for a link below the root.
+    """
+    return _opened_folder(root, path, _LIST)
+
+
+def is_link_error(error: BaseException) -> bool:
+    """Whether `open_file` or `open_folder` met a link that it does not follow."""
+    return isinstance(error, OSError) and error.errno == errno.ELOOP
+
+
+def _opened_folder(root: str, path: str, flags: int) -> int:
+    steps = [step for step in path.split("/") if step]
+    here = os.open(root, _PASS if steps else flags)
+    for at, step in enumerate(steps):
+        try:
+            below = _opened_step(step, flags if at == len(steps) - 1 else _PASS, here)
+        finally:
+            os.close(here)
+        here = below
+    return here
+
+
+def _opened_step(name: str, flags: int, above: int) -> int:
+    _check_step(name)
+    try:
+        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=above)
+    except NotADirectoryError:
+        if stat.S_ISLNK(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
+            raise _link(name) from None
+        raise
+
+
+def _opened_regular(name: str, no_follow: int, above: int | None) -> int:
+    if no_follow:
+        _check_step(name)
+    # stat first: opening a pipe would wait, opening a device may act.
+    mode = os.stat(name, dir_fd=above, follow_symlinks=not no_follow).st_mode
+    if stat.S_ISLNK(mode):
+        raise _link(name)
+    if not stat.S_ISREG(mode):
+        raise NotRegular(name, mode)
+    handle = os.open(name, _READ | no_follow, dir_fd=above)
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):  # swapped since
+        os.close(handle)
+        raise NotRegular(name, mode)
+    return handle
+
+
+def _check_step(name: str) -> None:
+    """A way goes down only. No scan gives such a name; a catalog that was tampered with may."""
+    if name in ("", ".", "..") or "/" in name:
+        raise OSError(errno.EINVAL, "not a name of a file", name)
+
+
+def _link(name: str) -> OSError:
+    return OSError(errno.ELOOP, "a link, which is not followed", name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
@@ -128,7 +129,8 @@ class Index:
             self._catalog, self._embedder(), roots=roots, options=options, progress=progress, stop=stop
         )
         if not options.dry_run and not report.interrupted:
-            self.store.refresh()
+            remark = self.store.follow()
+            report = replace(report, remarks=(*report.remarks, *filter(None, [remark])))
             with self._catalog.read() as snapshot:
                 calibration.refresh(snapshot, self._space(snapshot), lambda: embedded(self._embedder()))
         return report
@@ -256,7 +258,7 @@ class Index:
         """Duplicates, map, export and import, check and repair."""
         from anyseek.library import Library
 
-        return Library(self._catalog, self._space, lambda: self.store.refresh())
+        return Library(self._catalog, self._space, lambda: self.store.follow())
 
     # ------------------------------------------------------------ life
 

@@ -16,7 +16,8 @@ class Results:
     Cosines of two modalities do not compare, so every modality has ranks of its own, from 1 up to k.
     query: what was understood. targets: the modalities that were searched. missing: those of them in which
     nothing is indexed (below the folder that was asked for); then `available` names those that are there.
-    is_merged: one list over all modalities by lift, ranks 1 to k over all of it.
+    is_merged: one list over all modalities by lift, ranks 1 to k over all of it. remarks: sentences for people
+    on what was not as it should be, though every hit is right: a store that failed, say.
     """
 
     hits: tuple[Hit, ...]
@@ -25,6 +26,7 @@ class Results:
     missing: tuple[Modality, ...] = ()
     available: tuple[Modality, ...] = ()
     is_merged: bool = False
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_nothing_like_it(self) -> bool:

@@ -48,6 +48,7 @@ def results_record(results: Results) -> dict[str, Any]:
         "targets": results.targets,
         "missing": results.missing,
         "nothing_like_it": results.is_nothing_like_it,
+        "remarks": [json_path(remark) for remark in results.remarks],
         "hits": [hit_record(hit) for hit in results],
     }
 

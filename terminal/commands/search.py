@@ -130,6 +130,8 @@ def _show(
     is_explained = output.nothing_indexed(results, options, as_json)
     if not (len(results) or is_explained or as_json or paths or nul):
         output.no_hits(options)
+    for remark in results.remarks:
+        output.remark(remark, as_json)
     if results.is_nothing_like_it:
         output.remark("Nothing here clearly matches: chance alone gives hits as good.", as_json)
     return EXIT_NO_HITS if exit_code and not len(results) else EXIT_OK

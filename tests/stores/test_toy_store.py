@@ -109,6 +109,7 @@ def test_on_the_command_line(run: Run, media: Path, model: Path) -> None:
     bare = (model, SUPPORT)
     ran = run(*SEARCH, packages=bare)
     assert (ran.code, ran.out) == (0, before.out)
+    assert ran.err == "The store toy is not installed. The search was exact instead.\n"
     assert "the store toy is not installed" in run("store", "show", packages=bare).out
 
     assert run("store", "set", "exact").out.startswith("exact")
@@ -135,12 +136,15 @@ def test_damage_is_found_and_repaired(run: Run, media: Path) -> None:
     run("store", "set", "toy")
     before = run(*SEARCH)
     (media / ".anyseek/stores/toy/1.0.npy").write_bytes(b"\x93NUMPY, not really")
-    assert run(*SEARCH) == before
+    ran = run(*SEARCH)
+    assert (ran.code, ran.out) == (0, before.out)
+    assert ran.err.startswith("The store toy has no usable files for this index. The search was exact instead.")
     ran = run("doctor")
     assert ran.code == 14
     assert ran.out.startswith("store-damaged: The file of the store toy is damaged")
     assert run("doctor", "--repair").code == 0
-    assert run("store", "refresh").out == "toy, 15 of 15 vectors\n"
+    assert run("store", "show").out == "toy, 15 of 15 vectors\n"
+    assert run(*SEARCH) == before
     assert run("doctor").out == "The index is healthy.\n"
 
 

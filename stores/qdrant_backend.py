@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ class QdrantBackend(StoreBackend[QdrantOptions]):
             qdrant = folder_of(snapshot.folder)
             record = qdrant_files.read_record(qdrant, space.space_id)
             if record is None or not qdrant_files.are_whole(qdrant / synced.collection, record):
-                if qdrant.exists():
+                with suppress(OSError):  # no folder, or none that can be read
                     qdrant_files.check_no_writer(qdrant)
                 return None
         if not len(synced.rows):

@@ -155,10 +155,16 @@ class QdrantStore:
     """A VectorStore over an engine. Lives as long as its snapshot; one thread at a time."""
 
     def __init__(
-        self, snapshot: Snapshot, space: SpaceRecord, engine: QdrantEngine, synced: SyncedRows, few: int = FEW
+        self,
+        snapshot: Snapshot,
+        space: SpaceRecord,
+        engine: QdrantEngine,
+        synced: SyncedRows,
+        few: int | None = None,
     ) -> None:
-        """few: up to so many allowed rows are searched exactly, without asking Qdrant."""
-        self._snapshot, self._space, self._engine, self._few = snapshot, space, engine, few
+        """few: up to so many allowed rows are searched exactly, without asking Qdrant; None for the rule."""
+        self._snapshot, self._space, self._engine = snapshot, space, engine
+        self._few = FEW if few is None else few
         self._exact = ExactStore(snapshot, space.space_id)
         live = snapshot.allowed_rows(space.space_id)
         self._live = np.arange(space.rows, dtype=np.int64) if live is None else live

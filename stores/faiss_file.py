@@ -162,7 +162,7 @@ def is_whole(folder: Path, description: Description, *, thorough: bool = False) 
     path = folder / FOLDER / description.file
     try:
         if not thorough and _stamp(path) == description.stamp:
-            return True
+            return os.access(path, os.R_OK)
         return path.stat().st_size == description.stamp[0] and _crc(path) == description.crc
     except (OSError, ValueError):  # ValueError: a name that no file can have
         return False
@@ -278,10 +278,10 @@ def _write(
     faiss = faiss_module()
     files = folder / FOLDER
     name = f"{space.space_id}.{space.generation}.{built.ntotal}.faiss"
-    if (files / name).exists():
-        name = f"{space.space_id}.{space.generation}.{built.ntotal}-2.faiss"
     with translated(folder):
         derived.make_folder(files)
+        if (files / name).exists():
+            name = f"{space.space_id}.{space.generation}.{built.ntotal}-2.faiss"
         with replacing(files / name) as file:
             try:
                 faiss.write_index(built, file.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -71,7 +72,7 @@ class QdrantBackend(StoreBackend[QdrantOptions]):
             synced = self._synced(snapshot, space)
             folder = qdrant / synced.collection
             record = qdrant_files.read_record(qdrant, space.space_id)
-            is_whole = record is not None and qdrant_files.are_whole(folder, record)
+            is_whole = record is not None and qdrant_files.are_whole(folder, record, access=os.R_OK | os.W_OK)
             if is_whole and not request.rebuild and _has_all(snapshot, space, synced):
                 return
             qdrant_files.write_record(qdrant, space.space_id, None)

@@ -136,7 +136,10 @@ def translated_errors(place: str) -> Iterator[None]:
             raise StoreInUse(
                 f"Another process has the Qdrant files in {place} open.", "That passes by itself."
             ) from error
+        is_server = "://" in place
         raise StoreUnreachable(
-            f"Qdrant at {place} does not answer as it should: {text or type(error).__name__}",
-            "Is it running? Nothing is lost: the catalog has everything, and the next run goes on.",
+            f"Qdrant at {place} does not answer as it should: {text or type(error).__name__}.",
+            "Is it running? Nothing is lost: the catalog has everything, and the next run goes on."
+            if is_server
+            else "To build it again: anyseek store refresh --anew",
         ) from error

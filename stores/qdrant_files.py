@@ -60,21 +60,24 @@ def record_of(folder: Path) -> FilesRecord:
     )
 
 
-def are_whole(folder: Path, record: FilesRecord, *, thorough: bool = False) -> bool:
+def are_whole(folder: Path, record: FilesRecord, *, thorough: bool = False, access: int = os.R_OK) -> bool:
     """Whether the files are what was recorded: by their stamps, and by checksum where these differ.
 
-    thorough: by checksum in any case.
+    thorough: by checksum in any case. access: what we have to be allowed with them, as for os.access.
     """
     try:
         if folder.name != record.collection or _names(folder) != sorted(record.files):
             return False
-        return all(
-            (not thorough and _stamp(folder / name) == one.stamp)
-            or ((folder / name).stat().st_size == one.stamp[0] and _crc(folder / name) == one.crc)
-            for name, one in record.files.items()
-        )
+        return all(_is_whole(folder / name, one, thorough, access) for name, one in record.files.items())
     except (OSError, ValueError):  # ValueError: a name that no file can have
         return False
+
+
+def _is_whole(path: Path, record: FileRecord, thorough: bool, access: int) -> bool:
+    stamp = _stamp(path)
+    if stamp[0] != record.stamp[0] or not os.access(path, access):
+        return False
+    return (stamp == record.stamp and not thorough) or _crc(path) == record.crc
 
 
 def read_record(qdrant: Path, space_id: int) -> FilesRecord | None:

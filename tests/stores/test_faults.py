@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -270,16 +271,21 @@ with Catalog.open(index) as catalog:
 """
 
 
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that other users reach; pytest's own are closed to them."""
+    with tempfile.TemporaryDirectory(prefix="anyseek-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("what", ["folder", "file"])
 @pytest.mark.parametrize("name", ["faiss", "qdrant"])
 def test_what_may_not_be_read_costs_a_remark_and_is_made_again(
-    catalog: Catalog, tmp_path: Path, name: str, what: str
+    open_to_all: Path, name: str, what: str
 ) -> None:
-    manager(catalog).set(Choice(name))
-    if os.geteuid() == 0:
-        for path in (tmp_path, *tmp_path.parents):
-            if path.stat().st_uid == 0 and path != path.parent:
-                path.chmod(path.stat().st_mode | 0o055)
+    with new_catalog(open_to_all / "index") as catalog:
+        manager(catalog).set(Choice(name))
     place = catalog.folder / FOLDERS[name]
     if what == "file":
         place = max(files_of(place), key=lambda path: path.stat().st_size)

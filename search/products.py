@@ -14,7 +14,6 @@ for one another by burning the processor, which made a merged search on a busy m
 
 def products(rows: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(n, m) inner products of (n, dim) and (m, dim), in their own precision."""
-    if rows.size * len(others) > LARGE:
-        return rows @ others.T
-    made: npt.NDArray[Any] = np.einsum("nd,md->nm", rows, others)
+    is_large = rows.size * len(others) > LARGE
+    made: npt.NDArray[Any] = rows @ others.T if is_large else np.einsum("nd,md->nm", rows, others)
     return made

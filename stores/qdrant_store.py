@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from anyseek.catalog.records import SpaceRecord
     from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import Floats, Rows
+
+LOG = logging.getLogger(__name__)
 
 FOLDER = "qdrant"
 BATCH = 512
@@ -58,8 +61,8 @@ def read_synced_rows(folder: Path, space: SpaceRecord, index_id: str) -> SyncedR
             about = json.loads(str(saved["about"]))
             if about == {"name": collection, "generation": space.generation}:
                 return SyncedRows(collection, space.generation, saved["rows"].astype(np.int64))
-    except (OSError, ValueError, KeyError, EOFError):
-        pass  # without the list, all rows are sent again
+    except Exception:  # noqa: BLE001 - a damaged archive raises what it likes
+        LOG.debug("The list of what Qdrant has cannot be read, so all rows are sent again.", exc_info=True)
     return SyncedRows(collection, space.generation)
 
 

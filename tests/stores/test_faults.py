@@ -175,6 +175,15 @@ def test_damaged_files_cost_a_remark_and_are_made_again(
     survives(catalog, name, damage, 2)
 
 
+def test_half_a_list_of_what_qdrant_has_is_none(catalog: Catalog) -> None:
+    manager(catalog).set(Choice("qdrant"))
+    cut(catalog.folder / "qdrant/1.npz")
+    assert "The search was exact instead." in remark(catalog)
+    assert codes(catalog) == ["store-damaged"]
+    assert manager(catalog).follow() == ""
+    assert (remark(catalog), codes(catalog)) == ("", [])
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
@@ -338,6 +347,41 @@ def test_searches_of_a_process_share_the_embedded_engine(catalog: Catalog) -> No
     assert {one for one, _ in told} == {""}
     assert len({tuple(rows) for _, rows in told}) == 1
     assert remark(catalog) == ""
+
+
+SEARCHING = """
+import sys
+from contextlib import closing
+from pathlib import Path
+from indexes import unit_rows
+from anyseek.catalog.catalog import Catalog
+from anyseek.stores import qdrant_store, registry
+qdrant_store.FEW = 0
+with Catalog.open(Path(sys.argv[1])) as catalog:
+    for _ in range(5):
+        with catalog.read() as snapshot, closing(registry.open_store(snapshot, 1)) as store:
+            print(store.search(unit_rows(1, 9, 16), 5)[1].tolist(), store.remark[:15])
+"""
+
+
+def test_concurrent_processes_are_all_answered_while_a_sync_goes_on(catalog: Catalog) -> None:
+    manager(catalog).set(Choice("qdrant"))
+    with catalog.read() as snapshot, ExactStore(snapshot, 1) as exact:
+        expected = exact.search(unit_rows(1, 9, DIM), 5)[1].tolist()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "support")}
+    command = [sys.executable, "-c", SEARCHING, str(catalog.folder)]
+    running = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for _ in range(3):
+        manager(catalog).refresh(anew=True)
+    for process in running:
+        out, err = process.communicate()
+        assert (process.returncode, err) == (0, "")
+        answers = [line.partition("]] ") for line in out.splitlines()]
+        assert [f"{rows}]]" for rows, _, _ in answers] == [str(expected)] * 5
+        assert {remark for _, _, remark in answers} <= {"", "Another process"}
 
 
 def test_a_sync_gets_the_engine_from_searches_that_never_end(catalog: Catalog) -> None:

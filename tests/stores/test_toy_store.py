@@ -178,7 +178,13 @@ def test_over_http(media: Path) -> None:
     with TestClient(app, base_url="http://localhost") as client:
         answer = client.post("/search", json={"words": "green", "to": "image", "k": 1}).json()
         assert [Path(hit["path"]).name for hit in answer["hits"]] == ["green.png"]
+        assert answer["remarks"] == []
         assert client.get("/status").json()["store"]["name"] == "toy"
+        (media / ".anyseek/stores/toy/1.0.npy").write_bytes(b"\x93NUMPY, not really")
+        damaged = client.post("/search", json={"words": "green", "to": "image", "k": 1}).json()
+        assert damaged["hits"] == answer["hits"]
+        (remark,) = damaged["remarks"]
+        assert remark.startswith("The store toy has no usable files for this index.")
 
 
 class TestToy(VectorStoreSuite):

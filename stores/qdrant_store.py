@@ -61,7 +61,7 @@ def read_synced_rows(folder: Path, space: SpaceRecord, index_id: str) -> SyncedR
             about = json.loads(str(saved["about"]))
             if about == {"name": collection, "generation": space.generation}:
                 return SyncedRows(collection, space.generation, saved["rows"].astype(np.int64))
-    except Exception:  # noqa: BLE001 - a damaged archive raises what it likes
+    except Exception:
         LOG.debug("The list of what Qdrant has cannot be read, so all rows are sent again.", exc_info=True)
     return SyncedRows(collection, space.generation)
 

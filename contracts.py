@@ -233,7 +233,8 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one indexing run did. `skipped` counts new problems by code; known ones do not count."""
+    """What one indexing run did. `skipped` counts new problems by code; known ones do not count. remarks: sentences for
+    people on what was not as it should be, as a store that could not follow."""
 
     seen: int
     new: int
@@ -246,6 +247,7 @@ class Report:
     skipped: dict[str, int]
     seconds: float
     interrupted: bool
+    remarks: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- stores

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
@@ -129,7 +130,7 @@ class Index:
             self._catalog, self._embedder(), roots=roots, options=options, progress=progress, stop=stop
         )
         if not options.dry_run and not report.interrupted:
-            self._refresh_derived()
+            report = replace(report, remarks=(*report.remarks, *self._refresh_derived()))
         return report
 
     def forget(self, folder: AnyPath, *, dry_run: bool = False) -> Forgotten:
@@ -145,15 +146,16 @@ class Index:
             self._refresh_derived()
         return forgotten
 
-    def _refresh_derived(self) -> None:
-        """Bring what is derived from the catalog up to date with it."""
+    def _refresh_derived(self) -> list[str]:
+        """Bring what is derived from the catalog up to date with it; remarks on what could not be."""
         from anyseek.search import calibration
         from anyseek.search.background import embedded
 
-        self.store.refresh()
+        remark = self.store.follow()
         with self._catalog.read() as snapshot:
             if snapshot.spaces():
                 calibration.refresh(snapshot, self._space(snapshot), lambda: embedded(self._embedder()))
+        return [remark] if remark else []
 
     # ------------------------------------------------------------ searching
 
@@ -306,7 +308,7 @@ class Index:
         """Duplicates, map, export and import, check and repair."""
         from anyseek.library import Library
 
-        return Library(self._catalog, self._space, lambda: self.store.refresh())
+        return Library(self._catalog, self._space, lambda: self.store.follow())
 
     # ------------------------------------------------------------ life
 

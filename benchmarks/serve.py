@@ -1,11 +1,12 @@
 """How many text queries a second the server answers to 1, 8 and 32 clients, beside one search in this process.
 
-    python benchmarks/serve.py [--segments 10000] [--seconds 5] [--requests 100000]
+    python benchmarks/serve.py [--segments 10000] [--seconds 5] [--merged 0.5] [--requests 100000]
 
 The server is `anyseek serve` in a process of its own; the clients are threads of another one. Past 10,000 segments the
 further ones are not notes that were embedded but vectors between those of two notes, which cost a search as much.
-"memory" is the server's resident memory after the first second and at the end; with --requests, 8 clients ask so many
-queries more, and it is told after the first thousand and after the last.
+--merged is the share of the queries that want one list over all modalities. "memory" is the server's resident memory
+after the first second and at the end; with --requests, 8 clients ask so many queries more, and it is told after the
+first thousand and after the last.
 """
 
 from __future__ import annotations
@@ -33,10 +34,15 @@ PORT = 8799
 MOST_NOTES = 10_000
 
 
+merged = 0.0
+"""The share of the queries that want one list."""
+
+
 def ask(connection: http.client.HTTPConnection, number: int) -> None:
     """One query; raises unless it was answered."""
     words = texts()[number % len(texts())].replace(" ", "+")
-    connection.request("GET", f"/search?words={words}&k=10")
+    is_merged = int((number + 1) * merged) > int(number * merged)
+    connection.request("GET", f"/search?words={words}&k=10{'&merge=true' if is_merged else ''}")
     answer = connection.getresponse()
     body = answer.read()
     if answer.status != 200:
@@ -139,8 +145,11 @@ def main() -> None:
     )
     parser.add_argument("--segments", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--merged", type=float, default=0.0)
     parser.add_argument("--requests", type=int, default=0)
     options = parser.parse_args()
+    global merged
+    merged = options.merged
     with tempfile.TemporaryDirectory() as folder:
         write_notes(Path(folder), min(options.segments, MOST_NOTES))
         with anyseek.create(folder) as index:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +17,17 @@ if TYPE_CHECKING:
     from anyseek.library.exchange import Moved
     from anyseek.library.map import By
 
+LOG = logging.getLogger(__name__)
+
 
 class Library:
     """`Index.library`: an index as a whole. No method needs the model."""
 
     def __init__(
-        self, catalog: Catalog, space: Callable[[Snapshot], SpaceRecord], after_import: Callable[[], None]
+        self, catalog: Catalog, space: Callable[[Snapshot], SpaceRecord], after_import: Callable[[], str]
     ) -> None:
-        """space: finds the space of the index's model in a snapshot. after_import: brings the store up to date."""
+        """space: finds the space of the index's model in a snapshot. after_import: brings the store up to date; what it
+        returns is logged."""
         self._catalog, self._space, self._after_import = catalog, space, after_import
 
     def duplicates(self, near: float = NEAR) -> list[Group]:
@@ -53,7 +57,8 @@ class Library:
         from anyseek.library import exchange
 
         moved = exchange.import_(self._catalog, source, self._model)
-        self._after_import()
+        if remark := self._after_import():
+            LOG.warning("%s", remark)
         return moved
 
     def check(self, *, repair: bool = False) -> list[Finding]:

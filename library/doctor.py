@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,16 @@ from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import READ_AGAIN, Finding, check
 from anyseek.catalog.repair import LOST
 from anyseek.catalog.repair import repair as repair_catalog
+from anyseek.errors import AnyseekError
 from anyseek.media.source import HASH_BYTES
-from anyseek.stores import registry
+from anyseek.stores.backend import SyncRequest
+from anyseek.stores.guarded import sentence
+from anyseek.stores.trial import faults
 
 if TYPE_CHECKING:
     from anyseek.catalog.snapshot import Snapshot
 
-_STORE_DAMAGED = "store-damaged"
+_STORE_DAMAGED, _STORE_FAILS = "store-damaged", "store-fails"
 _HASHES_DAMAGED = "hashes-damaged"
 _WRONG_LENGTH = f"SELECT file_id FROM files WHERE length(content_hash) NOT IN (0, {HASH_BYTES})"
 
@@ -43,9 +47,13 @@ def _hashes(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _derived(snapshot: Snapshot) -> Iterator[Finding]:
-    """A store whose files are not what was written: it is not used, so searches are right, but slow."""
-    for _, _, message in registry.damage(snapshot):
-        yield Finding(_STORE_DAMAGED, message, 1, True, "remove it; `anyseek store refresh` makes it again")
+    """A store that does not answer as it should: searches are exact without it, and right, but slower."""
+    for fault in faults(snapshot):
+        if fault.remedy:
+            yield Finding(_STORE_FAILS, fault.message, 1, False, fault.remedy)
+        else:
+            remedy = "build it again, as `anyseek index` does" if fault.is_chosen else "remove them"
+            yield Finding(_STORE_DAMAGED, fault.message, 1, True, remedy)
 
 
 def _repair_derived(folder: Path, finding: Finding) -> bool:
@@ -59,8 +67,13 @@ def _repair_derived(folder: Path, finding: Finding) -> bool:
     if finding.code != _STORE_DAMAGED:
         return False
     with Catalog.open(folder) as catalog, catalog.read() as snapshot:
-        for store, space, _ in registry.damage(snapshot):
-            store.repair(snapshot, space)
+        for fault in faults(snapshot):
+            if not fault.remedy:
+                # What cannot be repaired is found again by the check that follows.
+                with suppress(AnyseekError, OSError), sentence("The store", "repaired"):
+                    fault.backend.repair(snapshot, fault.space)
+                    if fault.is_chosen:
+                        fault.backend.sync(snapshot, fault.space, SyncRequest())
     return True
 
 

@@ -6,6 +6,7 @@ How near depends on the model; docs/searching.md says it of `mini`.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +18,8 @@ from anyseek.options import NEAR
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot, SpaceRecord
+
+LOG = logging.getLogger(__name__)
 
 _NEIGHBOURS = 16
 _AT_ONCE = 256
@@ -54,6 +57,7 @@ def near(snapshot: Snapshot, space: SpaceRecord, least: float = NEAR) -> list[Gr
     from anyseek.stores.registry import open_store
 
     groups: list[Group] = []
+    remark = ""
     for modality in snapshot.counts_in(space.space_id):
         rows, files = _whole_files(snapshot, space, modality)
         if len(rows) < 2:
@@ -76,6 +80,7 @@ def near(snapshot: Snapshot, space: SpaceRecord, least: float = NEAR) -> list[Gr
                         lowest = min(weakest.pop(b, 1.0), weakest.get(a, 1.0), float(scores[here, there]))
                         weakest[a] = lowest
         finally:
+            remark = store.remark or remark
             store.close()
         members: dict[int, list[str]] = defaultdict(list)
         for place in range(len(rows)):
@@ -85,6 +90,8 @@ def near(snapshot: Snapshot, space: SpaceRecord, least: float = NEAR) -> list[Gr
             for root, paths in members.items()
             if len(paths) > 1
         ]
+    if remark:
+        LOG.warning("%s", remark)
     return sorted(groups, key=lambda group: (-len(group.paths), group.paths))
 
 

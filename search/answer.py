@@ -35,18 +35,21 @@ def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options
     with closing(open_store(snapshot, space.space_id)) as store:
         engine = Engine(snapshot, space, store, calibration.read(snapshot.folder, space))
         all_hits, missing = engine.find(query, targets, options)
+        remarks = (store.remark,) if store.remark else ()
     if missing:
         _check_there(options.in_, snapshot, space)
     hits = select(all_hits, options)
     unknown = unmeasured(hits) if options.min_match > 0 else ()
     if options.to is None and len(missing) < len(targets):
         targets = tuple(target for target in targets if target not in missing)
-        return Results(hits, query.label, targets, is_merged=options.merge, unmeasured=unknown)
+        return Results(
+            hits, query.label, targets, is_merged=options.merge, unmeasured=unknown, remarks=remarks
+        )
     available: tuple[Modality, ...] = ()
     if missing:
         indexed = snapshot.counts_in(space.space_id)
         available = tuple(modality for modality in Modality if indexed.get(modality))
-    return Results(hits, query.label, targets, missing, available, options.merge, unknown)
+    return Results(hits, query.label, targets, missing, available, options.merge, unknown, remarks)
 
 
 def check_words(options: SearchOptions, words: Sequence[str]) -> None:

@@ -36,6 +36,7 @@ import numpy.typing as npt
 
 from anyseek.catalog.derived import read_file, write_file
 from anyseek.contracts import Filter, Modality
+from anyseek.search.products import products
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,7 @@ class Calibration:
         )
         if pair is None or others is None:
             return None
-        near = vectors.astype(np.float64) @ others.T.astype(np.float64)
+        near = products(vectors.astype(np.float64), others.astype(np.float64))
         near[near > _ITSELF] = -np.inf
         near[np.isneginf(near).all(1)] = pair.mean  # a copy of them all: as near to others as chance has it
         highest = near.max(1, keepdims=True)
@@ -131,7 +132,7 @@ def match(strength: Doubles) -> Doubles:
 
 def _standardised(queries: Floats, sample: Floats, pair: Pair, scores: Floats) -> Doubles:
     """z of scores (n, k), each in its query's own spread over the sample; a small sample's is drawn to the pair's."""
-    seen = queries.astype(np.float64) @ sample.T.astype(np.float64)
+    seen = products(queries.astype(np.float64), sample.astype(np.float64))
     n = len(sample)
     mean = (seen.sum(1) + _PRIOR * pair.mean) / (n + _PRIOR)
     spread = ((seen - mean[:, None]) ** 2).sum(1)

@@ -117,6 +117,8 @@ class _TargetSearch:
         """Hits whose name, caption or text has words of the query, best first."""
         import numpy as np
 
+        from anyseek.search.products import products
+
         rows = lexical.rows(self._engine.snapshot, self._space_id, self._query, self._target)
         if self._allow is not None and rows:
             rows = [row for row, is_in in zip(rows, np.isin(rows, self._allow), strict=True) if is_in]
@@ -124,7 +126,7 @@ class _TargetSearch:
         if not rows:
             return []
         vectors = self._engine.snapshot.vectors_at(self._space_id, np.array(rows, np.int64))
-        return self._one_a_file(self._made(rows, (vectors @ self._vector).tolist()))
+        return self._one_a_file(self._made(rows, products(vectors, self._vector[None])[:, 0].tolist()))
 
     def _nearest(self, k: int) -> list[Hit]:
         """The best k by vectors, one a file unless by segment: more rows are asked for until there are k or no more.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anyseek.options import NEAR
+from anyseek.search.products import products
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -21,8 +22,8 @@ def group_near_copies(vectors: Floats, threshold: float = NEAR) -> list[list[int
     for start in range(0, len(vectors), _AT_ONCE):
         block = vectors[start : start + _AT_ONCE]
         leaders = [group[0] for group in groups]
-        near_leader = block @ vectors[leaders].T >= threshold  # one product for many rows
-        near_own = block @ block.T >= threshold
+        near_leader = products(block, vectors[leaders]) >= threshold  # one product for many rows
+        near_own = products(block, block) >= threshold
         for i, row in enumerate(near_leader):
             fresh = [group[0] - start for group in groups[len(leaders) :]]
             close = np.concatenate([row, near_own[i, fresh]])

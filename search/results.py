@@ -17,7 +17,8 @@ class Results:
     query: what was understood. targets: the modalities that were searched. missing: those of them in which
     nothing is indexed (below the folder that was asked for); then `available` names those that are there.
     is_merged: one list over all modalities by lift, ranks 1 to k over all of it. unmeasured: those among whose hits a
-    least match that was asked for could not be applied, since too little of them is indexed to tell a match.
+    least match that was asked for could not be applied, since too little of them is indexed to tell a match. remarks:
+    sentences for people on what was not as it should be, though every hit is right: a store that failed, say.
     """
 
     hits: tuple[Hit, ...]
@@ -27,6 +28,7 @@ class Results:
     available: tuple[Modality, ...] = ()
     is_merged: bool = False
     unmeasured: tuple[Modality, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_nothing_like_it(self) -> bool:

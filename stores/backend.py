@@ -67,8 +67,12 @@ class StoreBackend(ABC, Generic[OptionsT]):
     options_type: ClassVar[type[StoreOptions]] = StoreOptions
     """The record of its options; `self.options` is one."""
 
-    is_exact: ClassVar[bool] = False
+    is_exact: bool = False
     """Whether it always finds the true best, so that it keeps any promise of recall."""
+
+    deadline_s: float | None = 2.0
+    """Seconds that a search waits for `open` and for an answer to one query before it goes on without the store. They
+    are called in another thread then. None, for what only reads files of this machine: it is waited for."""
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -79,7 +83,7 @@ class StoreBackend(ABC, Generic[OptionsT]):
 
         It is called for every search, by readers that cannot write: cheap, and never building anything. What the store
         has may lag behind the snapshot or be ahead of it; see VectorStore for what its answers have to be.
-        Raises StoreUnreachable, StoreRefused, MissingExtra.
+        Whatever it raises, or its store does later, the search is exact and a remark says why.
         """
 
     @abstractmethod
@@ -100,7 +104,8 @@ class StoreBackend(ABC, Generic[OptionsT]):
     def check(self, snapshot: Snapshot, space: SpaceRecord) -> str:
         """For `anyseek doctor`: what is wrong with the store's own files, in a sentence; "" for nothing.
 
-        May read all of them. A store that lags behind the catalog is not damaged.
+        May read all of them. A store that lags behind the catalog is not damaged; where it has nothing at all, that is
+        seen by what `open` returns.
         """
         return ""
 

@@ -30,6 +30,7 @@ class ExactBackend(StoreBackend[ExactOptions]):
 
     options_type = ExactOptions
     is_exact = True
+    deadline_s = None
 
     def open(self, snapshot: Snapshot, space: SpaceRecord) -> VectorStore | None:
         """None where there is no GPU to search on: then the registry's exact store answers. Raises MissingExtra."""

@@ -3,7 +3,7 @@ faiss_gpu.py)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # A file is extended when so many rows lie behind it (they are searched exactly until then), and built again when the
 # index has outgrown the cells that it was divided into.
 LATE_ROWS, LATE_SHARE, OUTGROWN = 20_000, 0.1, 2.0
+
+_MISSING = "the FAISS file is missing or not to be trusted; to build it again: anyseek index"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class FaissBackend(StoreBackend[FaissOptions]):
     """An approximate index with a promise of recall, in a file beside the catalog."""
 
     options_type = FaissOptions
+    deadline_s = None
 
     def require(self) -> None:
         """Raises MissingExtra without FAISS."""
@@ -50,16 +53,13 @@ class FaissBackend(StoreBackend[FaissOptions]):
         faiss_file.faiss_module()
 
     def open(self, snapshot: Snapshot, space: SpaceRecord) -> VectorStore | None:
-        """None without FAISS, and without a file that can be trusted. Raises MissingExtra."""
+        """None without a file that can be trusted. Raises MissingExtra, and what FAISS raises."""
         from anyseek.stores import faiss_file
 
-        description = faiss_file.read_description(snapshot.folder, space)
-        if (
-            description is None
-            or not faiss_file.is_installed()
-            or not faiss_file.is_whole(snapshot.folder, description)
-        ):
-            return self._exact().open(snapshot, space)
+        faiss_file.faiss_module()
+        description = self._trusted(snapshot, space)
+        if description is None:
+            return None
         if self.options.device == "gpu":
             from anyseek.stores import faiss_gpu
 
@@ -75,9 +75,10 @@ class FaissBackend(StoreBackend[FaissOptions]):
         from anyseek.stores import faiss_file
 
         promised = self.options.recall
-        description = faiss_file.read_description(snapshot.folder, space)
+        description = self._trusted(snapshot, space)
         if description is None or not faiss_file.is_installed():
-            return self._exact().state(snapshot, space)
+            exactly = self._exact().state(snapshot, space)
+            return exactly if exactly.remark or not space.rows else replace(exactly, remark=_MISSING)
         remark = ""
         if description.recall < promised:
             remark = f"the promise of {promised:g} does not hold: the worst pair has {description.recall:g}"
@@ -102,16 +103,22 @@ class FaissBackend(StoreBackend[FaissOptions]):
         texts = request.texts() if request.texts else None
         index = faiss_file.open_file(snapshot.folder, new)
         new = tuned(snapshot, space, new, index, self.options.recall, texts)
+        if request.texts is None:
+            new = replace(new, target=0.0)  # measured again by the next sync, with words
         faiss_file.write_description(snapshot.folder, space.space_id, new)
 
     def check(self, snapshot: Snapshot, space: SpaceRecord) -> str:
-        """Holds the file against its checksum."""
+        """Holds the file against its checksum, and against the rows that it was made of."""
         from anyseek.stores import faiss_file
 
-        description = faiss_file.read_description(snapshot.folder, space)
-        if description is None or faiss_file.is_whole(snapshot.folder, description, thorough=True):
+        folder, description = snapshot.folder, faiss_file.read_description(snapshot.folder, space)
+        if description is None:
             return ""
-        return f"The FAISS file of {space.card.name} is damaged; searches go without it."
+        if not faiss_file.is_whole(folder, description, thorough=True):
+            return f"The FAISS file of {space.card.name} is damaged; searches go without it."
+        if not faiss_file.is_of(snapshot.vectors(space.space_id), description):
+            return f"The FAISS file of {space.card.name} was made of other vectors; searches go without it."
+        return ""
 
     def remove(self, folder: Path, space: SpaceRecord) -> None:
         """Deletes the file and its description."""
@@ -122,12 +129,19 @@ class FaissBackend(StoreBackend[FaissOptions]):
     def _exact(self) -> ExactBackend:
         return ExactBackend(ExactOptions(self.options.device))
 
-    def _usable(self, snapshot: Snapshot, space: SpaceRecord) -> Description | None:
-        """What describes the file, if it can be extended."""
+    def _trusted(self, snapshot: Snapshot, space: SpaceRecord) -> Description | None:
+        """What describes the file, if it is what was written, of these vectors."""
         from anyseek.stores import faiss_file
 
-        old = faiss_file.read_description(snapshot.folder, space)
-        if old is None or old.kind != self.options.kind or not faiss_file.is_whole(snapshot.folder, old):
+        description = faiss_file.read_description(snapshot.folder, space)
+        if description is None or not faiss_file.is_whole(snapshot.folder, description):
+            return None
+        return description if faiss_file.is_of(snapshot.vectors(space.space_id), description) else None
+
+    def _usable(self, snapshot: Snapshot, space: SpaceRecord) -> Description | None:
+        """What describes the file, if it can be extended."""
+        old = self._trusted(snapshot, space)
+        if old is None or old.kind != self.options.kind:
             return None
         return None if space.rows > OUTGROWN * old.trained_on else old
 

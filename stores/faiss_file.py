@@ -65,7 +65,8 @@ class Tuned:
 @dataclass(frozen=True, slots=True)
 class Description:
     """What a FAISS file is. trained_on: rows when its cells were made. tuned: by the modality searched.
-    own_crc: of the other fields, so that a damaged description is not believed; None in those of older versions."""
+    own_crc: of the other fields, so that a damaged description is not believed; vectors_crc: of some of the rows that
+    the file was made of, so that another index's is not; None in those of older versions."""
 
     kind: Kind
     file: str
@@ -78,6 +79,7 @@ class Description:
     target: float = 0.95
     tuned: dict[str, Tuned] = field(default_factory=dict)
     own_crc: int | None = None
+    vectors_crc: int | None = None
 
     @property
     def recall(self) -> float:
@@ -160,10 +162,16 @@ def is_whole(folder: Path, description: Description, *, thorough: bool = False) 
     path = folder / FOLDER / description.file
     try:
         if not thorough and _stamp(path) == description.stamp:
-            return True
+            return os.access(path, os.R_OK)
         return path.stat().st_size == description.stamp[0] and _crc(path) == description.crc
     except (OSError, ValueError):  # ValueError: a name that no file can have
         return False
+
+
+def is_of(vectors: Halves, description: Description) -> bool:
+    """Whether the file was made of these rows."""
+    rows = vectors[: description.rows]
+    return description.vectors_crc in (None, derived.sample_crc(rows))
 
 
 class OpenIndex:
@@ -216,9 +224,8 @@ def build(folder: Path, space: SpaceRecord, vectors: Halves, kind: Kind, cells: 
     built.train(np.resize(sample, (max(n_sample, 39 * 16, 39 * cells), space.card.dim)))
     for block in _blocks(vectors, 0):
         built.add(block)
-    return _write(
-        folder, space, built, Description(kind, "", space.generation, 0, len(vectors), cells, 0, (0, 0, 0))
-    )
+    description = Description(kind, "", space.generation, 0, len(vectors), cells, 0, (0, 0, 0))
+    return _write(folder, space, vectors, built, description)
 
 
 def codes(dim: int) -> str:
@@ -233,7 +240,7 @@ def extend(folder: Path, space: SpaceRecord, vectors: Halves, old: Description) 
     extended = faiss.read_index(str(folder / FOLDER / old.file))
     for block in _blocks(vectors, old.rows):
         extended.add(block)
-    return _write(folder, space, extended, old)
+    return _write(folder, space, vectors, extended, old)
 
 
 def write_description(folder: Path, space_id: int, description: Description) -> None:
@@ -248,14 +255,14 @@ def tidy(folder: Path, space_id: int, description: Description) -> None:
     with translated(folder):
         for path in _files(folder, space_id):
             if path.name not in (f"{space_id}.json", description.file):
-                path.unlink(missing_ok=True)
+                derived.remove(path)
 
 
 def remove(folder: Path, space_id: int) -> None:
     """Delete all files of a space, if there are any."""
     with translated(folder):
         for path in _files(folder, space_id):
-            path.unlink(missing_ok=True)
+            derived.remove(path)
 
 
 def _files(folder: Path, space_id: int) -> list[Path]:
@@ -264,22 +271,31 @@ def _files(folder: Path, space_id: int) -> list[Path]:
     return [*files.glob(f"{space_id}.*"), *files.glob(f".{space_id}.*.part")]
 
 
-def _write(folder: Path, space: SpaceRecord, built: Any, description: Description) -> Description:
+def _write(
+    folder: Path, space: SpaceRecord, vectors: Halves, built: Any, description: Description
+) -> Description:
     """Write the file under a name that no reader has mapped; the description is the caller's to write."""
     faiss = faiss_module()
     files = folder / FOLDER
     name = f"{space.space_id}.{space.generation}.{built.ntotal}.faiss"
-    if (files / name).exists():
-        name = f"{space.space_id}.{space.generation}.{built.ntotal}-2.faiss"
     with translated(folder):
-        files.mkdir(exist_ok=True)
+        derived.make_folder(files)
+        if (files / name).exists():
+            name = f"{space.space_id}.{space.generation}.{built.ntotal}-2.faiss"
         with replacing(files / name) as file:
             try:
                 faiss.write_index(built, file.name)
             except RuntimeError as error:
                 raise OSError(errno.ENOSPC, "No space left on device") from error
-        crc = _crc(files / name)
-        return replace(description, file=name, rows=built.ntotal, crc=crc, stamp=_stamp(files / name))
+        crc, made_of = _crc(files / name), derived.sample_crc(vectors[: built.ntotal])
+        return replace(
+            description,
+            file=name,
+            rows=built.ntotal,
+            crc=crc,
+            stamp=_stamp(files / name),
+            vectors_crc=made_of,
+        )
 
 
 def _blocks(vectors: Halves, first: int) -> Iterator[Floats]:

@@ -35,42 +35,43 @@ class GuardedBackend(StoreBackend[Any]):
     def __init__(self, name: str, kind: type[StoreBackend[Any]], options: Any) -> None:
         super().__init__(options)
         self._label = f"The store {name} of the package {kind.__module__.partition('.')[0]}"
-        self.kind = kind
-        with _sentence(self._label, "made"):
+        self.name, self.kind = name, kind
+        with sentence(self._label, "made"):
             self._backend = kind(options)
+        self.deadline_s, self.is_exact = self._backend.deadline_s, self._backend.is_exact
 
     def open(self, snapshot: Snapshot, space: SpaceRecord) -> VectorStore | None:
-        with _sentence(self._label, "opened"):
+        with sentence(self._label, "opened"):
             store = self._backend.open(snapshot, space)
         if store is not None and not callable(getattr(store, "search", None)):
             raise _wrong(self._label, f"{type(store).__name__}, which cannot search")
         return None if store is None else CheckedStore(store, self._label, space.rows)
 
     def state(self, snapshot: Snapshot, space: SpaceRecord) -> State:
-        with _sentence(self._label, "asked for its state"):
+        with sentence(self._label, "asked for its state"):
             state = self._backend.state(snapshot, space)
         if not isinstance(state, State):
             raise _wrong(self._label, f"{type(state).__name__} as its state")
         return state
 
     def require(self) -> None:
-        with _sentence(self._label, "asked for what it requires"):
+        with sentence(self._label, "asked for what it requires"):
             self._backend.require()
 
     def sync(self, snapshot: Snapshot, space: SpaceRecord, request: SyncRequest) -> None:
-        with _sentence(self._label, "filled"):
+        with sentence(self._label, "filled"):
             self._backend.sync(snapshot, space, request)
 
     def check(self, snapshot: Snapshot, space: SpaceRecord) -> str:
-        with _sentence(self._label, "checked"):
+        with sentence(self._label, "checked"):
             return self._backend.check(snapshot, space) or ""
 
     def repair(self, snapshot: Snapshot, space: SpaceRecord) -> None:
-        with _sentence(self._label, "repaired"):
+        with sentence(self._label, "repaired"):
             self._backend.repair(snapshot, space)
 
     def remove(self, folder: Path, space: SpaceRecord) -> None:
-        with _sentence(self._label, "removed"):
+        with sentence(self._label, "removed"):
             self._backend.remove(folder, space)
 
 
@@ -82,7 +83,7 @@ class CheckedStore:
 
     def search(self, queries: Floats, k: int, allow: Rows | None = None) -> tuple[Floats, Rows]:
         """As VectorStore.search. Raises StoreRefused for an answer that cannot be one."""
-        with _sentence(self._label, "searched"):
+        with sentence(self._label, "searched"):
             answer = self._store.search(queries, k, allow)
         try:
             scores, rows = _arrays(*answer)
@@ -124,19 +125,29 @@ def _are_among(rows: Rows, allow: Rows) -> bool:
 
 
 @contextmanager
-def _sentence(label: str, done: str) -> Iterator[None]:
+def sentence(label: str, done: str) -> Iterator[None]:
+    """Whatever a store raises inside leaves as an AnyseekError, but for a full disk.
+
+    label: which store; done: what was done with it, as "opened". Raises StoreRefused.
+    """
     try:
         yield
     except AnyseekError:
         raise
-    except (Exception, SystemExit) as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except BaseException as error:
+        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if is_full or not _is_failure(error):
             raise
         raise StoreRefused(f"{label} failed when it was {done} ({described(error)}).", _HINT) from error
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Whether a store failed, rather than that somebody ends the program. A panic of Rust is no Exception."""
+    return isinstance(error, Exception | SystemExit) or type(error).__name__ == "PanicException"
 
 
 def _wrong(label: str, what: str) -> StoreRefused:
     return StoreRefused(f"{label} returned {what}.", _HINT)
 
 
-_HINT = "Report it to its author, or search without it: anyseek store set exact"
+_HINT = "Build it again (anyseek store refresh --anew), or do without it: anyseek store set exact"

@@ -7,23 +7,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from anyseek.errors import StoreRefused, UsageError
+from anyseek.errors import AnyseekError, IndexLocked
 from anyseek.stores import registry
 from anyseek.stores.backend import State, StoreBackend, SyncRequest, silent
 from anyseek.stores.backend_options import make_options
+from anyseek.stores.fallback import ask_again
+from anyseek.stores.guarded import sentence
 from anyseek.stores.registry import Choice
+from anyseek.stores.trial import try_out
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog
     from anyseek.catalog.records import SpaceRecord
+    from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import Floats
 
 LOG = logging.getLogger(__name__)
 
-_SAMPLE = 20
-"""Stored vectors that a new store has to find before it answers."""
+_INDEXED = "The index itself is up to date, and searched exactly where the store is behind."
 
 
 class StoreManager:
@@ -58,8 +59,10 @@ class StoreManager:
         registry.require(choice)
         with self._catalog.lock("anyseek store"), self._catalog.read() as snapshot:
             for space in snapshot.spaces()[:1]:
-                registry.backend(choice, space).sync(snapshot, space, request)
-        self._verify(choice)
+                self._sync(snapshot, space, registry.backend(choice, space), request)
+        with self._catalog.read() as snapshot:
+            for space in snapshot.spaces()[:1]:
+                try_out(snapshot, space, registry.backend(choice, space))
         # Before it answers: killed in between, the old store is filled again, and nothing is left behind for ever.
         with self._catalog.lock("anyseek store"), self._catalog.read() as snapshot:
             for space in snapshot.spaces()[:1]:
@@ -74,11 +77,25 @@ class StoreManager:
         with self._catalog.lock("anyseek store"), self._catalog.read() as snapshot:
             for space in snapshot.spaces()[:1]:
                 chosen = registry.chosen_backend(snapshot, space)
-                chosen.sync(snapshot, space, request)
+                self._sync(snapshot, space, chosen, request)
                 # What the rule has left behind, or a change of stores that was killed.
                 for other in registry.built_in():
                     if not registry.are_alike(other, chosen):
-                        other.remove(snapshot.folder, space)
+                        _remove(other, snapshot.folder, space)
+
+    def follow(self) -> str:
+        """`refresh` after the index has changed. A store that cannot follow is no reason to fail: what was indexed is
+        kept and found by exact search. Returns a remark on why it could not, "" when all is well.
+
+        Raises IndexLocked.
+        """
+        try:
+            self.refresh()
+        except IndexLocked:
+            raise
+        except (AnyseekError, OSError) as error:
+            return " ".join(filter(None, [str(error), _INDEXED, getattr(error, "hint", "")]))
+        return ""
 
     def promise(self, recall: float) -> None:
         """Keep the recall that an approximate store has to reach, a share of the true best ten: 0.5 to 1.
@@ -98,34 +115,25 @@ class StoreManager:
         """Drop the vectors of deleted files; the bytes that this freed. Open readers go on with the old ones."""
         with self._catalog.lock("anyseek compact"), self._catalog.read() as snapshot:
             freed = sum(self._catalog.compact(space.space_id) for space in snapshot.spaces())
-        self.refresh()
+        if remark := self.follow():
+            LOG.warning("%s", remark)
         return freed
 
     def _request(self, progress: Callable[[str], None] | None, *, rebuild: bool = False) -> SyncRequest:
         return SyncRequest(self._texts, progress or silent, rebuild)
 
-    def _verify(self, choice: Choice) -> None:
-        """A sample of stored vectors must find themselves. Raises UsageError."""
-        with self._catalog.read() as snapshot:
-            for space in snapshot.spaces()[:1]:
-                live = snapshot.allowed_rows(space.space_id)
-                rows = np.arange(space.rows, dtype=np.int64) if live is None else live
-                if not len(rows):
-                    return
-                sample = np.random.default_rng(2).choice(rows, min(_SAMPLE, len(rows)), replace=False)
-                queries = snapshot.vectors_at(space.space_id, sample)
-                store = registry.open_store(snapshot, space.space_id, choice)
-                try:
-                    scores, _ = store.search(queries, 1)
-                finally:
-                    store.close()
-                if (scores[:, 0] < 0.99).mean() > 0.1:
-                    raise UsageError("The new store does not find what was put into it; the old one stays.")
+    def _sync(
+        self, snapshot: Snapshot, space: SpaceRecord, backend: StoreBackend[Any], request: SyncRequest
+    ) -> None:
+        with sentence(f"The store {registry.name_of(backend)}", "filled"):
+            backend.sync(snapshot, space, request)
+        ask_again(snapshot.folder)
 
 
 def _remove(old: StoreBackend[Any], folder: Path, space: SpaceRecord) -> None:
     """A store that cannot be left in order is left all the same."""
     try:
-        old.remove(folder, space)
-    except StoreRefused as error:
-        LOG.warning("%s Some of its files may be left.", error.message)
+        with sentence(f"The store {registry.name_of(old)}", "removed"):
+            old.remove(folder, space)
+    except (AnyseekError, OSError) as error:
+        LOG.warning("%s Some of its files may be left.", error)

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Modality
 from anyseek.errors import MissingExtra
+from anyseek.stores import qdrant_files
 from anyseek.stores.qdrant_engines import FIELD, QdrantOptions, translated_errors
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats, Rows
 
 
+@dataclass(slots=True)
+class _Opened:
+    """An engine that searches of this process share; the last of its users closes it. descriptor: its lock."""
+
+    shard: Any
+    descriptor: int
+    users: int = 1
+
+
+_lock = threading.Lock()
+_opened: dict[Path, _Opened] = {}
+
+
 class EmbeddedEngine:
-    """The engine of Qdrant inside this process; its files lie in `folder`. One process at a time can have them open."""
+    """The engine of Qdrant inside this process; its files lie in `folder`.
+
+    One process at a time can have them open. Those that search share the engine between their threads, and raise
+    StoreInUse where another process has it; who calls `ensure`, to write, holds `qdrant_files.opened_for_writing`.
+    """
 
     def __init__(self, options: QdrantOptions, folder: Path) -> None:
         try:
@@ -25,12 +46,13 @@ class EmbeddedEngine:
         self.upsert_threads = 1
         self._edge, self._options, self._folder = qdrant_edge, options, folder
         self._shard: Any = None
+        self._is_shared = False
 
     def ensure(self, dim: int) -> None:
         """See QdrantEngine."""
         edge = self._edge
         if self._folder.exists() and any(self._folder.iterdir()):
-            self._open()
+            self._shard = self._shard or self._load()
             return
         config = edge.EdgeConfig(
             vectors=edge.EdgeVectorParams(
@@ -45,10 +67,26 @@ class EmbeddedEngine:
             self._shard = edge.EdgeShard.create(str(self._folder), config)
             self._shard.update(edge.UpdateOperation.create_field_index(FIELD, edge.PayloadSchemaType.Keyword))
 
+    def _load(self) -> Any:
+        with translated_errors(str(self._folder)):
+            return self._edge.EdgeShard.load(str(self._folder))
+
     def _open(self) -> Any:
-        if self._shard is None:
-            with translated_errors(str(self._folder)):
-                self._shard = self._edge.EdgeShard.load(str(self._folder))
+        """The engine that `ensure` opened, or the one that searches share."""
+        if self._shard is not None:
+            return self._shard
+        with _lock:
+            opened = _opened.get(self._folder)
+            if opened is not None:
+                opened.users += 1
+            else:
+                descriptor = qdrant_files.opened_for_reading(self._folder.parent)
+                try:
+                    opened = _opened[self._folder] = _Opened(self._load(), descriptor)
+                except BaseException:
+                    os.close(descriptor)
+                    raise
+            self._shard, self._is_shared = opened.shard, True
         return self._shard
 
     def count(self) -> int:
@@ -93,6 +131,19 @@ class EmbeddedEngine:
 
     def close(self) -> None:
         """See QdrantEngine."""
-        if self._shard is not None:
-            self._shard.close()
-            self._shard = None
+        shard, self._shard = self._shard, None
+        if shard is None:
+            return
+        if not self._is_shared:
+            shard.close()
+            return
+        self._is_shared = False
+        with _lock:
+            opened = _opened[self._folder]
+            opened.users -= 1
+            if not opened.users:
+                del _opened[self._folder]
+                try:
+                    opened.shard.close()
+                finally:
+                    os.close(opened.descriptor)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from anyseek.contracts import Modality
-from anyseek.errors import AnyseekError, StoreRefused, StoreUnreachable
+from anyseek.errors import AnyseekError, StoreInUse, StoreRefused, StoreUnreachable
 from anyseek.stores.backend_options import StoreOptions, option, recall_option
 
 if TYPE_CHECKING:
@@ -133,10 +133,13 @@ def translated_errors(place: str) -> Iterator[None]:
         if 400 <= status < 500 and status != 429:
             raise StoreRefused(f"Qdrant at {place} refused the request: {text}", "") from error
         if "WouldBlock" in text:
-            raise StoreUnreachable(
-                f"Another process has the Qdrant files in {place} open.", "Wait until it has ended."
+            raise StoreInUse(
+                f"Another process has the Qdrant files in {place} open.", "That passes by itself."
             ) from error
+        is_server = "://" in place
         raise StoreUnreachable(
-            f"Qdrant at {place} does not answer as it should: {text or type(error).__name__}",
-            "Is it running? Nothing is lost: the catalog has everything, and the next run goes on.",
+            f"Qdrant at {place} does not answer as it should: {text or type(error).__name__}.",
+            "Is it running? Nothing is lost: the catalog has everything, and the next run goes on."
+            if is_server
+            else "To build it again: anyseek store refresh --anew",
         ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from anyseek.catalog.records import SpaceRecord
     from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import Floats, Rows
+
+LOG = logging.getLogger(__name__)
 
 FOLDER = "qdrant"
 BATCH = 512
@@ -58,8 +61,8 @@ def read_synced_rows(folder: Path, space: SpaceRecord, index_id: str) -> SyncedR
             about = json.loads(str(saved["about"]))
             if about == {"name": collection, "generation": space.generation}:
                 return SyncedRows(collection, space.generation, saved["rows"].astype(np.int64))
-    except (OSError, ValueError, KeyError, EOFError):
-        pass  # without the list, all rows are sent again
+    except Exception:
+        LOG.debug("The list of what Qdrant has cannot be read, so all rows are sent again.", exc_info=True)
     return SyncedRows(collection, space.generation)
 
 
@@ -155,10 +158,16 @@ class QdrantStore:
     """A VectorStore over an engine. Lives as long as its snapshot; one thread at a time."""
 
     def __init__(
-        self, snapshot: Snapshot, space: SpaceRecord, engine: QdrantEngine, synced: SyncedRows, few: int = FEW
+        self,
+        snapshot: Snapshot,
+        space: SpaceRecord,
+        engine: QdrantEngine,
+        synced: SyncedRows,
+        few: int | None = None,
     ) -> None:
-        """few: up to so many allowed rows are searched exactly, without asking Qdrant."""
-        self._snapshot, self._space, self._engine, self._few = snapshot, space, engine, few
+        """few: up to so many allowed rows are searched exactly, without asking Qdrant; None for the rule."""
+        self._snapshot, self._space, self._engine = snapshot, space, engine
+        self._few = FEW if few is None else few
         self._exact = ExactStore(snapshot, space.space_id)
         live = snapshot.allowed_rows(space.space_id)
         self._live = np.arange(space.rows, dtype=np.int64) if live is None else live

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from anyseek.errors import UsageError
+from anyseek.errors import AnyseekError, UsageError
 from anyseek.option_info import options_of
 from anyseek.plugins import Group
 from anyseek.stores.backend_options import StoreOptions, make_options
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog
     from anyseek.catalog.records import SpaceRecord
     from anyseek.catalog.snapshot import Snapshot
-    from anyseek.contracts import VectorStore
     from anyseek.stores.backend import State, StoreBackend
+    from anyseek.stores.fallback import FallbackStore
 
 LOG = logging.getLogger(__name__)
 
@@ -130,6 +130,13 @@ def are_alike(one: StoreBackend[Any], other: StoreBackend[Any]) -> bool:
     return first is second
 
 
+def name_of(backend: StoreBackend[Any]) -> str:
+    """What the store of a backend is called."""
+    kind = getattr(backend, "kind", type(backend))
+    names = [name for name, place in BUILT_IN.items() if place == f"{kind.__module__}:{kind.__qualname__}"]
+    return names[0] if names else str(getattr(backend, "name", kind.__name__))
+
+
 def built_in() -> Iterator[StoreBackend[Any]]:
     """The built-in stores with default options, which is all that their files need."""
     for name in BUILT_IN:
@@ -167,15 +174,15 @@ def write_choice(catalog: Catalog, choice: Choice) -> None:
 def chosen_backend(snapshot: Snapshot, space: SpaceRecord) -> StoreBackend[Any]:
     """The store that was chosen; the exact one, and a warning, where its package is no longer there."""
     choice = read_choice(snapshot)
-    reason = _why_missing(choice.name)
+    reason = why_missing(choice.name)
     if reason:
         _warn_once(f"The store {choice.name} {reason}: searching exactly.")
         choice = Choice("exact")
     return backend(choice, space)
 
 
-def _why_missing(name: str) -> str:
-    """ "" for a store that can be loaded."""
+def why_missing(name: str) -> str:
+    """Why a store is not there, as "is not installed"; "" for one that can be loaded."""
     if name == AUTO or name in BUILT_IN:
         return ""
     try:
@@ -195,37 +202,38 @@ def _warn_once(message: str) -> None:
 # ---------------------------------------------------------------- that one, opened
 
 
-def open_store(snapshot: Snapshot, space_id: int, choice: Choice | None = None) -> VectorStore:
-    """The store that was chosen (or `choice`), the exact one where that has nothing to answer with.
-
-    Raises UsageError, StoreUnreachable, StoreRefused, MissingExtra.
-    """
-    from anyseek.stores.exact import ExactStore
+def open_store(snapshot: Snapshot, space_id: int) -> FallbackStore:
+    """The store that was chosen. What it cannot answer is searched exactly, and its `remark` says why."""
+    from anyseek.stores.fallback import EXACT_INSTEAD, FallbackStore
 
     space = next(space for space in snapshot.spaces() if space.space_id == space_id)
-    chosen = backend(choice, space) if choice else chosen_backend(snapshot, space)
-    return chosen.open(snapshot, space) or ExactStore(snapshot, space_id)
+    name = read_choice(snapshot).name
+    reason = why_missing(name)
+    if reason:
+        return FallbackStore(snapshot, space, name, None, f"The store {name} {reason}. {EXACT_INSTEAD}")
+    try:
+        chosen = chosen_backend(snapshot, space)
+    except AnyseekError as error:  # the options that are kept are none of this version's, or its class fails
+        remark = f"{error.message} {EXACT_INSTEAD} {error.hint}".strip()
+        return FallbackStore(snapshot, space, name, None, remark)
+    return FallbackStore(snapshot, space, name_of(chosen), chosen)
 
 
 def state(snapshot: Snapshot) -> State | None:
-    """What would answer a search, None for an index without vectors; asks no server."""
+    """What would answer a search, None for an index without vectors; asks no server. For a store that fails: exact
+    search, with a remark."""
+    from anyseek.stores.backend import State
+    from anyseek.stores.guarded import sentence
+
     for space in snapshot.spaces()[:1]:
-        current = chosen_backend(snapshot, space).state(snapshot, space)
         name = read_choice(snapshot).name
-        reason = _why_missing(name)
-        return replace(current, remark=f"the store {name} {reason}") if reason else current
+        exactly = State("exact", space.rows, space.rows)
+        reason = why_missing(name)
+        if reason:
+            return replace(exactly, remark=f"the store {name} {reason}")
+        try:
+            with sentence(f"The store {name}", "asked for its state"):
+                return chosen_backend(snapshot, space).state(snapshot, space)
+        except (AnyseekError, OSError) as error:
+            return replace(exactly, remark=str(error))
     return None
-
-
-# ---------------------------------------------------------------- whether its files are whole
-
-
-def damage(snapshot: Snapshot) -> Iterator[tuple[StoreBackend[Any], SpaceRecord, str]]:
-    """What is wrong with files of stores: the store, the space, and a sentence. Reads whole files."""
-    for space in snapshot.spaces():
-        chosen = chosen_backend(snapshot, space)
-        others = (other for other in built_in() if not are_alike(other, chosen))
-        for one in (chosen, *others):
-            message = one.check(snapshot, space)
-            if message:
-                yield one, space, message

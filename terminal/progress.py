@@ -67,6 +67,8 @@ class IndexingScreen:
             self._object("report", {"dry_run": is_dry_run, "index": str(index), **asdict(report)})
         elif not self._is_quiet:
             _print_report(report, str(index), is_dry_run)
+        for remark in report.remarks:
+            output.remark(remark, self._as_json)
         if is_empty and not report.interrupted and not self._is_quiet:
             output.remark("No media files were found.", self._as_json)
 

@@ -131,6 +131,8 @@ def _show(
         output.no_hits(options)
     output.nothing_indexed(results, options, as_json)
     output.not_applied(results, as_json)
+    for remark in results.remarks:
+        output.remark(remark, as_json)
     if results.is_nothing_like_it:
         output.remark("Nothing here clearly matches: chance alone gives hits as good.", as_json)
     return EXIT_NO_HITS if exit_code and not len(results) else EXIT_OK

@@ -101,7 +101,7 @@ def recall_of(catalog: Catalog, queries: np.ndarray, target: Modality) -> float:
     with catalog.read() as snapshot:
         rows = snapshot.allowed_rows(1, Filter(frozenset({target})))
         exact, store = ExactStore(snapshot, 1), registry.open_store(snapshot, 1)
-        assert isinstance(store, FaissStore)
+        assert isinstance(store.inner, FaissStore)
         truth, _ = exact.search(queries, 10, rows)
         found, _ = store.search(queries, 10, rows)
         store.close()
@@ -148,7 +148,7 @@ def test_a_filter_never_costs_hits(library: Catalog, n_allowed: int) -> None:
     queries = gap_rows(Modality.TEXT, 20, 5)
     with library.read() as snapshot:
         store = registry.open_store(snapshot, 1)
-        assert isinstance(store, FaissStore)
+        assert isinstance(store.inner, FaissStore)
         scores, rows = store.search(queries, 10, allowed)
         store.close()
     n = min(10, n_allowed)
@@ -210,9 +210,10 @@ def test_deleted_rows_are_gone_at_once_and_compacting_builds_anew(library: Catal
     assert described(library).generation == 1
 
 
+@pytest.mark.parametrize("repaired_by", ["doctor", "refresh"])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "description", "other generation"])
 def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
-    library: Catalog, damage: str
+    library: Catalog, damage: str, repaired_by: str
 ) -> None:
     manager(library).set(Choice("faiss"))
     found = described(library)
@@ -230,16 +231,18 @@ def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
     else:
         told.write_text(told.read_text().replace('"generation": 0', '"generation": 5'))
     with library.read() as snapshot:
-        assert isinstance(registry.open_store(snapshot, 1), ExactStore)
-    # Without a description that fits, the file counts for nothing.
-    is_finding = damage in ("flipped", "cut", "gone")
+        store = registry.open_store(snapshot, 1)
+        assert store.inner is None
+        assert "To build it again: anyseek index" in store.remark
     findings = check_all(library.folder, repair=False)
-    assert [finding.code for finding in findings] == ["store-damaged"] * is_finding
-    assert check_all(library.folder, repair=True) == []
-    manager(library).refresh()
+    assert [finding.code for finding in findings] == ["store-damaged"]
+    if repaired_by == "doctor":
+        assert check_all(library.folder, repair=True) == []
+    else:
+        manager(library).refresh()
     with library.read() as snapshot:
         store = registry.open_store(snapshot, 1)
-        assert isinstance(store, FaissStore)
+        assert isinstance(store.inner, FaissStore)
         store.close()
     assert check_all(library.folder, repair=False) == []
 

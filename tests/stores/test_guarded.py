@@ -79,11 +79,13 @@ def manager(catalog: Catalog) -> StoreManager:
 def test_what_its_methods_raise_names_it(catalog: Catalog) -> None:
     manager(catalog).set(Choice("odd"))
     with catalog.read() as snapshot:
+        space = snapshot.spaces()[0]
+        odd = registry.chosen_backend(snapshot, space)
         calls = {
-            "open": (lambda: registry.open_store(snapshot, 1), "opened"),
-            "state": (lambda: registry.state(snapshot), "asked for its state"),
+            "open": (lambda: odd.open(snapshot, space), "opened"),
+            "state": (lambda: odd.state(snapshot, space), "asked for its state"),
             "sync": (lambda: manager(catalog).refresh(), "filled"),
-            "check": (lambda: list(registry.damage(snapshot)), "checked"),
+            "check": (lambda: odd.check(snapshot, space), "checked"),
         }
         for name, (call, done) in calls.items():
             OddBackend.failing = name
@@ -95,12 +97,19 @@ def test_what_its_methods_raise_names_it(catalog: Catalog) -> None:
         OddBackend.failing = ""
         OddBackend.answers = {"open": 5}
         with pytest.raises(StoreRefused, match="returned int, which cannot search"):
-            registry.open_store(snapshot, 1)
-        OddBackend.answers = {"open": None}
-        assert isinstance(registry.open_store(snapshot, 1), ExactStore)
+            odd.open(snapshot, space)
         OddBackend.answers = {"state": 5}
         with pytest.raises(StoreRefused, match="returned int as its state"):
-            registry.state(snapshot)
+            odd.state(snapshot, space)
+
+
+def test_its_state_costs_no_status(catalog: Catalog) -> None:
+    manager(catalog).set(Choice("odd"))
+    OddBackend.failing = "state"
+    state = manager(catalog).state()
+    assert state is not None
+    assert (state.name, state.rows, state.of) == ("exact", 60, 60)
+    assert state.remark.startswith(f"{LABEL} failed when it was asked for its state")
 
 
 def test_a_store_that_cannot_be_removed_can_be_left(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import sample_files
 from fakes import WordEmbedder
 from ran import ANYSEEK, Ran
+from toy_package import CODE, POINTS, SUITE, install
 from vector_store_suite import VectorStoreSuite
 
 import anyseek
@@ -20,9 +20,6 @@ from anyseek.contracts import VectorStore
 from anyseek.errors import UsageError
 from anyseek.stores.registry import Choice
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "extend-store.md").read_text(encoding="utf-8")
-CODE, SUITE = re.findall(r"^```py\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-(POINTS,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
 MODEL = """
@@ -36,21 +33,10 @@ def entry():
 Run = Callable[..., Ran]
 
 
-def install(folder: Path, name: str, code: str, entry_points: str) -> Path:
-    """A folder that, on the path, is a package of one module."""
-    info = folder / f"{name}-1.0.dist-info"
-    info.mkdir(parents=True)
-    (folder / f"{name}.py").write_text(code)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(entry_points)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page's package."""
-    points = POINTS.replace('[project.entry-points."anyseek.stores"]', "[anyseek.stores]").replace('"', "")
-    return install(tmp_path_factory.mktemp("toy"), "toy_store", CODE, points)
+    return install(tmp_path_factory.mktemp("toy"), "toy_store", CODE, POINTS)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +95,7 @@ def test_on_the_command_line(run: Run, media: Path, model: Path) -> None:
     bare = (model, SUPPORT)
     ran = run(*SEARCH, packages=bare)
     assert (ran.code, ran.out) == (0, before.out)
+    assert ran.err == "The store toy is not installed. The search was exact instead.\n"
     assert "the store toy is not installed" in run("store", "show", packages=bare).out
 
     assert run("store", "set", "exact").out.startswith("exact")
@@ -135,12 +122,17 @@ def test_damage_is_found_and_repaired(run: Run, media: Path) -> None:
     run("store", "set", "toy")
     before = run(*SEARCH)
     (media / ".anyseek/stores/toy/1.0.npy").write_bytes(b"\x93NUMPY, not really")
-    assert run(*SEARCH) == before
+    ran = run(*SEARCH)
+    assert (ran.code, ran.out) == (0, before.out)
+    assert ran.err.startswith(
+        "The store toy has no usable files for this index. The search was exact instead."
+    )
     ran = run("doctor")
     assert ran.code == 14
     assert ran.out.startswith("store-damaged: The file of the store toy is damaged")
     assert run("doctor", "--repair").code == 0
-    assert run("store", "refresh").out == "toy, 15 of 15 vectors\n"
+    assert run("store", "show").out == "toy, 15 of 15 vectors\n"
+    assert run(*SEARCH) == before
     assert run("doctor").out == "The index is healthy.\n"
 
 
@@ -186,7 +178,13 @@ def test_over_http(media: Path) -> None:
     with TestClient(app, base_url="http://localhost") as client:
         answer = client.post("/search", json={"words": "green", "to": "image", "k": 1}).json()
         assert [Path(hit["path"]).name for hit in answer["hits"]] == ["green.png"]
+        assert answer["remarks"] == []
         assert client.get("/status").json()["store"]["name"] == "toy"
+        (media / ".anyseek/stores/toy/1.0.npy").write_bytes(b"\x93NUMPY, not really")
+        damaged = client.post("/search", json={"words": "green", "to": "image", "k": 1}).json()
+        assert damaged["hits"] == answer["hits"]
+        (remark,) = damaged["remarks"]
+        assert remark.startswith("The store toy has no usable files for this index.")
 
 
 class TestToy(VectorStoreSuite):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from anyseek.catalog import derived
-from anyseek.catalog.database import translated
+from anyseek.catalog.failures import translated
 from anyseek.errors import StoreRefused, StoreUnreachable
 from anyseek.stores.backend import State, StoreBackend, SyncRequest
 from anyseek.stores.qdrant_engines import QdrantOptions

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from anyseek.catalog import derived
-from anyseek.catalog.database import translated
+from anyseek.catalog.failures import translated
 from anyseek.errors import StoreInUse
 from anyseek.jsonable import from_json, to_json
 

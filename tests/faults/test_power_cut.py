@@ -42,7 +42,10 @@ def cut_transactions(program: Program, place: Path, steps: int, note: Note) -> N
     start = place / "start"
     shutil.copytree(catalog.folder, start)
     done = program.run(
-        ("steps", str(catalog.folder), str(space), "1", str(steps)), place / "index", log=str(place / "log")
+        ("steps", str(catalog.folder), str(space), "1", str(steps)),
+        place,
+        catalog.folder,
+        log=str(place / "log"),
     )
     assert done.code == 0, done
     # The record names the folder where it was made; what it began with was kept.
@@ -92,7 +95,9 @@ def test_a_power_cut_while_an_index_is_made(program: Program, tmp_path: Path, re
     """The folder holds a whole index or none, and then one can be made there. What was reported as made is there."""
     media, cut = tmp_path / "media", tmp_path / "cut"
     media.mkdir()
-    done = program.run(("create", str(media / "deep" / "index")), media, log=str(tmp_path / "log"))
+    done = program.run(
+        ("create", str(media / "deep/index")), media, media / "deep", log=str(tmp_path / "log")
+    )
     assert done.code == 0, done
     shutil.rmtree(media / "deep")
     number = 0

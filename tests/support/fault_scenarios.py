@@ -84,7 +84,7 @@ class Stage:
 
     def anyseek(self, *arguments: str) -> None:
         """A command that has to succeed."""
-        done = self.program.run(arguments, self.lib)
+        done = self.program.run(arguments, self.place, self.index)
         assert done.code == 0, done
 
     def write(self, **texts: str) -> None:
@@ -94,7 +94,7 @@ class Stage:
 
     def run(self, fault: Fault = NO_FAULT, log: str = "") -> Outcome:
         """The command under test, upon the index as it is."""
-        return self.program.run(self.scenario.arguments, self.lib, fault, log)
+        return self.program.run(self.scenario.arguments, self.place, self.index, fault, log)
 
     def reset(self) -> None:
         """Let the index be as before the command."""

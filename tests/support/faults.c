@@ -2,9 +2,9 @@
 
    cc -shared -fPIC -O1 -o faults.so faults.c -ldl; then LD_PRELOAD=faults.so. It replaces the functions of libc that
    Python, SQLite and Rust call, and does nothing until `faults_begin`. From then on every operation of this process
-   (not of its children) on the folder `below` or in it that is of a chosen kind is a step. Step `at` and the `times - 1` after
-   it fail with `error`; or are writes of half the data (HALF); or kill the process before (KILL), or in the middle of a
-   write (TORN). What changes files is recorded in `log`:
+   (not of its children) on paths that begin with `below`, and on the folder that these are in, is a step if it is of a
+   chosen kind. Step `at` and the `times - 1` after it fail with `error`; or write half of the data (HALF); or kill the
+   process before (KILL), or in the middle of a write (TORN). What changes files is recorded in `log`:
 
        OPERATION \t PATH \t SECOND PATH \t OFFSET \t LENGTH \n   and LENGTH bytes of what was written.
 
@@ -34,8 +34,8 @@ static int error, kinds, log_fd = -1;
 static pid_t owner;
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
-void faults_begin(const char *folder, long first, long count, int what, int which, const char *log) {
-    snprintf(below, sizeof below, "%s", folder);
+void faults_begin(const char *beginning, long first, long count, int what, int which, const char *log) {
+    snprintf(below, sizeof below, "%s", beginning);
     below_length = strlen(below);
     at = first, times = count, error = what, kinds = which, steps = fired = 0;
     if (*log) log_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -75,7 +75,9 @@ void faults_mark(const char *word) {
 }
 
 static int is_watched(const char *path) {
-    return !strncmp(path, below, below_length) && (path[below_length] == '/' || path[below_length] == 0);
+    const char *end = strrchr(below, '/');
+    size_t length = end - below;
+    return !strncmp(path, below, below_length) || (strlen(path) == length && !strncmp(path, below, length));
 }
 
 /* The absolute path, when it lies below the watched folder; else NULL. */

@@ -35,7 +35,7 @@ NO_FAULT = Fault()
 
 @dataclass(frozen=True)
 class Job:
-    """arguments: of `anyseek`; place: the working folder; below: where faults happen; log: records operations."""
+    """arguments: of `anyseek`; place: the working folder; below: how paths begin that fail; log: records operations."""
 
     arguments: tuple[str, ...]
     place: str
@@ -90,9 +90,11 @@ class Program:
         assert line, "the program that runs commands has ended"
         return line
 
-    def run(self, arguments: tuple[str, ...], below: Path, fault: Fault = NO_FAULT, log: str = "") -> Outcome:
-        """One command, in the folder that contains `below`."""
-        job = Job(arguments, str(below.parent), str(below), **asdict(fault), log=log)
+    def run(
+        self, arguments: tuple[str, ...], place: Path, below: Path, fault: Fault = NO_FAULT, log: str = ""
+    ) -> Outcome:
+        """One command, run in `place`; faults are on paths that begin with `below`, and on the folder these are in."""
+        job = Job(arguments, str(place), str(below), **asdict(fault), log=log)
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asdict(job)) + "\n")
         self._process.stdin.flush()

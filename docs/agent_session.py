@@ -23,7 +23,7 @@ def described(content: Any) -> str:
     try:
         answer = json.loads(content.text)
     except ValueError:
-        return str(content.text)[:300]
+        return str(content.text)[:500]
     if isinstance(answer, dict) and "hits" in answer:
         hits = [{name: hit[name] for name in FIELDS} for hit in answer["hits"]]
         return "\n".join(json.dumps(hit) for hit in hits)

@@ -16,7 +16,7 @@ NOT_PACKAGE := benchmarks build demo dist docs examples sample_data tests traini
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo serve-demo test test-all coverage check lint format types site clean always
+.PHONY: help install demo serve-demo test test-all lowest coverage check lint format types site clean always
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ test: check ## all quick checks and tests (some 6 minutes on two cores)
 
 test-all: check ## the long tests too: 30 kills, 300 broken files, 100,000 files
 	$(BIN)/python -m pytest $(TWO) -m "not gpu and not train" $(ARGS)
+
+lowest: ## the server's tests with the lowest versions that pyproject.toml admits, in build/lowest
+	$(PYTHON) tests/lowest_versions.py
 
 coverage: install ## the quick tests, and how much of each room they run; fails below the floor in pyproject.toml
 	$(BIN)/python -m pytest $(TWO) -m "not slow and not gpu and not train" --cov --cov-report= $(ARGS)

@@ -50,6 +50,9 @@ INLINE = {
 """What a browser may show or play itself: kinds that cannot hold a script, by the last suffix of the name. Whatever is
 not here is saved as a file, but for texts, which are shown as plain text."""
 
+_PLAYER_POLICY = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; frame-ancestors 'none'"
+"""For the page that a browser makes around a sound or a video, which asks for it a second time. Scripts stay off."""
+
 _CHUNK = 256 << 10
 _HEAD = 64 << 10
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
@@ -87,6 +90,8 @@ def content(file_below: FileBelow, request: Headers, *, is_text: bool) -> Respon
             file.close()
             return Response(status_code=304, headers=headers)
         headers["Content-Type"] = kind.media_type
+        if kind.media_type.startswith(("audio/", "video/")):
+            headers["Content-Security-Policy"] = _PLAYER_POLICY
         headers["Content-Disposition"] = _disposition(name, kind.is_inline)
         span = _range(request, tag, facts.st_size)
         if span is None:

@@ -35,7 +35,7 @@ class EmbeddingsRequest(NoParameters):
     input: str | MediaInput | list[str | MediaInput] = Field(
         ..., description="A text, a medium, or a list of them"
     )
-    model: str | None = Field(None, max_length=1000)
+    model: str | None = None
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: StrictInt | None = None
     user: str | None = Field(None, max_length=1000)
@@ -60,7 +60,8 @@ def embed(service: Service, request: EmbeddingsRequest) -> dict[str, Any]:
     card = service.embedder.card
     if request.model not in (None, card.name):
         raise ModelNotFound(
-            f"This index has the model {card.name}, not {request.model}.", f"Ask for {card.name}."
+            f"This index has the model {card.name}, not {(request.model or '')[:100]}.",
+            f"Ask for {card.name}.",
         )
     if request.dimensions not in (None, card.dim):
         raise UsageError(

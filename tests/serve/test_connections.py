@@ -161,6 +161,7 @@ def test_connections_leave_descriptors_for_the_index(monkeypatch: pytest.MonkeyP
 def test_one_machine_has_half_of_the_places(monkeypatch: pytest.MonkeyPatch, media: Path) -> None:
     """Each port of this machine stands for a peer of its own here, but for those of one greedy machine."""
     monkeypatch.setattr(connections, "most_connections", lambda: 8)
+    monkeypatch.setattr(connections, "HEAD_S", BRAKE_S)
     greedy: set[int] = set()
     monkeypatch.setattr(
         connections, "peer_of", lambda client: "greedy" if client[1] in greedy else str(client[1])

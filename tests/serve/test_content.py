@@ -120,6 +120,11 @@ def test_pictures_and_sounds_are_shown_and_arrays_are_saved(client: TestClient) 
         for name in ("green.png", "green.wav", "green.npy")
         if (answer := client.get(found[name]["content"]))
     }
+    for name in ("green.png", "green.wav", "green.npy"):
+        policy = client.get(found[name]["content"]).headers["content-security-policy"]
+        assert policy.startswith("sandbox")
+        assert "default-src 'none'" in policy
+        assert "allow-scripts" not in policy
     assert seen == {
         "green.png": ("image/png", "inline"),
         "green.wav": ("audio/wav", "inline"),

@@ -141,10 +141,6 @@ class StoreUnreachable(AnyseekError):
     http_status = 502
 
 
-class StoreInUse(StoreUnreachable):
-    """Another process is at work in the vector store's files; that passes."""
-
-
 class StoreRefused(AnyseekError):
     """The vector store answered, and refused the request."""
 

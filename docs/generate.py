@@ -69,8 +69,9 @@ NOT_ERRORS = (
 
 
 def error_classes(root: type[errors.AnyseekError] = errors.AnyseekError) -> list[type[errors.AnyseekError]]:
-    """All classes below the root, by exit code."""
+    """All classes below the root, by exit code; those of other modules are of no concern outside of them."""
     classes = [one for child in root.__subclasses__() for one in (child, *error_classes(child))]
+    classes = [one for one in classes if one.__module__ == errors.__name__]
     return sorted(set(classes), key=lambda one: (one.exit_code, one.code))
 
 

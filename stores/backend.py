@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic
 
+from anyseek.errors import StoreUnreachable
 from anyseek.stores.backend_options import OptionsT, StoreOptions
 from anyseek.stores.backend_options import option as option
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from anyseek.catalog.records import SpaceRecord
     from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import Floats, VectorStore
+
+
+class StoreInUse(StoreUnreachable):
+    """Another process is at work in the store's files, which passes: no fault of the store."""
 
 
 @dataclass(frozen=True, slots=True)

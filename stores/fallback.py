@@ -14,7 +14,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from anyseek.errors import AnyseekError, StoreInUse, StoreUnreachable
+from anyseek.errors import AnyseekError, StoreUnreachable
+from anyseek.stores.backend import StoreInUse
 from anyseek.stores.exact import ExactStore, checked
 from anyseek.stores.guarded import sentence
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from anyseek.contracts import Modality
-from anyseek.errors import AnyseekError, StoreInUse, StoreRefused, StoreUnreachable
+from anyseek.errors import AnyseekError, StoreRefused, StoreUnreachable
+from anyseek.stores.backend import StoreInUse
 from anyseek.stores.backend_options import StoreOptions, option, recall_option
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from pathlib import Path
 
 from anyseek.catalog import derived
 from anyseek.catalog.failures import translated
-from anyseek.errors import StoreInUse
 from anyseek.jsonable import from_json, to_json
+from anyseek.stores.backend import StoreInUse
 
 WAIT_S = 10.0
 """How long a sync waits for searches that have the engine open."""

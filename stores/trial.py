@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anyseek.errors import AnyseekError, StoreInUse, StoreRefused
+from anyseek.errors import AnyseekError, StoreRefused
 from anyseek.stores import registry
+from anyseek.stores.backend import StoreInUse
 from anyseek.stores.exact import ExactStore
 from anyseek.stores.fallback import REFRESH, FallbackStore, ask_again, missing
 from anyseek.stores.guarded import sentence

@@ -26,9 +26,10 @@ from waiting import BRAKE_S
 
 from anyseek.catalog.catalog import Catalog
 from anyseek.contracts import Modality
-from anyseek.errors import StoreInUse, StoreRefused, StoreUnreachable
+from anyseek.errors import StoreRefused, StoreUnreachable
 from anyseek.library.doctor import check_all
 from anyseek.stores import fallback, qdrant_files, registry
+from anyseek.stores.backend import StoreInUse
 from anyseek.stores.exact import ExactStore
 from anyseek.stores.fallback import FallbackStore
 from anyseek.stores.manager import StoreManager

@@ -84,6 +84,8 @@ def _put_right(writer: Writer, finding: Finding) -> None:
     database = writer.database
     if finding.code == "records-damaged":
         values.put_files_right(database, finding.file_ids)
+    if finding.code == "hashes-damaged":
+        database.run_many("UPDATE files SET content_hash = x'' WHERE file_id = ?", zip(finding.file_ids))
     writer.read_again(finding.file_ids, LOST)
     if finding.code == "segments-damaged":
         values.clear_captions(database, finding.file_ids)

@@ -1,7 +1,7 @@
-"""What the look at some vectors costs when an index is opened for search: 10,000 and 1,000,000 rows of 512 numbers.
+"""What the look at some vectors costs when an index is opened for search: 10,000 and 1,000,000 rows of 64 numbers.
 
-Each figure is of a new snapshot and, with --cold, of a file that the system has forgotten (posix_fadvise). The vectors
-are zeros, which cost what others do, in a file without blocks: the disk is not part of the cold figure on every system.
+Each figure is of a new snapshot and, with --cold, of files that the system was asked to forget. Rows are multiples of
+10,000.
 
     python benchmarks/sampling.py [--rows 10000 1000000] [--runs 20] [--cold]
 """
@@ -15,31 +15,30 @@ import statistics
 import sys
 import tempfile
 import time
-import zlib
 from pathlib import Path
+
+import numpy as np
 
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.sampling import sample
-from anyseek.contracts import Modality, ModelCard
+from anyseek.contracts import Modality, ModelCard, SeenFile, Span
 
-DIM = 512
+DIM = 64
+PER_FILE = 10_000
 
 
 def make(folder: Path, n_rows: int) -> Catalog:
     """An index of one space with so many rows."""
     catalog = Catalog.create(folder)
-    card = ModelCard("zeros", "zeros-1", DIM, (Modality.IMAGE,), "none", "yes", 0, "benchmarks")
-    crc = zlib.crc32(bytes(2 * DIM))
-    with catalog.begin() as writer:
-        space_id = writer.ensure_space(card)
-        writer.database.run_many(
-            "INSERT INTO embeddings (space_id, row, segment_id, modality, visible, crc) VALUES (?, ?, ?, ?, 1, ?)",
-            ((space_id, row, row + 1, "image", crc) for row in range(n_rows)),
-        )
-        writer.database.run("UPDATE spaces SET rows = ?, live = ?", [n_rows, n_rows])
-    (folder / "vectors").mkdir()
-    with (folder / f"vectors/{space_id}.0.f16").open("wb") as file:
-        file.truncate(n_rows * DIM * 2)
+    card = ModelCard("random", "random-1", DIM, (Modality.AUDIO,), "none", "yes", 0, "benchmarks")
+    rows = np.random.default_rng(0).standard_normal((PER_FILE, DIM), np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    parts = [(Span(i, i + 1), "") for i in range(PER_FILE)]
+    for number in range(n_rows // PER_FILE):
+        with catalog.begin() as writer:
+            space_id = writer.ensure_space(card)
+            file_id = writer.put_file(SeenFile(0, f"{number}.flac", 1, 1, number), bytes(16), Modality.AUDIO)
+            writer.add_segments(file_id, space_id, Modality.AUDIO, parts, rows)
     return catalog
 
 

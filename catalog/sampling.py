@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("anyseek")
 
-SAMPLE_ROWS = 200
-BUDGET_S = 0.003
+SAMPLE_ROWS = 100
+BUDGET_S = 0.002
 """Of a slow disk fewer rows are looked at, but one always is."""
 
 MOST_DAMAGED = 0.5

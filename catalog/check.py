@@ -187,6 +187,18 @@ def _values(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
+def hashes_of(n_bytes: int) -> Check:
+    """The check that hashes of contents have this length: one that no content has hides its file for ever."""
+
+    def find(snapshot: Snapshot) -> Iterator[Finding]:
+        rows = snapshot.database.rows(
+            "SELECT file_id FROM files WHERE length(content_hash) NOT IN (0, ?)", [n_bytes]
+        )
+        yield from _about_files("hashes-damaged", "Files whose content's hash is none: {}.", rows)
+
+    return find
+
+
 def _words(folder: Path) -> list[Finding]:
     """Whether words are found where they stand. It takes a connection that may write, though it writes nothing."""
     from anyseek.catalog.values import word_tables

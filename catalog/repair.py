@@ -16,6 +16,7 @@ from anyseek.catalog.database import Database, connect
 from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.records import SpaceRecord
+from anyseek.catalog.schema import WORDS
 
 LOST = "A part of the index was damaged; the next `anyseek index` reads it again."
 
@@ -84,6 +85,8 @@ def _put_right(writer: Writer, finding: Finding) -> None:
     database = writer.database
     if finding.code == "records-damaged":
         values.put_files_right(database, finding.file_ids)
+    if finding.code == "hashes-damaged":
+        database.run_many("UPDATE files SET content_hash = x'' WHERE file_id = ?", zip(finding.file_ids))
     writer.read_again(finding.file_ids, LOST)
     if finding.code == "segments-damaged":
         values.clear_captions(database, finding.file_ids)
@@ -116,7 +119,18 @@ def _run_sql(folder: Path, statements: Callable[[Database], Iterable[str]]) -> N
 
 
 def _rebuilt_words(database: Database) -> Iterable[str]:
-    return [f"INSERT INTO {table} ({table}) VALUES ('rebuild')" for table in values.word_tables(database)]
+    """From the texts anew; one that is damaged itself has no words until its file is read again."""
+    made = [statement for statement in WORDS if statement.startswith("CREATE VIRTUAL TABLE")]
+    path, caption, text = (
+        f"CASE WHEN is_text(CAST({column} AS BLOB)) THEN word_tokens({column}) ELSE '' END"
+        for column in ("path", "caption", "text")
+    )
+    return [
+        *(f"DROP TABLE {table}" for table in values.word_tables(database)),
+        *made,
+        f"INSERT INTO file_index (rowid, path, caption) SELECT file_id, {path}, {caption} FROM file_words",
+        f"INSERT INTO passage_index (rowid, text) SELECT segment_id, {text} FROM passages",
+    ]
 
 
 _BY_SQL: dict[str, Callable[[Database], Iterable[str]]] = {

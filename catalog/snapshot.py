@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from anyseek.catalog import codec, filter_sql
 from anyseek.catalog.codec import SEGMENT_COLUMNS
 from anyseek.catalog.database import Database
-from anyseek.catalog.failures import REPAIR
+from anyseek.catalog.failures import REPAIR, translated
 from anyseek.catalog.file_reader import FileReader
 from anyseek.catalog.filter_sql import Condition
 from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
@@ -306,6 +306,14 @@ class Snapshot(FileReader):
                 raise self._unopened[space_id]
             self._vectors[space_id] = self.cache.mapped(descriptor, space, self.folder)
         return self._vectors[space_id]
+
+    def row_bytes(self, space_id: int, row: int) -> bytes:
+        """A row's bytes as they lie in the file, fewer where it ends. Read, not mapped: quicker for a few rows."""
+        size = self._space(space_id).card.dim * 2
+        if space_id not in self._descriptors:
+            raise self._unopened[space_id]
+        with translated(self.folder):
+            return os.pread(self._descriptors[space_id], size, row * size)
 
     def vectors_at(self, space_id: int, rows: Rows) -> Floats:
         """The vectors of these rows, in their order: (len(rows), dim) float32."""

@@ -128,8 +128,9 @@ def files_without_segments(database: Database) -> Iterator[int]:
 
 
 def damaged_tags(database: Database) -> list[tuple[int, bytes]]:
-    """(file_id, the bytes that stand there) of tags that are not a text."""
-    sql = f"SELECT file_id, CAST(tag AS BLOB) FROM tags WHERE NOT ({_text('tag')})"
+    """(file_id, the bytes that stand there) of tags that are not a text, or not under their fold."""
+    is_right = f"CASE WHEN {_text('tag')} AND {_text('folded')} THEN folded = fold(tag) ELSE 0 END"
+    sql = f"SELECT file_id, CAST(tag AS BLOB) FROM tags WHERE NOT ({is_right})"
     return [(number, bytes(tag)) for number, tag in database.rows(sql)]
 
 
@@ -137,7 +138,7 @@ def put_tags_right(database: Database) -> None:
     """What can be read of damaged tags stays, with a mark where something cannot."""
     for file_id, tag in damaged_tags(database):
         database.run(
-            "UPDATE OR REPLACE tags SET tag = ? WHERE file_id = ? AND CAST(tag AS BLOB) = ?",
+            "UPDATE OR REPLACE tags SET tag = ?1, folded = fold(?1) WHERE file_id = ?2 AND CAST(tag AS BLOB) = ?3",
             [tag.decode("utf-8", "replace"), file_id, tag],
         )
 

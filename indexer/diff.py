@@ -136,7 +136,7 @@ def resolve(
     that its vectors may move; each can move once, which the caller keeps account of. A record whose vectors are lost
     moves, for what people gave it, and is not copied.
     """
-    usable = [record for record in twins if reads_alike(record.path, seen.path)]
+    usable = [record for record in twins if must_be_read(record) or reads_alike(record.path, seen.path)]
     for record in usable:
         if is_free(record.file_id):
             return Resolution.MOVE, record

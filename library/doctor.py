@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.check import READ_AGAIN, Finding, check
-from anyseek.catalog.repair import LOST
+from anyseek.catalog.check import Finding, check, hashes_of
 from anyseek.catalog.repair import repair as repair_catalog
 from anyseek.errors import AnyseekError
 from anyseek.media.source import HASH_BYTES
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from anyseek.catalog.snapshot import Snapshot
 
 _STORE_DAMAGED, _STORE_FAILS = "store-damaged", "store-fails"
-_HASHES_DAMAGED = "hashes-damaged"
-_WRONG_LENGTH = f"SELECT file_id FROM files WHERE length(content_hash) NOT IN (0, {HASH_BYTES})"
 
 
 def check_all(folder: Path, *, repair: bool) -> list[Finding]:
@@ -38,14 +35,6 @@ def check_all(folder: Path, *, repair: bool) -> list[Finding]:
     return findings
 
 
-def _hashes(snapshot: Snapshot) -> Iterator[Finding]:
-    """A hash that no content can have: the file would pass for another one for ever."""
-    file_ids = tuple(number for (number,) in snapshot.database.rows(_WRONG_LENGTH))
-    if file_ids:
-        message = f"Files whose content's hash is not one: {len(file_ids)}."
-        yield Finding(_HASHES_DAMAGED, message, len(file_ids), True, READ_AGAIN, file_ids)
-
-
 def _derived(snapshot: Snapshot) -> Iterator[Finding]:
     """A store that does not answer as it should: searches are exact without it, and right, but slower."""
     for fault in faults(snapshot):
@@ -57,13 +46,6 @@ def _derived(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _repair_derived(folder: Path, finding: Finding) -> bool:
-    if finding.code == _HASHES_DAMAGED:
-        with Catalog.open(folder) as catalog, catalog.begin() as writer:
-            writer.read_again(finding.file_ids, LOST)
-            writer.database.run_many(
-                "UPDATE files SET content_hash = x'' WHERE file_id = ?", zip(finding.file_ids)
-            )
-        return True
     if finding.code != _STORE_DAMAGED:
         return False
     with Catalog.open(folder) as catalog, catalog.read() as snapshot:
@@ -77,4 +59,4 @@ def _repair_derived(folder: Path, finding: Finding) -> bool:
     return True
 
 
-_MORE = (_hashes, _derived)
+_MORE = (hashes_of(HASH_BYTES), _derived)

@@ -70,7 +70,7 @@ def status(catalog: Catalog, *, look: bool = True) -> Status:
         changed, gone = _stale(snapshot) if look else (None, None)
         return Status(
             index=str(catalog.folder),
-            roots=tuple(Root(str(path), path.is_dir()) for path in roots.values()),
+            roots=tuple(Root(str(path), os.path.isdir(path)) for path in roots.values()),
             model=spaces[0].card if spaces else None,
             files=counts.files_by_modality,
             segments=counts.segments_by_modality,
@@ -93,7 +93,7 @@ def _skipped(snapshot: Snapshot, record: FileRecord) -> Skipped:
 
 def _stale(snapshot: Snapshot) -> tuple[int, int]:
     """How many known files (changed, gone): of folders that are there, for an unplugged one tells nothing."""
-    there = {root: os.fsencode(path) for root, path in snapshot.roots().items() if path.is_dir()}
+    there = {root: os.fsencode(path) for root, path in snapshot.roots().items() if os.path.isdir(path)}
     changed = gone = 0
     for record in snapshot.files():
         folder = there.get(record.root)

@@ -186,7 +186,7 @@ def _read_error(path: str, error: OSError | ValueError) -> MediaError:
             "changed-while-read",
             "Index the folder that it points to.",
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+    if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR):
         return MediaError(f"{name} is no longer there.", "vanished", "Index again if it has come back.")
     if isinstance(error, PermissionError):
         return MediaError(f"{name} may not be read by this user.", "unreadable", "Change its permissions.")

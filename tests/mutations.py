@@ -31,6 +31,49 @@ class Mutation(NamedTuple):
 
 
 TABLE = [
+    # ------------------------------------------------------------ what is damaged, and what is not
+    Mutation(
+        "catalog/snapshot.py",
+        "except (FileNotFoundError, NotADirectoryError):\n                    self._unopened",
+        "except OSError:\n                    self._unopened",
+        "vectors that cannot be read are not gone",
+        "tests/catalog/test_failures.py",
+    ),
+    Mutation(
+        "catalog/repair.py",
+        "            _lengthen(folder, spaces)  # first: where no vector can be written, nothing is dropped\n",
+        "            pass\n",
+        "nothing is dropped where the rest of a repair cannot be done",
+        "tests/catalog/test_failures.py tests/catalog/test_check.py",
+    ),
+    Mutation(
+        "indexer/diff.py",
+        "    if must_be_read(record):\n        return Kind.RETRY if same_facts(record, seen) else Kind.CHANGED\n",
+        "",
+        "what a repair marked is read by the next run",
+        "tests/indexer/test_read_again.py",
+    ),
+    Mutation(
+        "catalog/database.py",
+        "return self._is_torn() or _has_log(self.folder / CATALOG_NAME)",
+        "return False",
+        "a reader without a lock notices what others write",
+        "tests/catalog/test_failures.py",
+    ),
+    Mutation(
+        "catalog/sampling.py",
+        "if found.n_damaged > MOST_DAMAGED * found.n_rows:",
+        "if False:",
+        "vectors of another index do not rank",
+        "tests/catalog/test_sampling.py",
+    ),
+    Mutation(
+        "search/engine.py",
+        "        if damaged:\n",
+        "        if False:\n",
+        "a damaged vector is no hit",
+        "tests/search/test_engine.py",
+    ),
     # ------------------------------------------------------------ what is stored, and in which order
     Mutation(
         "catalog/segment_writer.py",

@@ -12,6 +12,7 @@ from indexes import contents, new_index, put, unit_rows
 from anyseek.catalog import catalog as catalog_module
 from anyseek.catalog import creation, migrations, tags
 from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.check import check
 from anyseek.catalog.database import Database
 from anyseek.catalog.schema import FORMAT, KEPT, TABLES, WORDS
 from anyseek.errors import IndexLocked, NewerFormat
@@ -196,6 +197,7 @@ def test_an_index_of_format_1_gains_searchable_names(tmp_path: Path) -> None:
         names = {record.path for record in snapshot.files()}
         assert {path for (path,) in snapshot.database.rows("SELECT path FROM file_words")} == names
         assert len(names) == 2
+    assert check(catalog.folder) == []  # every segment has its checksum
     with again.begin() as writer:
         writer.delete([1])
     assert facts(catalog.folder)[0] == str(FORMAT)

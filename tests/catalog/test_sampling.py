@@ -12,11 +12,18 @@ import numpy as np
 import pytest
 from indexes import new_index, put, unit_rows
 
+from anyseek.catalog import sampling
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.sampling import SAMPLE_ROWS, check_sample, damaged_rows, sample
 from anyseek.errors import IndexDamaged
 
 N_ROWS = 400
+
+
+@pytest.fixture(autouse=True)
+def all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine looks at as many rows as another."""
+    monkeypatch.setattr(sampling, "BUDGET_S", 1e9)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from folders import Indexed
 
-from anyseek.catalog import tags
+from anyseek.catalog import sql_functions, tags
 from anyseek.contracts import FileState
 from anyseek.library.doctor import check_all
 
@@ -33,7 +33,7 @@ def codes(made: Indexed, *, repair: bool = False) -> list[str]:
 
 def sql(made: Indexed, *statements: str) -> None:
     connection = sqlite3.connect(made.catalog.folder / "catalog.sqlite")
-    connection.create_function("fold", 1, str)
+    sql_functions.register(connection)
     for statement in statements:
         connection.execute(statement)
     connection.commit()

@@ -169,3 +169,21 @@ def test_each_target_is_searched_with_its_own_vector(snapshot: Snapshot) -> None
         (Modality.IMAGE, ""),
     ]
     assert hits[1].score == pytest.approx(1, abs=1e-3)
+
+
+def test_a_damaged_vector_is_no_hit_and_its_place_is_taken(snapshot: Snapshot) -> None:
+    """It would be the best one; k hits come back all the same."""
+    (best, *_) = find(snapshot, embedded("red"), SearchOptions(k=1))
+    path = snapshot.folder / "vectors/1.0.f16"
+    stored = np.fromfile(path, np.uint16)
+    row = next(
+        i
+        for i, passages in enumerate([text for texts in TEXTS.values() for text in texts])
+        if passages == "red"
+    )
+    stored.reshape(-1, MODEL.card.dim)[row, 0] ^= 1  # the last bit of the first number: it ranks as before
+    with path.open("r+b") as file:  # the very file, which is mapped
+        file.write(stored.tobytes())
+    hits = find(snapshot, embedded("red"), SearchOptions(k=3))
+    assert len(hits) == 3
+    assert best[1:] not in [hit[1:] for hit in hits]

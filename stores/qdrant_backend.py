@@ -35,21 +35,31 @@ class QdrantBackend(StoreBackend[QdrantOptions]):
 
         Raises MissingExtra, StoreUnreachable, StoreRefused.
         """
-        from anyseek.stores import qdrant_files
-        from anyseek.stores.qdrant_store import QdrantStore, connect, folder_of
+        from anyseek.stores.qdrant_store import QdrantStore, connect
 
+        if not self.options.url and not self._are_files_usable(snapshot, space):
+            return None
         synced = self._synced(snapshot, space)
-        if not self.options.url:
-            qdrant = folder_of(snapshot.folder)
-            record = qdrant_files.read_record(qdrant, space.space_id)
-            if record is None or not qdrant_files.are_whole(qdrant / synced.collection, record):
-                with suppress(OSError):  # no folder, or none that can be read
-                    qdrant_files.check_no_writer(qdrant)
-                return None
         if not len(synced.rows):
             return None
         engine = connect(self.options, snapshot.folder, synced.collection)
         return QdrantStore(snapshot, space, engine, synced)
+
+    def _are_files_usable(self, snapshot: Snapshot, space: SpaceRecord) -> bool:
+        """Whether the embedded engine's files are what was left. Raises StoreInUse where a sync is at work."""
+        from anyseek.stores import qdrant_files
+        from anyseek.stores.qdrant_store import folder_of
+
+        qdrant = folder_of(snapshot.folder)
+        for _ in range(2):  # a sync may end between the two looks
+            record = qdrant_files.read_record(qdrant, space.space_id)
+            if record is not None and qdrant_files.are_whole(
+                qdrant / self._synced(snapshot, space).collection, record
+            ):
+                return True
+            with suppress(OSError):  # no folder, or none that can be read
+                qdrant_files.check_no_writer(qdrant)
+        return False
 
     def sync(self, snapshot: Snapshot, space: SpaceRecord, request: SyncRequest) -> None:
         """Sends what Qdrant does not hold yet. Raises MissingExtra, StoreUnreachable, StoreRefused."""

@@ -57,7 +57,8 @@ def read_synced_rows(folder: Path, space: SpaceRecord, index_id: str) -> SyncedR
     """What was acknowledged so far; no rows when the file is missing, damaged, or of another generation."""
     collection = f"anyseek-{index_id}-{space.space_id}-{space.generation}"
     try:
-        with np.load(folder_of(folder) / f"{space.space_id}.npz") as saved:
+        data = derived.read_file(folder_of(folder) / f"{space.space_id}.npz")
+        with np.load(io.BytesIO(data or b"")) as saved:
             about = json.loads(str(saved["about"]))
             if about == {"name": collection, "generation": space.generation}:
                 return SyncedRows(collection, space.generation, saved["rows"].astype(np.int64))

@@ -12,6 +12,7 @@ import resource
 from collections.abc import Iterable
 from enum import IntEnum
 from ipaddress import ip_address, ip_network
+from itertools import count
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -25,6 +26,10 @@ LINGER_S = 5.0
 """How long the rest of a body that nobody wants is still received after the answer, so that the answer arrives."""
 STALL_S = 60.0
 """How long a client may not read its answer."""
+
+
+_TURNS = count()
+# Not a time: uvloop's clock stands still while it accepts several connections.
 
 
 class State(IntEnum):
@@ -62,14 +67,15 @@ class Connection(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _stall_timer: asyncio.TimerHandle | None = None
     peer = ""
-    since = 0.0
+    since = 0
+    """When it began to do what it does: a number that grows."""
 
     # ------------------------------------------------------------ a connection's life
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Closes another one where there are too many."""
         super().connection_made(transport)
-        self.since = self.loop.time()
+        self.since = next(_TURNS)
         self.peer = peer_of(self.client)
         if self._has_place():
             self._wait(HEAD_S)
@@ -143,12 +149,12 @@ class Connection(HttpToolsProtocol):
         """The head is there in time."""
         self._is_in_head = False
         self._stop_waiting()
-        self.since = self.loop.time()
+        self.since = next(_TURNS)
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
         """The next request may come; what is left of a body that nobody read may not take long."""
-        self.since = self.loop.time()
+        self.since = next(_TURNS)
         is_body_left = self.cycle.more_body
         super().on_response_complete()
         self._unset_keepalive_if_required()  # ours takes its place

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,6 @@ def read(connection: socket.socket) -> bytes:
         b"GET / HTTP/1.1\r\nHost: local",
         b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
         b"POST /search/file HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
-        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ],
 )
 def test_three_hundred_that_stay_shut_out_nobody(with_128_descriptors: Address, begun: bytes) -> None:
@@ -126,11 +125,22 @@ def test_three_hundred_that_stay_shut_out_nobody(with_128_descriptors: Address, 
             assert b"green.png" in answer
 
 
+def test_three_hundred_that_were_answered_and_stay_shut_out_nobody(with_128_descriptors: Address) -> None:
+    """While all of them are at work, others are told that the server is busy; no longer."""
+    with ExitStack() as stack:
+        for _ in range(300):
+            one = stack.enter_context(socket.create_connection(with_128_descriptors, timeout=BRAKE_S))
+            with suppress(OSError):  # refused already
+                one.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wait_until(lambda: talk(with_128_descriptors, GET).startswith(b"HTTP/1.1 200"), "the crowd's answers")
+        assert talk(with_128_descriptors, GET).startswith(b"HTTP/1.1 200")
+
+
 def test_who_waits_longest_leaves_first_and_who_is_at_work_stays() -> None:
     @dataclass(frozen=True)
     class One:
         state: State
-        since: float
+        since: int
 
     waiting, receiving, stalled = One(State.WAITING, 5), One(State.RECEIVING, 1), One(State.STALLED, 0)
     working = One(State.ANSWERING, 0)

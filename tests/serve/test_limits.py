@@ -171,7 +171,8 @@ def test_a_client_of_openai_gets_the_vectors_that_it_asks_for(client: TestClient
         plain = ai.embeddings.create(input=["red", "green"], model="words", encoding_format="float")
         for one, other in zip(packed.data, plain.data, strict=True):
             assert one.embedding == pytest.approx(other.embedding)
-        with pytest.raises(openai.BadRequestError, match="cannot be shortened"):
+        with pytest.raises(openai.BadRequestError) as refused:
             ai.embeddings.create(input="red", model="words", dimensions=3)
+        assert "cannot be shortened" in refused.value.response.text
         with pytest.raises(openai.NotFoundError):
             ai.embeddings.create(input="red", model="text-embedding-3-small")

@@ -38,12 +38,11 @@ class Span:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Where a decoder stops: bytes of the file, pixels of a picture, seconds of work on one part of a file, which is a
-    few segments, and seconds of work on all of its parts."""
+    few segments. Part of a model's fingerprint, by its hints."""
 
     max_bytes: int = 4 << 30
     max_pixels: int = 200_000_000
     max_seconds: float = 60.0
-    max_file_seconds: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class Setting:
     segments_per_task: int
     depth_unit: float | None
     most_readings: int
+    max_file_seconds: float
 
     def hints(self, file_type: FileType) -> dict[Modality, DecodeHint]:
         """Of the preparers for what is in such a file, under the caller's limits and unit."""

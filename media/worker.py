@@ -35,10 +35,11 @@ class DecodePool:
     """Context manager: workers start with the first tasks and are killed at the end, done or not.
 
     preparers: for each modality that is to be decoded, what makes the model's input of it; picklable.
-    workers: how many processes. limits: per file; max_seconds is the time of one task, max_file_seconds of all parts.
+    workers: how many processes. limits: per file; max_seconds is the time of one task.
     memory_bytes: how much a worker may allocate beyond what it starts with.
     segments_per_task: the most segments in one PreparedFile. depth_unit: overrides the preparers' hints.
-    readings: how many files a worker keeps open after a part of them, for the next one.
+    readings: how many files a worker keeps open after a part of them, for the next one. max_file_seconds: the time of
+    all tasks of a file together.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class DecodePool:
         segments_per_task: int = SEGMENTS_PER_TASK,
         depth_unit: float | None = None,
         readings: int = READINGS,
+        max_file_seconds: float = 3600.0,
     ) -> None:
         for preparer in preparers.values():
             if type(preparer).__module__ == "__main__":
@@ -60,7 +62,13 @@ class DecodePool:
                     "Move its class to a module and import it.",
                 )
         self._setting = Setting(
-            dict(preparers), limits, memory_bytes, max(1, segments_per_task), depth_unit, readings
+            dict(preparers),
+            limits,
+            memory_bytes,
+            max(1, segments_per_task),
+            depth_unit,
+            readings,
+            max_file_seconds,
         )
         self._board = JobBoard()
         self._n_workers = max(1, workers)
@@ -183,12 +191,11 @@ class _Slot(threading.Thread):
             return error
 
     def _answer(self, worker: WorkerProcess, job: Job) -> PreparedFile | BaseException:
-        limits = self._setting.limits
-        left_s = limits.max_file_seconds - job.spent_s
+        left_s = self._setting.max_file_seconds - job.spent_s
         if left_s <= 0:
-            return late(job.task, left_s, limits)
+            return late(job.task, left_s, self._setting)
         started = time.monotonic()
-        answer = worker.ask(job.task, min(limits.max_seconds, left_s), limits)
+        answer = worker.ask(job.task, min(self._setting.limits.max_seconds, left_s), self._setting)
         if isinstance(answer, PreparedFile) and answer.has_more:
             self._board.left_at(self._number, job, answer, job.spent_s + time.monotonic() - started)
         return answer

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from multiprocessing.connection import Pipe
 
-from anyseek.contracts import Limits
 from anyseek.errors import AnyseekError, MediaError, UsageError
 from anyseek.media.child import PreparedFile, Setting, Task
 from anyseek.printable import printable
@@ -69,15 +68,15 @@ class WorkerProcess:
             )
         self._is_ready = True
 
-    def ask(self, task: Task, limit_s: float, limits: Limits) -> PreparedFile | BaseException:
-        """The worker's answer. limits: which `limit_s` seconds are left of.
+    def ask(self, task: Task, limit_s: float, setting: Setting) -> PreparedFile | BaseException:
+        """The worker's answer. setting: whose limits `limit_s` seconds are left of.
 
         Raises WorkerEnded after limit_s without one, or when the worker dies.
         """
         try:
             self._pipe.send(task)
             if not self._pipe.poll(limit_s):
-                raise WorkerEnded(late(task, limit_s, limits))
+                raise WorkerEnded(late(task, limit_s, setting))
             answer: PreparedFile | BaseException = self._pipe.recv()
             return answer
         except (EOFError, OSError) as error:
@@ -122,10 +121,12 @@ def _start_python(code: str, handle: int) -> subprocess.Popen[bytes]:
         ) from error
 
 
-def late(task: Task, limit_s: float, limits: Limits) -> MediaError:
+def late(task: Task, limit_s: float, setting: Setting) -> MediaError:
     """The error for a task that took `limit_s` seconds, which were all that its part or its file had left."""
-    is_part = limit_s >= limits.max_seconds
-    seconds, of_what = (limits.max_seconds, "") if is_part else (limits.max_file_seconds, " as a whole")
+    is_part = limit_s >= setting.limits.max_seconds
+    seconds, of_what = (
+        (setting.limits.max_seconds, "") if is_part else (setting.max_file_seconds, " as a whole")
+    )
     return MediaError(
         f"{_name(task)} took longer to decode{of_what} than the limit of {seconds:g} s.",
         "timeout",

@@ -151,9 +151,9 @@ def _gone() -> IndexNotFound:
 
 
 def _disposition(name: str, is_inline: bool) -> str:
-    """The name as its bytes are, UTF-8 or not."""
+    """Of RFC 6266, with the name as of RFC 8187, which has UTF-8 alone: other bytes are replaced."""
     shown = "inline" if is_inline else "attachment"
-    return f"{shown}; filename*=UTF-8''{quote(os.fsencode(name), safe='')}"
+    return f"{shown}; filename*=UTF-8''{quote(os.fsencode(name).decode('utf-8', 'replace'), safe='')}"
 
 
 def _range(request: Headers, tag: str, size: int) -> tuple[int, int] | None:

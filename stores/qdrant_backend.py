@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from anyseek.catalog import derived
-from anyseek.catalog.failures import translated
 from anyseek.errors import StoreRefused, StoreUnreachable
 from anyseek.stores.backend import State, StoreBackend, SyncRequest
 from anyseek.stores.qdrant_engines import QdrantOptions
@@ -126,6 +124,8 @@ class QdrantBackend(StoreBackend[QdrantOptions]):
 
     def _emptied(self, snapshot: Snapshot, space: SpaceRecord) -> SyncedRows:
         """Its files deleted: nothing was sent to it. Raises ReadOnlyIndex."""
+        from anyseek.catalog import derived
+        from anyseek.catalog.failures import translated
         from anyseek.stores.qdrant_store import SyncedRows, folder_of, write_synced_rows
 
         synced = self._synced(snapshot, space)

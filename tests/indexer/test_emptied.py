@@ -148,10 +148,10 @@ def test_a_folder_that_cannot_be_looked_into_is_not_pruned(
 ) -> None:
     real = scan._listing
 
-    def listing(folder: bytes) -> tuple[list[bytes], bool, bool]:
-        if folder.endswith(b"/usb/"):
+    def listing(base: bytes, path: bytes) -> tuple[list[bytes], bool, bool]:
+        if path.endswith(b"usb/"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return real(folder)
+        return real(base, path)
 
     monkeypatch.setattr(scan, "_listing", listing)
     assert made.run(plain=True, prune=True).gone == 0

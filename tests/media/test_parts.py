@@ -32,7 +32,7 @@ HINT = DecodeHint(passage_chars=10, rate_hz=8_000, window_s=1, hop_s=1, min_side
 
 def setting(most: int = 4, **more: Preparer) -> Setting:
     preparers = {Modality.TEXT: Keep(HINT), Modality.AUDIO: Keep(HINT), Modality.IMAGE: Keep(HINT)}
-    return Setting(preparers, Limits(), 1 << 30, most, None, 4)
+    return Setting(preparers, Limits(), 1 << 30, most, None, 4, 3600.0)
 
 
 def parts(file: AnyFile, readings: Readings, modality: Modality | None = None) -> Iterator[PreparedFile]:
@@ -172,7 +172,7 @@ def test_parts_of_a_file_are_read_by_one_worker_and_a_killed_one_is_replaced(tex
 
 
 def test_a_file_has_a_limit_of_its_own_for_all_its_parts(text: Path) -> None:
-    with DecodePool({Modality.TEXT: Who()}, limits=Limits(max_file_seconds=1e-9)) as pool:
+    with DecodePool({Modality.TEXT: Who()}, max_file_seconds=1e-9) as pool:
         error = pool.submit(str(text)).exception(BRAKE_S)
     assert isinstance(error, MediaError)
     assert error.reason == "timeout"

@@ -156,7 +156,9 @@ def test_a_name_of_any_bytes_is_sent(client: TestClient, media: Path) -> None:
         (number,) = [h.segment_id for h in index.search("green", to="image", k=100) if "\udcfc" in h.path]
     answer = client.get(f"/segments/{number}/content")
     assert answer.status_code == 200
-    assert answer.headers["content-disposition"] == "inline; filename*=UTF-8''gr%FCn%20%22%0D%0A%3Bx.png"
+    assert (
+        answer.headers["content-disposition"] == "inline; filename*=UTF-8''gr%EF%BF%BDn%20%22%0D%0A%3Bx.png"
+    )
 
 
 # ---------------------------------------------------------------- parts of a file

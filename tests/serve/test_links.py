@@ -116,5 +116,5 @@ def test_a_name_of_any_bytes_is_sent(media: Path, client: TestClient, name: byte
     (answer,) = answers
     assert (answer.status_code, answer.text) == (200, "green green green green")
     header = answer.headers["content-disposition"]
-    (encoded,) = re.findall(r"^inline; filename\*=utf-8''([\w.%-]+)$", header)
+    (encoded,) = re.findall(r"^inline; filename\*=UTF-8''([\w.%-]+)$", header)
     assert bytes.fromhex(re.sub(r"%(..)|(.)", lambda m: m[1] or f"{ord(m[2]):02x}", encoded)).decode() == sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from anyseek.catalog.catalog import Catalog, Snapshot, Writer
 from anyseek.contracts import Modality, ModelCard, SeenFile, Span
+from anyseek.media.source import HASH_BYTES
 
 DIM = 16
 
@@ -41,6 +43,11 @@ def seen(path: str, root: int = 0, *, size: int = 1, mtime_ns: int = 1, inode: i
     return SeenFile(root, path, size, mtime_ns, inode)
 
 
+def hash_of(path: str) -> bytes:
+    """A hash of the real length, another one for another path."""
+    return hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()[:HASH_BYTES]
+
+
 def put(
     writer: Writer,
     space: int,
@@ -50,12 +57,10 @@ def put(
     content_hash: bytes | None = None,
     root: int = 0,
 ) -> int:
-    """One file with one segment a row; its hash is its path unless one is given."""
-    file_id = writer.put_file(
-        seen(path, root),
-        path.encode("utf-8", "surrogateescape") if content_hash is None else content_hash,
-        modality,
-    )
+    """One file with one segment a row; its hash is made of its path unless one is given."""
+    if content_hash is None:
+        content_hash = hash_of(path)
+    file_id = writer.put_file(seen(path, root), content_hash, modality)
     parts = [(Span(10.0 * i, 10.0 * i + 10), f"part {i}") for i in range(len(vectors))]
     writer.add_segments(file_id, space, modality, parts, vectors)
     return file_id

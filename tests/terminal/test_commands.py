@@ -144,7 +144,7 @@ def test_json_is_an_object_a_line_and_says_what_was_understood_on_stderr(media: 
     assert hits[1]["span"] == {"start": 10.0, "end": 20.0, "unit": "s"}
     assert set(hits[0]) == {
         "type", "rank", "score", "modality", "path", "span", "file_id", "segment_id", "model", "excerpt", "match",
-        "has_words", "lift", "alike",
+        "has_words", "lift", "alike", "relevance",
     }  # fmt: skip
     assert lines(ran.err) == [{"type": "query", "understood": "image pictures/green.png"}]
 

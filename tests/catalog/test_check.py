@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from indexes import contents, new_index, put, seen, unit_rows
+from indexes import contents, hash_of, new_index, put, seen, unit_rows
 
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
@@ -246,7 +246,7 @@ def test_repaired_files_are_embedded_again(folder: Path) -> None:
     with Catalog.open(folder) as catalog, catalog.read() as snapshot:
         record = snapshot.file_at(0, "a7")
         assert record is not None
-        assert (record.file_id, record.content_hash) == (8, b"a7")
+        assert (record.file_id, record.content_hash) == (8, hash_of("a7"))
         assert (record.state, record.problem and record.problem.code) == (FileState.FAILED, "read-again")
         assert [one.path for one in snapshot.files(FileState.OK)] == [f"a{i}" for i in range(5)]
         assert snapshot.counts().segments_by_modality == {Modality.IMAGE: 15}

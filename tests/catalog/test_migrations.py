@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from indexes import contents, new_index, put, unit_rows
+from indexes import contents, hash_of, new_index, put, unit_rows
 
 from anyseek.catalog import catalog as catalog_module
 from anyseek.catalog import creation, migrations, tags
@@ -181,7 +181,7 @@ def test_an_index_of_format_2_keeps_its_tags(tmp_path: Path) -> None:
         with again.begin() as writer:
             writer.delete([1, 2, 3])
         with again.begin() as writer:
-            put(writer, 1, "elsewhere", unit_rows(1), content_hash=b"a0")
+            put(writer, 1, "elsewhere", unit_rows(1), content_hash=hash_of("a0"))
         with again.read() as snapshot:
             assert tags.counts(snapshot) == {"Ferien": 1, "École": 1}
             assert snapshot.database.first("SELECT count(*) FROM file_words") == (1,)

@@ -25,7 +25,7 @@ PATHS = ["a", "a/b", "a/c", "b", "é\n", "z"]
 MODALITIES = [Modality.IMAGE, Modality.AUDIO]
 
 a_path = st.sampled_from(PATHS)
-a_count = st.integers(0, 4)
+a_count = st.integers(1, 4)
 a_seed = st.integers(0, 5)  # few, so that equal vectors meet
 a_modality = st.sampled_from(MODALITIES)
 

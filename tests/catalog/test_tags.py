@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from indexes import card, new_index, put, seen, unit_rows
+from indexes import card, hash_of, new_index, put, seen, unit_rows
 
 from anyseek.catalog.catalog import Catalog, Writer
 from anyseek.catalog.tag_records import TagsImported, carry_over, read_lines
@@ -46,7 +46,7 @@ def put_again(catalog: Catalog, path: str, content_hash: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("path", "content_hash"),
-    [("a0", b"a0"), ("elsewhere/b", b"a0"), ("a0", b"other content"), ("a0", b"")],
+    [("a0", hash_of("a0")), ("elsewhere/b", hash_of("a0")), ("a0", b"other content"), ("a0", b"")],
     ids=["the same", "content elsewhere", "place with other content", "place with unknown content"],
 )
 def test_tags_return_with_the_content_or_the_place_of_a_deleted_file(
@@ -96,11 +96,11 @@ def test_a_tag_that_was_taken_away_does_not_return(tmp_path: Path) -> None:
         for name in ("wrong", "right"):
             tag(catalog, [tmp_path / "a0"], name)
         delete(catalog, "a0")
-        put_again(catalog, "a0", b"a0")
+        put_again(catalog, "a0", hash_of("a0"))
         assert tag(catalog, [tmp_path], "WRONG", remove=True) == 1
         delete(catalog, "a0")
-        put_again(catalog, "a0", b"a0")
-        put_again(catalog, "b", b"a0")
+        put_again(catalog, "a0", hash_of("a0"))
+        put_again(catalog, "b", hash_of("a0"))
         assert tagged(catalog) == {"a0": ["right"], "b": ["right"]}
 
 
@@ -143,7 +143,7 @@ def test_a_hash_that_is_dropped_is_remembered_for_the_tags(tmp_path: Path) -> No
         with catalog.begin() as writer:
             writer.database.run("UPDATE files SET content_hash = x''")
         delete(catalog, "a0")
-        put_again(catalog, "elsewhere", b"a0")
+        put_again(catalog, "elsewhere", hash_of("a0"))
         assert tagged(catalog) == {"elsewhere": ["one"]}
 
 
@@ -153,10 +153,10 @@ def test_a_half_indexed_file_that_is_forgotten_loses_no_tags(tmp_path: Path) -> 
         tag(catalog, [tmp_path / "a0"], "one")
         delete(catalog, "a0")
         with catalog.begin() as writer:
-            writer.put_file(seen("a0"), b"a0", Modality.AUDIO, complete=False)
+            writer.put_file(seen("a0"), hash_of("a0"), Modality.AUDIO, complete=False)
         with catalog.begin() as writer:
             writer.start_run("index")
-        put_again(catalog, "a0", b"a0")
+        put_again(catalog, "a0", hash_of("a0"))
         assert tagged(catalog) == {"a0": ["one"]}
 
 
@@ -207,7 +207,7 @@ def test_what_is_saved_and_brought_back_is_what_was(library: Catalog, tmp_path: 
 def test_another_index_gets_the_tags_by_content_then_by_place_and_keeps_the_rest(tmp_path: Path) -> None:
     catalog, _ = new_index(tmp_path / "one", 1)
     lines = [
-        {"path": "/elsewhere/x.jpg", "hash": b"a0".hex(), "tags": ["by content"]},
+        {"path": "/elsewhere/x.jpg", "hash": hash_of("a0").hex(), "tags": ["by content"]},
         {"path": str(tmp_path / "one/a0"), "hash": "00", "tags": ["by place"]},
         {"path": str(tmp_path / "one/later"), "tags": ["place later"]},
         {"hash": "abcd", "tags": ["content later"]},
@@ -250,7 +250,7 @@ def test_another_index_gets_the_tags_by_content_then_by_place_and_keeps_the_rest
 )
 def test_a_bad_line_is_named_and_nothing_is_imported(tmp_path: Path, line: bytes, message: str) -> None:
     catalog, _ = new_index(tmp_path / "one", 1)
-    good = json.dumps({"hash": b"a0".hex(), "tags": ["x"]}).encode()
+    good = json.dumps({"hash": hash_of("a0").hex(), "tags": ["x"]}).encode()
     with catalog:
         (tmp_path / "tags.jsonl").write_bytes(good + b"\n" + line + b"\n" + good)
         with pytest.raises(UsageError, match=message) as caught:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from indexes import card, contents, new_index, put, seen, stored, unit_rows
+from indexes import card, contents, hash_of, new_index, put, seen, stored, unit_rows
 
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
@@ -162,7 +162,7 @@ class TestFailures:
                     assert writer.put_failed(seen("a0"), b"", None, UNREAD) == 1
             assert list(paths(catalog)) == ["a1"]
             with catalog.read() as snapshot:
-                (record,) = snapshot.files_with_hash(b"a0")
+                (record,) = snapshot.files_with_hash(hash_of("a0"))
                 assert record.modality is Modality.IMAGE
                 assert snapshot.spaces()[0].rows == 2
             with catalog.begin() as writer:

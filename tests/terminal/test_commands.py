@@ -332,6 +332,7 @@ COMMANDS = (
     "map",
     "eval",
     "watch",
+    "forget",
     "classify",
     "reindex",
     "export",

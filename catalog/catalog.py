@@ -92,7 +92,7 @@ class Catalog:
         for _ in range(_MOST_ATTEMPTS):
             database = self._idle_reader() or connect(self.folder, writable=False)
             try:
-                return Snapshot(database, self._cache, self._reuse_reader)
+                return Snapshot(database, self._cache, self._reuse_reader, self.read)
             except IndexLocked:
                 if not database.is_stale():
                     raise
@@ -113,6 +113,8 @@ class Catalog:
             reusable = database.detached()
             if reusable is not None:
                 self._idle_readers.append(reusable)
+                if self._is_closed:  # by another thread meanwhile
+                    self._drop_idle()
         database.close()
 
     def begin(self) -> Writer:
@@ -156,9 +158,13 @@ class Catalog:
         """Close all files; safe to call twice. Open snapshots stay usable."""
         self._is_closed = True
         self._cache.close()
+        self._drop_idle()
+
+    def _drop_idle(self) -> None:
         for idle in (self._idle_readers, self._idle_writers):
-            while idle:
-                idle.pop().close()
+            with suppress(IndexError):
+                while True:
+                    idle.pop().close()
 
     def __enter__(self) -> Catalog:
         return self

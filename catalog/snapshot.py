@@ -37,13 +37,15 @@ class Snapshot(FileReader):
     def __init__(
         self,
         database: Database,
-        cache: SnapshotCache | None = None,
-        release: Callable[[Database], None] | None = None,
+        cache: SnapshotCache,
+        release: Callable[[Database], None],
+        read: Callable[[], Snapshot],
     ) -> None:
-        """cache: shared with other snapshots of the same catalog. release: takes the connection at the end."""
+        """cache: shared with other snapshots of the same catalog. release: takes the connection at the end. read: makes
+        a snapshot of what the catalog holds now."""
         super().__init__(database)
-        self._release = release or Database.close
-        self.cache = cache or SnapshotCache()
+        self._release, self._read = release, read
+        self.cache = cache
         self._descriptors: dict[int, int] = {}
         self._unopened: dict[int, AnyseekError] = {}  # why a vector file is not open, by space
         self._vectors: dict[int, Halves] = {}
@@ -328,6 +330,15 @@ class Snapshot(FileReader):
         raise UsageError(f"The index in {self.folder} has no space number {space_id}.")
 
     # ------------------------------------------------------------ life
+
+    def twin(self) -> Snapshot | None:
+        """Another snapshot of the very same, for another thread, which closes it. None when the index has changed
+        since. Raises what `Catalog.read` raises; may be called while this one is in use, and after it was closed."""
+        twin = self._read()
+        if (twin.change, twin._spaces) == (self.change, self._spaces):
+            return twin
+        twin.close()
+        return None
 
     def _close_vectors(self) -> None:
         for descriptor in self._descriptors.values():

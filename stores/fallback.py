@@ -3,6 +3,9 @@
 Every vector is in the catalog, so whatever is wrong with a store (damaged, gone, locked, unreachable, frozen, of
 another version, raising anything at all) costs speed and one remark, never an answer. A store that failed is left alone
 for a while by this process: a search does not wait again for what did not answer the last one.
+
+A store with a deadline is opened and searched in threads of their own. A thread that is late goes on, so it shares
+nothing with the search that left it: it reads a snapshot of its own, and closes it with the store.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from anyseek.errors import AnyseekError, StoreUnreachable
 from anyseek.stores.backend import StoreInUse
@@ -66,7 +69,7 @@ class FallbackStore:
         if backend is None or self.remark or not space.rows:
             return
         self._deadline_s = backend.deadline_s
-        self.inner = self._attempt("opened", lambda: backend.open(snapshot, space), _close)
+        self.inner = self._attempt("opened", lambda: self._opened(backend), _close)
         if self.inner is None and not backend.is_exact and not self.remark:
             self.remark = f"{missing(name)} {EXACT_INSTEAD} {REFRESH}"
 
@@ -90,6 +93,22 @@ class FallbackStore:
         if self._exact is not None:
             self._exact.close()
 
+    def _opened(self, backend: StoreBackend[Any]) -> VectorStore | None:
+        if self._deadline_s is None:
+            return backend.open(self._snapshot, self._space)
+        snapshot = self._snapshot.twin()
+        if snapshot is None:
+            raise StoreInUse("The index was changed while it was searched.")
+        try:
+            store = backend.open(snapshot, self._space)
+        except BaseException:
+            snapshot.close()
+            raise
+        if store is None:
+            snapshot.close()
+            return None
+        return _WithSnapshot(store, snapshot)
+
     def _attempt(
         self, done: str, call: Callable[[], T], when_late: Callable[[T | None], None], n_queries: int = 1
     ) -> T | None:
@@ -99,16 +118,23 @@ class FallbackStore:
                 if self._deadline_s is None:
                     return call()
                 seconds = self._deadline_s * max(1, math.ceil(n_queries / _QUERIES_A_DEADLINE))
-                return _within(seconds, self._label, call, when_late)
+                return self._within(seconds, _Call(call, when_late))
         except (AnyseekError, OSError) as error:
             store, self.inner = self.inner, None
-            if not isinstance(error, _TooSlow):  # what is at work still is closed when that ends
-                _close(store)
+            _close(store)
             self.failure, self.remark = error, _remark_on(error)
             if not isinstance(error, StoreInUse):  # which passes soon, and costs nothing to ask
                 with _lock:
                     _resting[self._key] = (monotonic() + REST_S, self.remark)
             return None
+
+    def _within(self, seconds: float, call: _Call[T]) -> T:
+        try:
+            return call.answer(seconds, self._label)
+        except BaseException:
+            if call.is_left:
+                self.inner = None  # closed by the thread that is at work with it still
+            raise
 
 
 EXACT_INSTEAD = "The search was exact instead."
@@ -145,34 +171,66 @@ def _close(store: VectorStore | None) -> None:
             store.close()
 
 
-class _TooSlow(StoreUnreachable):
-    """A store that has not answered yet."""
+class _WithSnapshot:
+    """A VectorStore, and the snapshot that was made for it alone."""
 
+    def __init__(self, store: VectorStore, snapshot: Snapshot) -> None:
+        self._store, self._snapshot = store, snapshot
 
-def _within(seconds: float, label: str, call: Callable[[], T], when_late: Callable[[T | None], None]) -> T:
-    """What `call` returns, in a thread of its own. Raises what it raises, and _TooSlow when it takes longer.
+    def search(self, queries: Floats, k: int, allow: Rows | None = None) -> tuple[Floats, Rows]:
+        return self._store.search(queries, k, allow)
 
-    when_late: gets its answer then (None if it raised), in that thread. A call cannot be stopped, and a daemon thread
-    keeps no process from ending.
-    """
-    done, is_late = threading.Event(), threading.Event()
-    answer: list[T] = []
-    failure: list[BaseException] = []
-
-    def work() -> None:
+    def close(self) -> None:
         try:
-            answer.append(call())
-        except BaseException as error:  # noqa: BLE001 - raised again where it was called
-            failure.append(error)
-        done.set()
-        if is_late.is_set():
-            when_late(answer[0] if answer else None)
+            self._store.close()
+        finally:
+            self._snapshot.close()
 
-    threading.Thread(target=work, name="anyseek-store", daemon=True).start()
-    if not done.wait(seconds):
-        is_late.set()
-        if not done.is_set():
-            raise _TooSlow(f"{label} did not answer within {seconds:g} seconds.", "Is it running?")
-    if failure:
-        raise failure[0]
-    return answer[0]
+
+class _Call(Generic[T]):
+    """A call in a thread of its own. It cannot be stopped, only left; and a daemon thread keeps no process from ending.
+
+    is_left: whether nobody takes its answer any more. when_late: gets the answer then, None if it raised. The call has
+    ended or is left, whichever comes first: its answer is taken or late, never both and never neither.
+    """
+
+    def __init__(self, call: Callable[[], T], when_late: Callable[[T | None], None]) -> None:
+        self._call, self._when_late = call, when_late
+        self._lock, self._ended = threading.Lock(), threading.Event()
+        self._answer: T | None = None
+        self._failure: BaseException | None = None
+        self.is_left = False
+
+    def answer(self, seconds: float, label: str) -> T:
+        """Raises what the call raises, and StoreUnreachable when it takes longer than that."""
+        threading.Thread(target=self._work, name="anyseek-store", daemon=True).start()
+        try:
+            self._ended.wait(seconds)
+        except BaseException:  # Ctrl-C
+            self._leave()
+            raise
+        with self._lock:
+            self.is_left = not self._ended.is_set()
+        if self.is_left:
+            raise StoreUnreachable(f"{label} did not answer within {seconds:g} seconds.", "Is it running?")
+        if self._failure is not None:
+            raise self._failure
+        return cast("T", self._answer)
+
+    def _leave(self) -> None:
+        with self._lock:
+            self.is_left = True
+            has_ended = self._ended.is_set()
+        if has_ended:
+            self._when_late(self._answer)
+
+    def _work(self) -> None:
+        try:
+            self._answer = self._call()
+        except BaseException as error:  # noqa: BLE001 - raised again where it was called
+            self._failure = error
+        with self._lock:
+            self._ended.set()
+            is_late = self.is_left
+        if is_late:
+            self._when_late(self._answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.records import other_model
 from anyseek.contracts import Embedder, Modality, ModelCard, Report, Segment
-from anyseek.errors import UsageError
+from anyseek.errors import RootUnavailable, UsageError
 from anyseek.modalities import Media
 from anyseek.options import (
     AnyPath,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from anyseek.opening import FileBelow
     from anyseek.search.query_reader import QueryReader
     from anyseek.stores.manager import StoreManager
+
+LOG = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "mini"
 
@@ -126,9 +129,15 @@ class Index:
         # An indexed folder that is gone is for the indexer to tell of: nothing is deleted because of it.
         absolute = [Path(os.path.abspath(folder)) for folder in folders]
         roots = [path if path in known else existing_folder(path) for path in absolute]
-        report = indexer.update(
-            self._catalog, self._embedder(), roots=roots, options=options, progress=progress, stop=stop
-        )
+        try:
+            report = indexer.update(
+                self._catalog, self._embedder(), roots=roots, options=options, progress=progress, stop=stop
+            )
+        except RootUnavailable:  # all other folders were brought up to date
+            if not options.dry_run:
+                for remark in self._refresh_derived():
+                    LOG.warning("%s", remark)
+            raise
         if not options.dry_run and not report.interrupted:
             report = replace(report, remarks=(*report.remarks, *self._refresh_derived()))
         return report

@@ -203,7 +203,10 @@ class _Import:
         elif "file" in record:
             self._add_file(file_row(record["file"], where))
         elif "kept_tags" in record:
-            self._tags.apply(file_row(record["kept_tags"], where).tag_record(is_kept=True))
+            kept = file_row(record["kept_tags"], where).tag_record(is_kept=True)
+            if not kept.path and not kept.content_hash:
+                raise UsageError(f"{printable(where)} has neither a path nor a hash.", "Export it again.")
+            self._tags.apply(kept)
 
     def _add_settings(self, settings: Any) -> None:
         present = self.snapshot.settings()

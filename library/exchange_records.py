@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from anyseek.catalog.file_facts import caption, passages, tags_of
-from anyseek.catalog.tag_records import TagRecord, read_tags
+from anyseek.catalog.tag_records import TagRecord, clean_tag, read_tags
 from anyseek.contracts import FileRecord, Modality, SeenFile, Segment, Span, Unit
 from anyseek.errors import UsageError
 from anyseek.printable import printable
@@ -116,8 +116,9 @@ class FileRow:
         return bytes.fromhex(self.hash or "")
 
     def tag_record(self, *, is_kept: bool = False) -> TagRecord:
-        """Raises ValueError."""
-        return TagRecord(self.absolute(), self.content_hash(), tuple(self.tags or ()), is_kept)
+        """With its tags as they are stored, empty ones left out. Raises ValueError."""
+        tags = tuple(filter(None, map(clean_tag, self.tags or ())))
+        return TagRecord(self.absolute(), self.content_hash(), tags, is_kept)
 
 
 Row = TypeVar("Row", bound=FileRow)

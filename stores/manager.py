@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyseek.errors import AnyseekError, IndexLocked
+from anyseek.errors import AnyseekError
 from anyseek.stores import registry
 from anyseek.stores.backend import State, StoreBackend, SyncRequest, silent
 from anyseek.stores.backend_options import make_options
@@ -30,7 +30,7 @@ _INDEXED = "The index itself is up to date, and searched exactly where the store
 class StoreManager:
     """Of one index.
 
-    Every method but `state` may raise IndexLocked, DiskFull, ReadOnlyIndex, MissingExtra, StoreUnreachable,
+    Every method but `state` and `follow` may raise IndexLocked, DiskFull, ReadOnlyIndex, MissingExtra, StoreUnreachable,
     StoreRefused.
     """
 
@@ -85,14 +85,11 @@ class StoreManager:
 
     def follow(self) -> str:
         """`refresh` after the index has changed. A store that cannot follow is no reason to fail: what was indexed is
-        kept and found by exact search. Returns a remark on why it could not, "" when all is well.
-
-        Raises IndexLocked.
+        kept and found by exact search; nor is another writer who has the index by now. Returns a remark on why it
+        could not, "" when all is well. Raises none of what the others raise.
         """
         try:
             self.refresh()
-        except IndexLocked:
-            raise
         except (AnyseekError, OSError) as error:
             return " ".join(filter(None, [str(error), _INDEXED, getattr(error, "hint", "")]))
         return ""

@@ -6,8 +6,9 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sample_files
@@ -15,8 +16,9 @@ from fakes import WordEmbedder
 from ran import ANYSEEK
 
 import anyseek
+from anyseek import indexer
 from anyseek.catalog.catalog import Catalog, WriterLock
-from anyseek.contracts import Modality
+from anyseek.contracts import Modality, Report
 from anyseek.errors import (
     IndexDamaged,
     IndexLocked,
@@ -238,6 +240,43 @@ def test_an_unplugged_folder_loses_nothing(media: Path, tmp_path: Path) -> None:
         status = index.status()
         assert not status.roots[0].is_there
         assert (status.missing, status.gone) == (13, 0)
+
+
+def test_the_store_follows_what_was_indexed_while_another_folder_is_away(media: Path, tmp_path: Path) -> None:
+    pytest.importorskip("qdrant_edge")
+    other = tmp_path / "other"
+    other.mkdir()
+    sample_files.text(other / "a.txt", "red")
+    with anyseek.create(media, other, index=tmp_path / "elsewhere", model=WordEmbedder()) as index:
+        index.add(workers=1)
+        index.store.set("qdrant")
+        other.rename(tmp_path / "unplugged")
+        sample_files.text(media / "new.txt", "green")
+        with pytest.raises(RootUnavailable):
+            index.add(workers=1)
+        state = index.store.state()
+        assert state is not None
+        assert (state.rows, state.of) == (17, 17)
+
+
+def test_a_run_that_is_done_succeeds_though_another_writer_has_the_index_by_then(
+    media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with anyseek.open(media, model=WordEmbedder()) as index, ExitStack() as another:
+        update = indexer.update
+
+        def then_locked(*arguments: Any, **options: Any) -> Report:
+            report = update(*arguments, **options)
+            another.enter_context(WriterLock(index.folder, "another"))
+            return report
+
+        monkeypatch.setattr(indexer, "update", then_locked)
+        sample_files.text(media / "new.txt", "green")
+        report = index.add(workers=1)
+        assert report.new == 1
+        (remark,) = report.remarks
+        assert "another" in remark
+        assert "The index itself is up to date" in remark
 
 
 # ---------------------------------------------------------------- status and doctor

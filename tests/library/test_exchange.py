@@ -337,8 +337,41 @@ def test_what_a_row_says_wrong_is_named_and_nothing_is_stored(
         assert again.n_segments == 0
 
 
+@pytest.mark.parametrize("whose", ["segment", "file", "kept"])
+def test_tags_come_in_as_they_are_stored_so_that_they_can_go_out_and_in_again(
+    index: anyseek.Index, tmp_path: Path, whose: str
+) -> None:
+    index.library.export(tmp_path / "a.npy")
+    about, *records = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    odd = ["  ", "", " A \t b ", "c\ud800"]
+    path = str(tmp_path / "media/notes/red.txt")
+    if whose == "segment":
+        next(record for record in records if record.get("path") == path)["tags"] = odd
+    elif whose == "file":
+        path = str(tmp_path / "media/empty.txt")
+        records.append({"anyseek_catalog": {"file": {"path": path, "tags": odd}}})
+    else:
+        path = str(tmp_path / "media/elsewhere.txt")
+        records.append({"anyseek_catalog": {"kept_tags": {"path": path, "tags": odd}}})
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(line) for line in (about, *records)))
+    with anyseek.create(tmp_path / "media", index=tmp_path / "again", model=WordEmbedder()) as again:
+        again.library.import_(tmp_path / "a.npy")
+        with again._catalog.read() as snapshot:
+            assert [(one.path, one.tags) for one in read_tags(snapshot)] == [(path, ("A b", "c\\ud800"))]
+        again.tags.export(tmp_path / "tags.jsonl")
+        assert again.tags.import_(tmp_path / "tags.jsonl").lines == 1
+        assert again.library.check() == []
+
+
 @pytest.mark.parametrize(
-    "other", ["[]", '{"settings": {"depth_unit": "x"}}', '{"settings": {"depth_unit": -1}}', "3"]
+    "other",
+    [
+        "[]",
+        '{"kept_tags": {"tags": ["a"]}}',
+        '{"settings": {"depth_unit": "x"}}',
+        '{"settings": {"depth_unit": -1}}',
+        "3",
+    ],
 )
 def test_what_a_file_says_wrong_of_the_index_is_refused(
     index: anyseek.Index, tmp_path: Path, other: str

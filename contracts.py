@@ -233,7 +233,7 @@ class Segment:
 @dataclass(frozen=True, slots=True)
 class Report:
     """What one indexing run did. `skipped` counts new problems by code; known ones do not count. remarks: sentences for
-    people on what was not as it should be, as a store that could not follow."""
+    people, as on a drive that is away, a folder that moved, a store that could not follow."""
 
     seen: int
     new: int

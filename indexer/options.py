@@ -60,7 +60,7 @@ class Progress:
     since the stage began. modality: of the file just done, None when it was not media. problems: (absolute
     path, problem) new since the last call; not all are stored in the catalog (a file that vanished, a folder
     that cannot be read). planned: on a dry run, (what would be done, absolute path). remarks: sentences
-    for people.
+    for people, which the report of the run has too.
     """
 
     stage: Literal["scan", "index"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 from anyseek.contracts import FileRecord, Modality, Report, SeenFile
@@ -34,7 +34,7 @@ class Tally:
         else:
             self.changed += 1
 
-    def report(self, seconds: float, *, interrupted: bool) -> Report:
+    def report(self, seconds: float, remarks: Sequence[str], *, interrupted: bool) -> Report:
         """The figures as they are now."""
         return Report(
             seen=self.seen,
@@ -48,6 +48,7 @@ class Tally:
             skipped={code: n for code, n in self.skipped.items() if n},
             seconds=seconds,
             interrupted=interrupted,
+            remarks=tuple(remarks),
         )
 
 

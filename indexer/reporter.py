@@ -7,13 +7,17 @@ from typing import Literal
 
 from anyseek.contracts import Modality, Problem
 from anyseek.indexer.options import Progress, ProgressCall
+from anyseek.printable import printable
 
 # One call for so many seen files: 100,000 calls would take longer than the scan itself.
 _SCAN_STEP = 256
 
 
 class Reporter:
-    """Counts, and calls back. Without a callback it only counts."""
+    """Counts, and calls back. Without a callback it only counts.
+
+    segments: embedded so far. remarks: all of the run, for its report.
+    """
 
     def __init__(self, call: ProgressCall | None) -> None:
         self._call = call
@@ -23,6 +27,7 @@ class Reporter:
         self._done = 0
         self._skipped = 0
         self.segments = 0
+        self.remarks: list[str] = []
 
     def start_indexing(self, total: int, done: int = 0) -> None:
         """The second stage begins, with so many files to look into."""
@@ -52,7 +57,9 @@ class Reporter:
         self._report(planned=((what, path),))
 
     def remark(self, text: str) -> None:
-        """A sentence for people."""
+        """A sentence for people, now and in the run's report."""
+        text = printable(text)  # it names folders
+        self.remarks.append(text)
         self._report(remarks=(text,))
 
     def _report(

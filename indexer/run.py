@@ -87,7 +87,8 @@ def _perform(run: RunContext, applier: Applier, requested: Sequence[Path]) -> Re
             applier.index(plan)
         is_interrupted = run.stop()
         _check_gone(run, plan, is_interrupted=is_interrupted)
-        report = plan.tally.report(time.monotonic() - run.started_s, interrupted=is_interrupted)
+        seconds = time.monotonic() - run.started_s
+        report = plan.tally.report(seconds, run.reporter.remarks, interrupted=is_interrupted)
         applier.finish(plan, roots, report)
         return report
 

@@ -6,10 +6,11 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from anyseek.errors import AnyseekError, IndexLocked, UsageError
+from anyseek.printable import json_path
 
 if TYPE_CHECKING:
     from anyseek.indexer import Progress
@@ -71,13 +72,15 @@ class Jobs:
         try:
             with self._service.index() as index:
                 report = index.add(progress=self._show, stop=self._stop.is_set)
-            self._state = {"state": "done", "report": asdict(report)}
+            remarks = tuple(map(json_path, report.remarks))
+            self._state = {"state": "done", "report": asdict(replace(report, remarks=remarks))}
         except AnyseekError as error:
-            self._state = {"state": "failed", "title": error.message, "detail": error.hint}
+            title, detail = json_path(error.message), json_path(error.hint)
+            self._state = {"state": "failed", "title": title, "detail": detail}
         except Exception as error:  # noqa: BLE001 - the thread's last word is its state
             self._state = {
                 "state": "failed",
-                "title": f"{type(error).__name__}: {error}",
+                "title": json_path(f"{type(error).__name__}: {error}"),
                 "detail": "This is a bug.",
             }
 

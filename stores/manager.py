@@ -30,8 +30,8 @@ _INDEXED = "The index itself is up to date, and searched exactly where the store
 class StoreManager:
     """Of one index.
 
-    Every method but `state` and `follow` may raise IndexLocked, DiskFull, ReadOnlyIndex, MissingExtra, StoreUnreachable,
-    StoreRefused.
+    Every method but `state` and `follow` may raise IndexLocked, DiskFull, ReadOnlyIndex, MissingExtra,
+    StoreUnreachable, StoreRefused.
     """
 
     def __init__(self, catalog: Catalog, texts: Callable[[], Floats]) -> None:

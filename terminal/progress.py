@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -27,14 +27,23 @@ class IndexingScreen:
     """Takes a run's Progress as it comes, and its Report at the end. A context manager.
 
     Progress and skipped files go to stderr, the report to stdout. as_json: the report and each skipped file
-    are objects, one a line, on stdout; no progress. is_quiet: nothing at all.
+    are objects, one a line, on stdout; no progress. is_quiet: nothing at all. A remark is shown once.
     """
 
-    def __init__(self, *, as_json: bool, is_quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        as_json: bool,
+        is_quiet: bool,
+        clock: Callable[[], float] = time.monotonic,
+        said: Collection[str] = (),
+    ) -> None:
+        """said: remarks that were shown already."""
         self._as_json = as_json
         self._is_quiet = is_quiet
         self._clock = clock
         self._last_shown = clock()
+        self._said = set(said)
         is_bar = not as_json and not is_quiet and output.has_cursor(sys.stderr)
         self._bar = _Bar() if is_bar else None
 
@@ -68,7 +77,8 @@ class IndexingScreen:
         elif not self._is_quiet:
             _print_report(report, str(index), is_dry_run)
         for remark in report.remarks:
-            output.remark(remark, self._as_json)
+            if remark not in self._said:
+                output.remark(remark, self._as_json)
         if is_empty and not report.interrupted and not self._is_quiet:
             output.remark("No media files were found.", self._as_json)
 
@@ -92,6 +102,7 @@ class IndexingScreen:
             sys.stdout.write(f"{what:<8} {printable(output.shown_path(path))}\n")
 
     def _remark(self, text: str) -> None:
+        self._said.add(text)
         if self._bar:
             self._bar.say(printable(text))
         elif not self._is_quiet:

@@ -57,12 +57,16 @@ def watch(
         reports = follow(
             add, index.roots(), stop=stop.is_requested, every_s=every, notify=say, index=index.folder
         )
+        said: tuple[str, ...] = ()
         for report in reports:
             if as_json:
                 from dataclasses import asdict
 
                 typer.echo(json_line({"type": "report", **asdict(report)}))
-            elif report.new or report.changed or report.moved or report.gone:
-                with IndexingScreen(as_json=False, is_quiet=False) as screen:
+            elif (
+                report.new or report.changed or report.moved or report.gone or set(report.remarks) - set(said)
+            ):
+                with IndexingScreen(as_json=False, is_quiet=False, said=said) as screen:
                     screen.finish(report, index.folder, is_dry_run=False, is_empty=False)
+            said = report.remarks  # what stays as it is, is not said with every run
     return EXIT_OK

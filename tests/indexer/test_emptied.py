@@ -47,11 +47,13 @@ def test_files_of_a_folder_that_became_an_empty_one_are_missing_until_they_retur
     before, n_embedded = made.searchable, made.n_embedded
     drive.rename(made.folder.parent / "away")
     drive.mkdir()
-    assert made.run(plain=True, dry_run=True).gone == 0
+    dry = made.run(plain=True, dry_run=True)
+    assert dry.gone == 0
     assert made.planned == {("missing", "usb")}
     report = made.run(plain=True)
     assert (report.gone, report.unchanged) == (0, 1)
     (remark,) = remarks(made)
+    assert report.remarks == dry.remarks == (remark,)
     assert str(drive) in remark
     assert "3 files" in remark
     assert "anyseek index --prune" in remark

@@ -139,9 +139,9 @@ def test_a_root_that_moved_is_recognised_by_its_files(
         assert roots(both) == {0: one, 1: two}
         report = both.run(plain=True, roots=[new])
         assert (report.new, report.gone, report.moved) == (dry.new, dry.gone, dry.moved) == (1, 1, 0)
-        assert remarks(both) == [
-            f"{two} is at {new} now: its files, their vectors and tags stay as they are."
-        ]
+        remark = f"{two} is at {new} now: its files, their vectors and tags stay as they are."
+        assert remarks(both) == [remark]
+        assert report.remarks == dry.remarks == (remark,)
         assert roots(both) == {0: one, 1: new}
         assert both.n_embedded == n_embedded + 1
         assert set(both.searchable) == before.keys() - {"rooms/red.npy"} | {"added.txt"}

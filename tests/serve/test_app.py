@@ -290,6 +290,24 @@ def test_an_indexing_run_tells_its_progress_and_its_result_is_searchable(
     assert client.get("/status").json()["segments"]["image"] == 4
 
 
+def test_an_indexing_run_remarks_on_folders_of_any_name(client: TestClient, media: Path) -> None:
+    drive = media / os.fsdecode(b"dr\xefve")
+    drive.mkdir()
+    sample_files.text(drive / "a.txt", "red")
+
+    def remarks_of_a_run() -> list[str]:
+        client.post("/index")
+        client.get("/index/events")  # which ends with the run
+        found: list[str] = client.get("/index").json()["report"]["remarks"]
+        return found
+
+    assert remarks_of_a_run() == []
+    drive.rename(media.parent / "away")
+    drive.mkdir()
+    (remark,) = remarks_of_a_run()
+    assert "dr\\xefve: empty or not there" in remark
+
+
 def test_an_index_that_took_the_place_of_another_is_noticed(client: TestClient, media: Path) -> None:
     shutil.rmtree(media / ".anyseek")
     is_problem(client.get("/search?words=green"), 404)

@@ -114,6 +114,18 @@ def test_every_problem_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "")
 
 
+def test_what_a_run_remarks_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with IndexingScreen(as_json=False, is_quiet=False) as screen:
+        screen.show(Progress("scan", 1, None, remarks=("A drive is away.",)))
+        screen.finish(
+            report(remarks=("A drive is away.", "The store is gone.")),
+            Path("/x"),
+            is_dry_run=False,
+            is_empty=False,
+        )
+    assert capsys.readouterr().err == "A drive is away.\nThe store is gone.\n"
+
+
 def test_an_interrupted_run_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     with IndexingScreen(as_json=False, is_quiet=False) as screen:
         screen.finish(report(new=3, interrupted=True), Path("/x"), is_dry_run=False, is_empty=True)

@@ -19,6 +19,8 @@ import sample_files
 from ran import ANYSEEK, Ran, unmeasured
 from waiting import BRAKE_S, wait_until
 
+from anyseek.catalog.catalog import Catalog
+
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., Ran]
 
@@ -212,6 +214,34 @@ def test_a_watch_that_waits_for_changes_ends_without_a_word(media: Path, environ
     assert process.returncode == 0
     (watching,) = err.splitlines()
     assert "Watching" in watching
+
+
+def test_a_watch_says_once_what_its_runs_remark(media: Path, environment: dict[str, str]) -> None:
+    """A drive that was away when it began, and a store that never answers."""
+    pytest.importorskip("qdrant_client")
+    with Catalog.open(media / ".anyseek") as catalog, catalog.begin() as writer:
+        writer.set_setting("store", {"name": "qdrant", "qdrant": {"url": "http://127.0.0.1:9"}})
+    (media / "notes").rename(media.parent / "away")
+    (media / "notes").mkdir()
+    with subprocess.Popen(
+        [str(ANYSEEK), "watch", "--every", "0.01"],
+        cwd=media,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said = [process.stderr.readline() for _ in range(3)]
+        sample_files.picture(media / "pictures/new.png", "red")
+        wait_until(lambda: "1 new" in process.stdout.readline(), "a run after the first")
+        process.send_signal(signal.SIGINT)
+        said += process.communicate(timeout=BRAKE_S)[1].splitlines()
+    watching, drive, store = said
+    assert watching.startswith("Watching")
+    assert "notes: empty or not there" in drive
+    assert store.startswith("Qdrant at http://127.0.0.1:9 does not answer")
 
 
 def test_a_watch_without_its_package_is_refused_before_it_says_that_it_watches(

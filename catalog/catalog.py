@@ -109,13 +109,12 @@ class Catalog:
         return None
 
     def _reuse_reader(self, database: Database) -> None:
-        if not self._is_closed and len(self._idle_readers) < MOST_IDLE:
-            reusable = database.detached()
-            if reusable is not None:
-                self._idle_readers.append(reusable)
-                if self._is_closed:  # by another thread meanwhile
-                    self._drop_idle()
+        is_wanted = not self._is_closed and len(self._idle_readers) < MOST_IDLE
+        if is_wanted and (reusable := database.detached()) is not None:
+            self._idle_readers.append(reusable)
         database.close()
+        if self._is_closed:  # by another thread, maybe just now
+            self._drop_idle()
 
     def begin(self) -> Writer:
         """One transaction: `with catalog.begin() as w: ...` commits at the end.

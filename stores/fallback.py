@@ -122,7 +122,7 @@ class FallbackStore:
         except (AnyseekError, OSError) as error:
             store, self.inner = self.inner, None
             _close(store)
-            self.failure, self.remark = error, _remark_on(error)
+            self.failure, self.remark = error, remark_on(error)
             if not isinstance(error, StoreInUse):  # which passes soon, and costs nothing to ask
                 with _lock:
                     _resting[self._key] = (monotonic() + REST_S, self.remark)
@@ -159,7 +159,8 @@ def _why_resting(key: tuple[str, int, str]) -> str:
     return remark if monotonic() < until else ""
 
 
-def _remark_on(error: AnyseekError | OSError) -> str:
+def remark_on(error: AnyseekError | OSError) -> str:
+    """A sentence for people on why a search was exact, and what to do."""
     if isinstance(error, AnyseekError):
         return f"{error.message} {EXACT_INSTEAD} {error.hint}".strip()
     return f"The store could not be read ({error.strerror or error}). {EXACT_INSTEAD} {REFRESH}"

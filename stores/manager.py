@@ -66,21 +66,26 @@ class StoreManager:
         # Before it answers: killed in between, the old store is filled again, and nothing is left behind for ever.
         with self._catalog.lock("anyseek store"), self._catalog.read() as snapshot:
             for space in snapshot.spaces()[:1]:
-                old, new = registry.chosen_backend(snapshot, space), registry.backend(choice, space)
+                old, new = registry.chosen(snapshot, space).backend, registry.backend(choice, space)
                 if not registry.are_alike(old, new):
                     _remove(old, snapshot.folder, space)
         registry.write_choice(self._catalog, choice)
 
     def refresh(self, progress: Callable[[str], None] | None = None, *, anew: bool = False) -> None:
-        """Bring the store up to date with the index, as `Index.add` does. anew: build it again in any case."""
+        """Bring the store up to date with the index, as `Index.add` does. anew: build it again in any case.
+
+        Raises UsageError too, where the chosen store is not installed or does not take the options that are kept.
+        """
         request = self._request(progress, rebuild=anew)
         with self._catalog.lock("anyseek store"), self._catalog.read() as snapshot:
             for space in snapshot.spaces()[:1]:
-                chosen = registry.chosen_backend(snapshot, space)
-                self._sync(snapshot, space, chosen, request)
+                chosen = registry.chosen(snapshot, space)
+                if chosen.problem is not None:
+                    raise chosen.problem
+                self._sync(snapshot, space, chosen.backend, request)
                 # What the rule has left behind, or a change of stores that was killed.
                 for other in registry.built_in():
-                    if not registry.are_alike(other, chosen):
+                    if not registry.are_alike(other, chosen.backend):
                         _remove(other, snapshot.folder, space)
 
     def follow(self) -> str:

@@ -6,10 +6,8 @@ ones are listed here, because a cold search must not read the metadata of every 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from anyseek.errors import AnyseekError, UsageError
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from anyseek.catalog.snapshot import Snapshot
     from anyseek.stores.backend import State, StoreBackend
     from anyseek.stores.fallback import FallbackStore
-
-LOG = logging.getLogger(__name__)
 
 AUTO = "auto"
 BUILT_IN = {
@@ -171,17 +167,31 @@ def write_choice(catalog: Catalog, choice: Choice) -> None:
         writer.set_setting(_SETTING, setting)
 
 
-def chosen_backend(snapshot: Snapshot, space: SpaceRecord) -> StoreBackend[Any]:
-    """The store that was chosen; the exact one, and a warning, where its package is no longer there."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a choice comes to for one space. name: as it was chosen. backend: that store, or where there is a problem
+    with the choice itself (a package that is gone, options of another version) the exact one."""
+
+    name: str
+    backend: StoreBackend[Any]
+    problem: AnyseekError | None = None
+
+
+def chosen(snapshot: Snapshot, space: SpaceRecord) -> Chosen:
+    """Which store is to answer, and why it is exact search if it is not the chosen one. Raises nothing for that."""
     choice = read_choice(snapshot)
-    reason = why_missing(choice.name)
-    if reason:
-        _warn_once(f"The store {choice.name} {reason}: searching exactly.")
-        choice = Choice("exact")
-    return backend(choice, space)
+    try:
+        if reason := _why_missing(choice.name):
+            raise UsageError(
+                f"The store {choice.name} {reason}.",
+                "Install its package again, or choose another: anyseek store set auto",
+            )
+        return Chosen(choice.name, backend(choice, space))
+    except AnyseekError as error:
+        return Chosen(choice.name, backend(Choice("exact"), space), error)
 
 
-def why_missing(name: str) -> str:
+def _why_missing(name: str) -> str:
     """Why a store is not there, as "is not installed"; "" for one that can be loaded."""
     if name == AUTO or name in BUILT_IN:
         return ""
@@ -194,29 +204,18 @@ def why_missing(name: str) -> str:
     return ""
 
 
-@cache
-def _warn_once(message: str) -> None:
-    LOG.warning("%s", message)
-
-
 # ---------------------------------------------------------------- that one, opened
 
 
 def open_store(snapshot: Snapshot, space_id: int) -> FallbackStore:
     """The store that was chosen. What it cannot answer is searched exactly, and its `remark` says why."""
-    from anyseek.stores.fallback import EXACT_INSTEAD, FallbackStore
+    from anyseek.stores.fallback import FallbackStore, remark_on
 
     space = next(space for space in snapshot.spaces() if space.space_id == space_id)
-    name = read_choice(snapshot).name
-    reason = why_missing(name)
-    if reason:
-        return FallbackStore(snapshot, space, name, None, f"The store {name} {reason}. {EXACT_INSTEAD}")
-    try:
-        chosen = chosen_backend(snapshot, space)
-    except AnyseekError as error:  # the options that are kept are none of this version's, or its class fails
-        remark = f"{error.message} {EXACT_INSTEAD} {error.hint}".strip()
-        return FallbackStore(snapshot, space, name, None, remark)
-    return FallbackStore(snapshot, space, name_of(chosen), chosen)
+    made = chosen(snapshot, space)
+    if made.problem is not None:
+        return FallbackStore(snapshot, space, made.name, None, remark_on(made.problem))
+    return FallbackStore(snapshot, space, name_of(made.backend), made.backend)
 
 
 def state(snapshot: Snapshot) -> State | None:
@@ -226,14 +225,13 @@ def state(snapshot: Snapshot) -> State | None:
     from anyseek.stores.guarded import sentence
 
     for space in snapshot.spaces()[:1]:
-        name = read_choice(snapshot).name
         exactly = State("exact", space.rows, space.rows)
-        reason = why_missing(name)
-        if reason:
-            return replace(exactly, remark=f"the store {name} {reason}")
+        made = chosen(snapshot, space)
+        if made.problem is not None:
+            return replace(exactly, remark=str(made.problem))
         try:
-            with sentence(f"The store {name}", "asked for its state"):
-                return chosen_backend(snapshot, space).state(snapshot, space)
+            with sentence(f"The store {made.name}", "asked for its state"):
+                return made.backend.state(snapshot, space)
         except (AnyseekError, OSError) as error:
             return replace(exactly, remark=str(error))
     return None

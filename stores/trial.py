@@ -15,7 +15,6 @@ from anyseek.stores.backend import StoreInUse
 from anyseek.stores.exact import ExactStore
 from anyseek.stores.fallback import REFRESH, FallbackStore, ask_again, missing
 from anyseek.stores.guarded import sentence
-from anyseek.stores.registry import Choice
 
 if TYPE_CHECKING:
     from anyseek.catalog.records import SpaceRecord
@@ -43,31 +42,14 @@ def faults(snapshot: Snapshot) -> Iterator[Fault]:
     """What is wrong with the store that was chosen, and with files of the built-in ones. Reads whole files."""
     ask_again(snapshot.folder)
     for space in snapshot.spaces():
-        chosen, fault = _chosen(snapshot, space)
-        if fault is not None:
-            yield fault
-        others = (other for other in registry.built_in() if not registry.are_alike(other, chosen))
-        for backend in (chosen, *others):
-            fault = _fault(snapshot, space, backend, is_chosen=backend is chosen)
+        chosen = registry.chosen(snapshot, space)
+        if (problem := chosen.problem) is not None:
+            yield Fault(chosen.backend, space, True, problem.message, problem.hint or REFRESH)
+        others = (other for other in registry.built_in() if not registry.are_alike(other, chosen.backend))
+        for backend in (chosen.backend, *others):
+            fault = _fault(snapshot, space, backend, is_chosen=backend is chosen.backend)
             if fault is not None:
                 yield fault
-
-
-def _chosen(snapshot: Snapshot, space: SpaceRecord) -> tuple[StoreBackend[Any], Fault | None]:
-    """The backend that was chosen; the exact one, and why, where that cannot be made."""
-    name = registry.read_choice(snapshot).name
-    reason = registry.why_missing(name)
-    message, hint = (
-        f"The store {name} {reason}.",
-        "Install its package again, or choose another: anyseek store set auto",
-    )
-    if not reason:
-        try:
-            return registry.chosen_backend(snapshot, space), None
-        except AnyseekError as error:
-            message, hint = error.message, error.hint
-    exact = registry.backend(Choice("exact"), space)
-    return exact, Fault(exact, space, True, message, hint or REFRESH)
 
 
 def _fault(

@@ -80,7 +80,7 @@ def test_what_its_methods_raise_names_it(catalog: Catalog) -> None:
     manager(catalog).set(Choice("odd"))
     with catalog.read() as snapshot:
         space = snapshot.spaces()[0]
-        odd = registry.chosen_backend(snapshot, space)
+        odd = registry.chosen(snapshot, space).backend
         calls = {
             "open": (lambda: odd.open(snapshot, space), "opened"),
             "state": (lambda: odd.state(snapshot, space), "asked for its state"),
@@ -122,7 +122,7 @@ def test_a_store_that_cannot_be_removed_can_be_left(
     (message,) = [record.getMessage() for record in caplog.records]
     assert message.startswith(f"{LABEL} failed when it was removed (")
     with catalog.read() as snapshot:
-        assert isinstance(registry.chosen_backend(snapshot, snapshot.spaces()[0]), ExactBackend)
+        assert isinstance(registry.chosen(snapshot, snapshot.spaces()[0]).backend, ExactBackend)
 
 
 def test_what_is_no_store_cannot_be_chosen(catalog: Catalog) -> None:

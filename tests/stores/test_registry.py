@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from anyseek import plugins
 from anyseek.catalog.catalog import Catalog
 from anyseek.errors import UsageError
 from anyseek.option_info import OptionInfo, options_of
-from anyseek.stores import faiss_file, registry
+from anyseek.stores import faiss_file, registry, trial
 from anyseek.stores.backend_options import StoreOptions
 from anyseek.stores.exact_backend import ExactBackend
 from anyseek.stores.faiss_backend import FaissBackend, FaissOptions
@@ -53,7 +53,7 @@ def put_setting(catalog: Catalog, value: object) -> None:
 
 def chosen(catalog: Catalog) -> Any:
     with catalog.read() as snapshot:
-        return registry.chosen_backend(snapshot, snapshot.spaces()[0])
+        return registry.chosen(snapshot, snapshot.spaces()[0]).backend
 
 
 # ---------------------------------------------------------------- the setting
@@ -238,23 +238,36 @@ def test_a_search_imports_the_store_that_answers_and_no_other(catalog: Catalog) 
     assert done.stdout == "\n"
 
 
-def test_a_broken_package_is_told_of_once_and_searches_are_exact(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_broken_package_has_one_sentence_everywhere_and_searches_are_exact(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry._warn_once.cache_clear()
     monkeypatch.setattr(plugins, "declared", lambda group: (("broken", "no_such_module:Backend"),))
     with pytest.raises(UsageError, match="broken cannot be loaded"):
         manager(catalog).set(Choice("broken"))
     put_setting(catalog, {"name": "broken", "broken": {"size": 3}})
-    with caplog.at_level(logging.WARNING, "anyseek"):
-        assert type(chosen(catalog)) is type(chosen(catalog)) is ExactBackend
-    assert [record.message.partition(" (")[0] for record in caplog.records] == [
-        "The store broken cannot be loaded"
-    ]
+    assert type(chosen(catalog)) is ExactBackend
     state = manager(catalog).state()
     assert state is not None
-    assert state.remark.startswith("the store broken cannot be loaded")
+    with catalog.read() as snapshot:
+        (fault,) = trial.faults(snapshot)
+        with closing(registry.open_store(snapshot, 1)) as store:
+            remarks = (state.remark, fault.message, store.remark, manager(catalog).follow())
+    for remark in remarks:
+        assert remark.startswith(fault.message)
+        assert fault.message.startswith("The store broken cannot be loaded (")
+    for remark in remarks[2:]:
+        assert remark.endswith("anyseek store set auto")
+    with pytest.raises(UsageError, match="broken cannot be loaded"):
+        manager(catalog).refresh()
     assert setting(catalog) == {"name": "broken", "broken": {"size": 3}}  # for the day when it is back
+
+
+def test_a_store_whose_kept_options_do_not_fit_can_be_left(catalog: Catalog) -> None:
+    put_setting(catalog, {"name": "qdrant", "qdrant": {"url": 5}})
+    with pytest.raises(UsageError, match="url"):
+        manager(catalog).refresh()
+    manager(catalog).set(Choice("exact"))
+    assert manager(catalog).follow() == ""
 
 
 # ---------------------------------------------------------------- files of stores

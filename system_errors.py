@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from anyseek.errors import (
     AnyseekError,
@@ -154,6 +155,24 @@ def as_anyseek(error: OSError, it: str) -> AnyseekError:
     reason = error.strerror or str(error) or type(error).__name__
     text = message.format(it=it, which=which, reason=reason)
     return cls(text[0].upper() + text[1:], hint)
+
+
+OF_A_PATH = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
+"""A path leads to no file."""
+
+
+@contextmanager
+def of_named(path: str | os.PathLike[str], what: str) -> Iterator[None]:
+    """Errors of the system about a file that a person named leave as Anyseek's own: a path that leads to no file as
+    UsageError, all else as `as_anyseek` has it. what: "read" or "written"."""
+    try:
+        yield
+    except OSError as error:
+        name = printable(os.fsdecode(path))
+        if error.errno not in OF_A_PATH:
+            raise as_anyseek(error, name) from error
+        reason = error.strerror or str(error)
+        raise UsageError(f"{name} cannot be {what}: {reason}.", "Check the path.") from error
 
 
 def _is_name(filename: object) -> bool:

@@ -15,7 +15,6 @@ from anyseek.errors import (
     AnyseekError,
     DiskFailed,
     DiskFull,
-    IndexDamaged,
     IndexLocked,
     IndexNotFound,
     ReadOnlyIndex,
@@ -95,7 +94,7 @@ _BUSY: _Sentence = (
     "Try again when it is done.",
 )
 _FOLDER: _Sentence = (
-    IndexDamaged,
+    UsageError,
     "There is a folder where {it} has a file{which}.",
     "Look at what it is, and move it away.",
 )

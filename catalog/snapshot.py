@@ -222,13 +222,14 @@ class Snapshot(FileReader):
         """Files below any of these absolute folders, in whichever roots touch them.
 
         A folder that is on the disk or in the catalog byte for byte is that one; of any other name, those that are
-        equal but for letter case and composition (folding.py), which an unlike keyboard or file system spells.
+        equal but for letter case and composition (folding.py), which an unlike keyboard or file system spells. The disk
+        is looked at for folders that touch a root only: who may ask need not learn what else is on it.
         """
         exact: set[tuple[int, bytes]] = set()
         alike: set[tuple[int, str]] = set()
         for folder in folders:
             places = self._roots_touched(folder)
-            if self._has_any(places) or codec.is_on_disk(folder):
+            if places and (self._has_any(places) or codec.is_on_disk(folder)):
                 exact.update(places)
             else:
                 alike.update(self._roots_touched_folded(folder))

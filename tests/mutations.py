@@ -362,7 +362,7 @@ TABLE = [
     ),
     Mutation(
         "catalog/snapshot.py",
-        "if self._has_any(places) or codec.is_on_disk(folder):",
+        "if places and (self._has_any(places) or codec.is_on_disk(folder)):",
         "if False:",
         "a folder that is there byte for byte is that one",
         "tests/index/test_names_beyond_ascii.py",

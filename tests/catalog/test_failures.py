@@ -58,6 +58,7 @@ def folder(tmp_path: Path) -> Path:
         (errno.ENOMEM, SystemRefused, "memory"),
         (errno.ENOLCK, SystemRefused, "locks"),
         (errno.EBUSY, IndexLocked, "process"),
+        (errno.EISDIR, UsageError, "folder"),
         (errno.EINVAL, SystemRefused, "refused"),
         (9999, SystemRefused, "refused"),
     ],

@@ -178,10 +178,14 @@ def _is_name(filename: object) -> bool:
     return isinstance(filename, (str, bytes)) and bool(filename)
 
 
+ABSENT = (FileNotFoundError, NotADirectoryError)
+"""What the system raises where nothing is: all else says that something cannot be seen."""
+
+
 def is_absent(look: Callable[[], object]) -> bool:
     """Whether `look`, as a stat or an opening, finds nothing. Raises OSError for all that is not absence."""
     try:
         look()
-    except (FileNotFoundError, NotADirectoryError):
+    except ABSENT:
         return True
     return False

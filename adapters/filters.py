@@ -149,10 +149,13 @@ def _passes_test(metadata: Mapping[str, Any], key: str, name: str, value: Any) -
 
 def _mappings(key: str, wanted: Any) -> Sequence[Mapping[str, Any]]:
     """Conditions, none of them empty: that would let everything through, or nothing."""
-    are_mappings = isinstance(wanted, list | tuple) and all(isinstance(one, Mapping) for one in wanted)
-    if not are_mappings or not wanted or not all(wanted):
-        raise UsageError(f"{key} takes conditions, not {short_repr(wanted)}.", '{"$or": [{"who": "Ann"}]}')
-    return wanted
+    if (
+        isinstance(wanted, list | tuple)
+        and wanted
+        and all(one and isinstance(one, Mapping) for one in wanted)
+    ):
+        return wanted
+    raise UsageError(f"{key} takes conditions, not {short_repr(wanted)}.", '{"$or": [{"who": "Ann"}]}')
 
 
 def _unknown(name: str) -> UsageError:

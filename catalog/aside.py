@@ -29,8 +29,8 @@ def put_back(folder: Path, catalog_name: str) -> bool:
     aside = aside_of(folder)
     if not folder.name or is_absent((aside / catalog_name).stat) or not is_absent(folder.lstat):
         return False
-    with suppress(FileNotFoundError, IndexNotFound):  # another process may have done it meanwhile
-        with WriterLock(aside, "anyseek reindex"), translated(folder):
-            os.rename(aside, folder)
-            atomic.sync_folder(folder.parent)
+    # IndexNotFound: another process has done it meanwhile.
+    with suppress(IndexNotFound), WriterLock(aside, "anyseek reindex"), translated(folder):
+        os.rename(aside, folder)
+        atomic.sync_folder(folder.parent)
     return True

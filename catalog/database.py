@@ -16,7 +16,7 @@ from anyseek.catalog.aside import put_back
 from anyseek.catalog.failures import translated
 from anyseek.errors import IndexDamaged, IndexLocked, IndexNotFound, ReadOnlyIndex, UsageError
 from anyseek.printable import printable
-from anyseek.system_errors import is_absent
+from anyseek.system_errors import ABSENT, is_absent
 
 CATALOG_NAME = "catalog.sqlite"
 
@@ -138,7 +138,7 @@ def _facts(path: Path) -> Facts | None:
     """None where there is no such file."""
     try:
         now = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except ABSENT:
         return None
     return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
 

@@ -19,7 +19,7 @@ from anyseek.catalog.failures import translated
 from anyseek.errors import IndexLocked, UsageError
 from anyseek.jsonable import from_json, to_json
 from anyseek.printable import printable
-from anyseek.system_errors import is_absent
+from anyseek.system_errors import ABSENT, is_absent
 
 LOCK_NAME = "lock"
 
@@ -141,7 +141,7 @@ def is_locked(folder: Path) -> bool:
     """Whether a living process holds the writer lock; True where that cannot be seen."""
     try:
         descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | _SAFELY)
-    except (FileNotFoundError, NotADirectoryError):
+    except ABSENT:
         return False
     except OSError:
         return True

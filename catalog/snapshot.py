@@ -18,7 +18,7 @@ from anyseek.catalog.snapshot_cache import SnapshotCache
 from anyseek.contracts import Filter, Modality, Segment
 from anyseek.errors import AnyseekError, IndexDamaged, UsageError
 from anyseek.opening import FileBelow
-from anyseek.system_errors import as_anyseek
+from anyseek.system_errors import ABSENT, as_anyseek
 
 if TYPE_CHECKING:
     from anyseek.catalog.vectors import Halves
@@ -81,7 +81,7 @@ class Snapshot(FileReader):
                 path = self.folder / "vectors" / f"{space.space_id}.{space.generation}.f16"
                 try:
                     self._descriptors[space.space_id] = os.open(path, os.O_RDONLY)
-                except (FileNotFoundError, NotADirectoryError):
+                except ABSENT:
                     self._unopened[space.space_id] = IndexDamaged(
                         f"The vector file of {space.card.name} in {self.folder} is gone.", REPAIR
                     )

@@ -195,7 +195,10 @@ def exchange(one: Path, other: Path) -> None:
         _exchange_by_steps(one, other)
     elif rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE):
         number = ctypes.get_errno()
-        if number not in (errno.ENOSYS, errno.EINVAL):  # what an old system, or a file system without it, says
+        if number not in (
+            errno.ENOSYS,
+            errno.EINVAL,
+        ):  # what an old system, or a file system without it, says
             raise OSError(number, os.strerror(number), str(one))
         _exchange_by_steps(one, other)
     sync_folder(one.parent)

@@ -45,7 +45,9 @@ class Spool:
         try:
             self._file.write(len(data).to_bytes(8, "little") + data)
         except OSError as error:
-            raise as_anyseek(error, f"the temporary folder {printable(tempfile.gettempdir())} (TMPDIR)") from error
+            raise as_anyseek(
+                error, f"the temporary folder {printable(tempfile.gettempdir())} (TMPDIR)"
+            ) from error
         self._page.clear()
 
     def __iter__(self) -> Iterator[FileTask]:

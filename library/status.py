@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import FileRecord, FileState, Modality, ModelCard
+from anyseek.system_errors import ABSENT
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog, RunRecord, Snapshot
@@ -102,7 +103,7 @@ def _stale(snapshot: Snapshot) -> tuple[int, int]:
             continue
         try:
             now = os.lstat(os.path.join(folder, os.fsencode(record.path)))
-        except (FileNotFoundError, NotADirectoryError):
+        except ABSENT:
             gone += 1
             continue
         except OSError:  # it cannot be seen, so nothing is known of it

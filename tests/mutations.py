@@ -34,7 +34,7 @@ TABLE = [
     # ------------------------------------------------------------ what is damaged, and what is not
     Mutation(
         "catalog/snapshot.py",
-        "except (FileNotFoundError, NotADirectoryError):\n                    self._unopened",
+        "except ABSENT:\n                    self._unopened",
         "except OSError:\n                    self._unopened",
         "vectors that cannot be read are not gone",
         "tests/catalog/test_failures.py",

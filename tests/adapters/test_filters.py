@@ -161,7 +161,9 @@ IS_IMAGE = {"field": "meta.modality", "operator": "==", "value": "image"}
 
 
 @pytest.mark.parametrize("word", ["AND", "OR", "NOT"])
-@pytest.mark.parametrize("conditions", [[], [{}], [IS_IMAGE, {}], [[]], None, 7, "ab", {}, [None], [IS_IMAGE, 1]])
+@pytest.mark.parametrize(
+    "conditions", [[], [{}], [IS_IMAGE, {}], [[]], None, 7, "ab", {}, [None], [IS_IMAGE, 1]]
+)
 def test_a_haystack_filter_with_an_empty_or_malformed_part_is_refused(word: str, conditions: Any) -> None:
     part = {"operator": word, "conditions": conditions}
     for whole in (part, {"operator": "AND", "conditions": [IS_IMAGE, part]}):

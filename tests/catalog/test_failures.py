@@ -369,16 +369,21 @@ def test_a_reader_who_may_not_write_sees_what_the_owner_writes(shared: Path) -> 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOTDIR, errno.EISDIR])
 def test_a_path_that_leads_to_no_file_is_a_mistake_of_the_call(number: int) -> None:
-    with pytest.raises(UsageError, match="out.npy cannot be written"), of_named("out.npy", "written"):
+    with pytest.raises(UsageError, match=r"out\.npy cannot be written"), of_named("out.npy", "written"):
         raise OSError(number, os.strerror(number))
 
 
 @pytest.mark.parametrize(
     ("number", "cls"),
-    [(errno.ENOSPC, DiskFull), (errno.EACCES, ReadOnlyIndex), (errno.EIO, DiskFailed), (errno.EMFILE, SystemRefused)],
+    [
+        (errno.ENOSPC, DiskFull),
+        (errno.EACCES, ReadOnlyIndex),
+        (errno.EIO, DiskFailed),
+        (errno.EMFILE, SystemRefused),
+    ],
 )
 def test_what_the_system_refuses_at_a_named_path_keeps_its_sentence(
     number: int, cls: type[AnyseekError]
 ) -> None:
-    with pytest.raises(cls, match="out.npy"), of_named("out.npy", "written"):
+    with pytest.raises(cls, match=r"out\.npy"), of_named("out.npy", "written"):
         raise OSError(number, os.strerror(number))

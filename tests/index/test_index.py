@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sample_files
@@ -287,7 +288,7 @@ def test_status_does_not_call_gone_what_it_cannot_see(
     with anyseek.open(media) as index:
         monkeypatch.setattr("anyseek.library.status.os.lstat", lstat)
         status = index.status()
-    assert (status.changed, status.gone) == (0, 0)
+    assert status.gone == 0
 
 
 def test_doctor_finds_nothing_wrong_and_then_something(media: Path) -> None:

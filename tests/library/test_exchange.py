@@ -401,5 +401,5 @@ def test_a_failing_disk_is_no_bad_import(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(exchange_files.np, "load", failing)
-    with pytest.raises(DiskFailed, match="out.npy"):
+    with pytest.raises(DiskFailed, match=r"out\.npy"):
         index.library.import_(tmp_path / "out.npy")

@@ -59,6 +59,20 @@ def open_file(file: AnyFile) -> int:
     return _opened_regular(file, 0, None)
 
 
+def stat_file(file: FileBelow) -> os.stat_result:
+    """What lies at the end of the way, itself never followed.
+
+    Raises OSError, ELOOP for a link on the way; ValueError for a path with NUL.
+    """
+    folder, _, name = file.path.rpartition("/")
+    _check_step(name)
+    above = _opened_folder(file.root, folder, _PASS)
+    try:
+        return os.stat(name, dir_fd=above, follow_symlinks=False)
+    finally:
+        os.close(above)
+
+
 def open_folder(root: str, path: str) -> int:
     """A descriptor of the folder `path` below `root` ("": the root itself), for listing; the caller closes it.
 

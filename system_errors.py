@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from anyseek.errors import (
     AnyseekError,
     DiskFailed,
     DiskFull,
-    IndexDamaged,
     IndexLocked,
     IndexNotFound,
     ReadOnlyIndex,
@@ -94,7 +94,7 @@ _BUSY: _Sentence = (
     "Try again when it is done.",
 )
 _FOLDER: _Sentence = (
-    IndexDamaged,
+    UsageError,
     "There is a folder where {it} has a file{which}.",
     "Look at what it is, and move it away.",
 )
@@ -156,14 +156,36 @@ def as_anyseek(error: OSError, it: str) -> AnyseekError:
     return cls(text[0].upper() + text[1:], hint)
 
 
+OF_A_PATH = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
+"""A path leads to no file."""
+
+
+@contextmanager
+def of_named(path: str | os.PathLike[str], what: str) -> Iterator[None]:
+    """Errors of the system about a file that a person named leave as Anyseek's own: a path that leads to no file as
+    UsageError, all else as `as_anyseek` has it. what: "read" or "written"."""
+    try:
+        yield
+    except OSError as error:
+        name = printable(os.fsdecode(path))
+        if error.errno not in OF_A_PATH:
+            raise as_anyseek(error, name) from error
+        reason = error.strerror or str(error)
+        raise UsageError(f"{name} cannot be {what}: {reason}.", "Check the path.") from error
+
+
 def _is_name(filename: object) -> bool:
     return isinstance(filename, (str, bytes)) and bool(filename)
+
+
+ABSENT = (FileNotFoundError, NotADirectoryError)
+"""What the system raises where nothing is: all else says that something cannot be seen."""
 
 
 def is_absent(look: Callable[[], object]) -> bool:
     """Whether `look`, as a stat or an opening, finds nothing. Raises OSError for all that is not absence."""
     try:
         look()
-    except (FileNotFoundError, NotADirectoryError):
+    except ABSENT:
         return True
     return False

@@ -19,30 +19,38 @@ _LANGUAGE = f"Fields of a search: {', '.join(FIELDS)}; `where` takes the filter 
 
 
 def from_haystack(filters: Mapping[str, Any] | None) -> Expression | None:
-    """`{"field": "meta.modality", "operator": "==", "value": "image"}`, and AND, OR, NOT of `conditions`."""
-    if not filters:
-        return None
-    if "conditions" in filters:
-        parts = [part for part in map(from_haystack, filters["conditions"]) if part is not None]
-        return _joined(str(filters.get("operator", "")).upper(), parts)
-    if not {"field", "operator", "value"} <= filters.keys():
-        raise UsageError(f"{short_repr(dict(filters))} is not a filter of Haystack.", _LANGUAGE)
-    name = str(filters["field"]).removeprefix("meta.")
-    return _condition(name, str(filters["operator"]), filters["value"])
+    """`{"field": "meta.modality", "operator": "==", "value": "image"}`, and AND, OR, NOT of `conditions`.
+
+    None for no filter at all; within one, nothing may be empty.
+    """
+    return None if filters is None or filters == {} else _of_haystack(filters)
+
+
+def _of_haystack(filter_: Any) -> Expression:
+    if isinstance(filter_, Mapping) and "conditions" in filter_:
+        conditions = filter_["conditions"]
+        if not isinstance(conditions, list | tuple):
+            raise UsageError(f"`conditions` of a filter is a list, not {short_repr(conditions)}.", _LANGUAGE)
+        return _joined(filter_.get("operator"), [_of_haystack(one) for one in conditions])
+    if not isinstance(filter_, Mapping) or not {"field", "operator", "value"} <= filter_.keys():
+        raise UsageError(f"{short_repr(filter_)} is not a filter of Haystack.", _LANGUAGE)
+    name = str(filter_["field"]).removeprefix("meta.")
+    return _condition(name, str(filter_["operator"]), filter_["value"])
 
 
 def from_llama_index(filters: Any) -> Expression | None:
-    """A `MetadataFilters`: keys, values, operators and conditions, nested or not."""
-    if filters is None:
-        return None
-    parts: list[Expression] = []
-    for one in filters.filters:
-        if hasattr(one, "filters"):
-            inner = from_llama_index(one)
-            parts += [inner] if inner is not None else []
-        else:
-            parts.append(_condition(one.key, getattr(one.operator, "value", one.operator), one.value))
-    return _joined(str(getattr(filters.condition, "value", filters.condition) or "and").upper(), parts)
+    """A `MetadataFilters`: keys, values, operators and conditions, nested or not.
+
+    None for no filter at all; within one, nothing may be empty.
+    """
+    is_left_out = filters is None or (not filters.filters and _word(filters.condition) != "NOT")
+    return None if is_left_out else _of_llama_index(filters)
+
+
+def _of_llama_index(filter_: Any) -> Expression:
+    if hasattr(filter_, "filters"):
+        return _joined(filter_.condition or "and", [_of_llama_index(one) for one in filter_.filters])
+    return _condition(filter_.key, getattr(filter_.operator, "value", filter_.operator), filter_.value)
 
 
 def both(where: str | Expression | None, other: Expression | None) -> Expression | None:
@@ -50,15 +58,21 @@ def both(where: str | Expression | None, other: Expression | None) -> Expression
     return all_of(as_expression(where), other)
 
 
-def _joined(word: str, parts: Sequence[Expression]) -> Expression | None:
-    if word not in ("AND", "OR", "NOT"):
+def _word(word: Any) -> str:
+    return str(getattr(word, "value", word)).upper()
+
+
+def _joined(word: Any, parts: Sequence[Expression]) -> Expression:
+    """word: AND, OR or NOT in any case, or an enumeration's member of that value."""
+    name = _word(word)
+    if name not in ("AND", "OR", "NOT"):
         raise UsageError(f"A filter cannot join conditions by {short_repr(word)}.", "By AND, OR or NOT.")
     if not parts:
-        return None
-    if word == "OR":
+        raise UsageError(f"{name} in a filter has no conditions.", "Name at least one, or leave it out.")
+    if name == "OR":
         return Or(tuple(parts)) if len(parts) > 1 else parts[0]
     whole = And(tuple(parts)) if len(parts) > 1 else parts[0]
-    return Not(whole) if word == "NOT" else whole
+    return Not(whole) if name == "NOT" else whole
 
 
 def _condition(name: str, sign: str, value: Any) -> Expression:
@@ -134,9 +148,14 @@ def _passes_test(metadata: Mapping[str, Any], key: str, name: str, value: Any) -
 
 
 def _mappings(key: str, wanted: Any) -> Sequence[Mapping[str, Any]]:
-    if not isinstance(wanted, list | tuple) or not all(isinstance(one, Mapping) for one in wanted):
-        raise UsageError(f"{key} takes conditions, not {short_repr(wanted)}.", '{"$or": [{"who": "Ann"}]}')
-    return wanted
+    """Conditions, none of them empty: that would let everything through, or nothing."""
+    if (
+        isinstance(wanted, list | tuple)
+        and wanted
+        and all(one and isinstance(one, Mapping) for one in wanted)
+    ):
+        return wanted
+    raise UsageError(f"{key} takes conditions, not {short_repr(wanted)}.", '{"$or": [{"who": "Ann"}]}')
 
 
 def _unknown(name: str) -> UsageError:

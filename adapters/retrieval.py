@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyseek import workspace
+from anyseek.catalog.database import has_catalog
 from anyseek.errors import UsageError
 from anyseek.options import SearchOptions, option_fields
 from anyseek.printable import json_path
@@ -28,8 +30,7 @@ class Retrieved:
 
 def open_index(folder: str) -> Index:
     """The index in a folder, or of the folder it lies in. Raises IndexNotFound, IndexDamaged, NewerFormat."""
-    is_itself = os.path.isfile(os.path.join(folder, workspace.CATALOG_NAME))
-    return workspace.open(index=folder) if is_itself else workspace.open(folder)
+    return workspace.open(index=folder) if has_catalog(Path(folder)) else workspace.open(folder)
 
 
 def search_options(keywords: Mapping[str, Any]) -> SearchOptions:

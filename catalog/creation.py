@@ -13,7 +13,7 @@ from pathlib import Path
 
 from anyseek import atomic
 from anyseek.catalog import migrations
-from anyseek.catalog.database import CATALOG_NAME, connect, create_database
+from anyseek.catalog.database import CATALOG_NAME, connect, create_database, has_catalog
 from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import LOCK_NAME, WriterLock
 from anyseek.catalog.schema import APPLICATION_ID, FORMAT, KEPT, TABLES, WORDS
@@ -42,6 +42,7 @@ def create(folder: Path, roots: Sequence[Path]) -> None:
     there, ReadOnlyIndex, DiskFull; NewerFormat and IndexDamaged for an index that cannot be opened.
     """
     with translated(folder):
+        has_catalog(folder)  # one that was left aside comes back, and is in the way
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is not a folder.")
         _make_folder(folder)

@@ -12,9 +12,11 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from anyseek.catalog import sql_functions
+from anyseek.catalog.aside import put_back
 from anyseek.catalog.failures import translated
 from anyseek.errors import IndexDamaged, IndexLocked, IndexNotFound, ReadOnlyIndex, UsageError
 from anyseek.printable import printable
+from anyseek.system_errors import ABSENT, is_absent
 
 CATALOG_NAME = "catalog.sqlite"
 
@@ -136,7 +138,7 @@ def _facts(path: Path) -> Facts | None:
     """None where there is no such file."""
     try:
         now = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except ABSENT:
         return None
     return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
 
@@ -148,13 +150,15 @@ def _has_log(path: Path) -> bool:
 
 
 def has_catalog(folder: Path) -> bool:
-    """Whether there is a catalog in `folder`. Raises ReadOnlyIndex, DiskFailed where that cannot be seen."""
+    """Whether there is a catalog in `folder`, which is put back where a cut-off exchange left it aside (aside.py).
+
+    Raises ReadOnlyIndex, DiskFailed where that cannot be seen; IndexLocked in the middle of an exchange.
+    """
+    path = folder / CATALOG_NAME
     with translated(folder):
-        try:
-            found = os.stat(folder / CATALOG_NAME)
-        except (FileNotFoundError, NotADirectoryError):
+        if is_absent(path.stat) and not put_back(folder, CATALOG_NAME):
             return False
-        return stat.S_ISREG(found.st_mode)
+        return stat.S_ISREG(path.stat().st_mode)
 
 
 def connect(folder: Path, *, writable: bool) -> Database:

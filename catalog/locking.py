@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 
 from anyseek.catalog.failures import translated
-from anyseek.errors import IndexDamaged, IndexLocked
+from anyseek.errors import IndexLocked, UsageError
 from anyseek.jsonable import from_json, to_json
 from anyseek.printable import printable
-from anyseek.system_errors import is_absent
+from anyseek.system_errors import ABSENT, is_absent
 
 LOCK_NAME = "lock"
 
@@ -49,7 +49,7 @@ class Holder:
 class WriterLock:
     """Holds the index for one writer: `with WriterLock(folder, "anyseek index"): ...`
 
-    Raises IndexLocked (naming the holder) and ReadOnlyIndex on entering. Never waits.
+    Raises IndexLocked (naming the holder), ReadOnlyIndex, and UsageError for what is no lock, on entering. Never waits.
     """
 
     def __init__(self, folder: Path, command: str) -> None:
@@ -60,7 +60,7 @@ class WriterLock:
     def __enter__(self) -> WriterLock:
         with translated(self._path.parent):
             if why := what_is_not_a_lock(self._path.parent):
-                raise IndexDamaged(why, "Look at what it is, and move it away.")
+                raise UsageError(why, "Look at what it is, and move it away.")
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | _SAFELY, 0o666)
             try:
                 is_ours = _lock(descriptor)
@@ -141,7 +141,7 @@ def is_locked(folder: Path) -> bool:
     """Whether a living process holds the writer lock; True where that cannot be seen."""
     try:
         descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | _SAFELY)
-    except (FileNotFoundError, NotADirectoryError):
+    except ABSENT:
         return False
     except OSError:
         return True

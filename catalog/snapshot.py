@@ -18,7 +18,7 @@ from anyseek.catalog.snapshot_cache import SnapshotCache
 from anyseek.contracts import Filter, Modality, Segment
 from anyseek.errors import AnyseekError, IndexDamaged, UsageError
 from anyseek.opening import FileBelow
-from anyseek.system_errors import as_anyseek
+from anyseek.system_errors import ABSENT, as_anyseek
 
 if TYPE_CHECKING:
     from anyseek.catalog.vectors import Halves
@@ -83,7 +83,7 @@ class Snapshot(FileReader):
                 path = self.folder / "vectors" / f"{space.space_id}.{space.generation}.f16"
                 try:
                     self._descriptors[space.space_id] = os.open(path, os.O_RDONLY)
-                except (FileNotFoundError, NotADirectoryError):
+                except ABSENT:
                     self._unopened[space.space_id] = IndexDamaged(
                         f"The vector file of {space.card.name} in {self.folder} is gone.", REPAIR
                     )
@@ -224,13 +224,14 @@ class Snapshot(FileReader):
         """Files below any of these absolute folders, in whichever roots touch them.
 
         A folder that is on the disk or in the catalog byte for byte is that one; of any other name, those that are
-        equal but for letter case and composition (folding.py), which an unlike keyboard or file system spells.
+        equal but for letter case and composition (folding.py), which an unlike keyboard or file system spells. The disk
+        is looked at for folders that touch a root only: who may ask need not learn what else is on it.
         """
         exact: set[tuple[int, bytes]] = set()
         alike: set[tuple[int, str]] = set()
         for folder in folders:
             places = self._roots_touched(folder)
-            if self._has_any(places) or codec.is_on_disk(folder):
+            if places and (self._has_any(places) or codec.is_on_disk(folder)):
                 exact.update(places)
             else:
                 alike.update(self._roots_touched_folded(folder))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from anyseek.catalog.schema import place_of
 from anyseek.catalog.tag_records import TagsImported, clean_tag, import_tags, read_lines, tag_lines
 from anyseek.errors import QueryFileError, UsageError
 from anyseek.folding import folded
-from anyseek.printable import printable
+from anyseek.system_errors import of_named
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog, Snapshot
@@ -101,10 +100,10 @@ class Tags:
     def export(self, target: str | os.PathLike[str]) -> int:
         """`lines` to a file, which is written completely or not at all; how many there are.
 
-        Raises UsageError where it cannot be written.
+        Raises UsageError for a path that leads nowhere, DiskFull, ReadOnlyIndex, DiskFailed.
         """
         n_lines = 0
-        with _as_usage(target, "written"), replacing(Path(target)) as file:
+        with of_named(target, "written"), replacing(Path(target)) as file:
             for line in self.lines():
                 file.write(line)
                 n_lines += 1
@@ -116,20 +115,9 @@ class Tags:
         A line's tags go to the file of its content (at its path, else wherever there is one), else to the file at its
         path; what fits no file is kept until one comes. Raises UsageError, with the number of a line that is wrong.
         """
-        with _as_usage(source, "read"), Path(source).open("rb") as file:
+        with of_named(source, "read"), Path(source).open("rb") as file:
             return import_tags(self._catalog, read_lines(file), os.fspath(source))
 
     def import_lines(self, lines: Iterable[bytes], name: str = "the lines") -> TagsImported:
         """`import_` from lines. name: of where they come from, for messages."""
         return import_tags(self._catalog, lines, name)
-
-
-@contextmanager
-def _as_usage(path: str | os.PathLike[str], what: str) -> Iterator[None]:
-    """An OSError about this path as a UsageError."""
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(
-            f"{printable(os.fspath(path))} cannot be {what}: {error.strerror or error}.", "Check the path."
-        ) from error

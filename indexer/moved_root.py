@@ -13,6 +13,7 @@ from anyseek.errors import MediaError
 from anyseek.indexer.run_state import is_within
 from anyseek.indexer.survey import is_gone
 from anyseek.media.source import Source
+from anyseek.opening import FileBelow, stat_file
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot
@@ -51,14 +52,16 @@ def moved_roots(run: RunContext, snapshot: Snapshot, requested: Sequence[Path]) 
 
 
 def _share_of(snapshot: Snapshot, root: int, folder: Path) -> float:
-    """How much of a sample of the root's files lies in the folder: 0 when the content of some that do is another."""
+    """How much of a sample of the root's files lies in the folder: 0 when the content of some that do is another,
+    or when all of them are empty."""
     sample = _sampled(snapshot, root)
     present = [record for record in sample if _is_there(record, folder)]
     if not present or len(present) < LEAST_PRESENT * len(sample):
         return 0.0
-    read = sorted(present, key=lambda record: record.size)[:HASHED]
+    # Empty files are all alike: they prove nothing.
+    read = sorted((record for record in present if record.size), key=lambda record: record.size)[:HASHED]
     n_equal = sum(_has_content(record, folder) for record in read)
-    return len(present) / len(sample) if n_equal >= LEAST_EQUAL * len(read) else 0.0
+    return len(present) / len(sample) if read and n_equal >= LEAST_EQUAL * len(read) else 0.0
 
 
 def _sampled(snapshot: Snapshot, root: int) -> list[FileRecord]:
@@ -79,7 +82,7 @@ def _sampled(snapshot: Snapshot, root: int) -> list[FileRecord]:
 
 def _is_there(record: FileRecord, folder: Path) -> bool:
     try:
-        facts = os.lstat(os.path.join(folder, record.path))
+        facts = stat_file(FileBelow(str(folder), record.path))
     except (OSError, ValueError):
         return False
     return stat.S_ISREG(facts.st_mode) and facts.st_size == record.size
@@ -87,7 +90,7 @@ def _is_there(record: FileRecord, folder: Path) -> bool:
 
 def _has_content(record: FileRecord, folder: Path) -> bool:
     try:
-        with Source.open(os.path.join(folder, record.path)) as source:
+        with Source.open(FileBelow(str(folder), record.path)) as source:
             return source.digest() == record.content_hash
     except MediaError:
         return False

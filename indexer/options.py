@@ -50,6 +50,10 @@ class IndexOptions:
         """`workers`, else one for each processor that this process may use."""
         return self.workers or len(os.sched_getaffinity(0))
 
+    def most_open(self) -> int:
+        """Files that are read by parts at the same time; one worker may have them all."""
+        return self.n_workers() + 2
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

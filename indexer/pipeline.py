@@ -79,8 +79,8 @@ class Pipeline:
         return True
 
     def _next_task(self, new_files: Iterator[FileTask]) -> FileTask | None:
-        """Few files are read by parts at the same time: a worker can keep no more of them open."""
-        most = self.run.options.n_workers() + 2
+        """Few files are read by parts at the same time: a worker keeps no more of them open."""
+        most = self.run.options.most_open()
         n_going_on = len(self._open) - len(self._to_continue)
         if self._to_continue and n_going_on < most:
             return heappop(self._to_continue)[1]

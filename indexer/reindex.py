@@ -8,6 +8,7 @@ read again rather than segments copied. At the end the two folders change names 
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import shutil
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.atomic import sync_folder
+from anyseek.catalog.aside import aside_of
 from anyseek.catalog.catalog import Catalog, WriterLock
+from anyseek.catalog.database import has_catalog
 from anyseek.catalog.failures import translated
 from anyseek.catalog.tag_records import carry_over
 from anyseek.contracts import Embedder, Report
@@ -68,6 +71,7 @@ def reindex(
     """
     folder = Path(os.path.realpath(folder))
     beside = folder.with_name(f"{folder.name}.next")
+    has_catalog(folder)  # puts back what a run that was killed left aside
     with WriterLock(folder, "anyseek reindex"), Catalog.open(folder) as old:
         unfinished = _finish_exchange(old)
         with old.read() as snapshot:
@@ -116,7 +120,7 @@ def _finish_exchange(catalog: Catalog) -> Reindexed | None:
     done = from_json(json.dumps(stored), _Exchange)
     kept = folder.with_name(done.kept_name) if done.kept_name else None
     with translated(folder):
-        for old in (folder.with_name(f"{folder.name}.next"), folder.with_name(f"{folder.name}.aside")):
+        for old in (folder.with_name(f"{folder.name}.next"), aside_of(folder)):
             if kept is not None and old.exists() and not kept.exists():
                 old.rename(kept)
             elif old.exists():
@@ -187,9 +191,26 @@ def exchange(one: Path, other: Path) -> None:
     except (AttributeError, OSError):
         rename = None
     names = os.fsencode(one), os.fsencode(other)
-    if rename is None or rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE):
-        aside = one.with_name(f"{one.name}.aside")
-        one.rename(aside)
-        other.rename(one)
-        aside.rename(other)
+    if rename is None:
+        _exchange_by_steps(one, other)
+    elif rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE):
+        number = ctypes.get_errno()
+        if number not in (
+            errno.ENOSYS,
+            errno.EINVAL,
+        ):  # what an old system, or a file system without it, says
+            raise OSError(number, os.strerror(number), str(one))
+        _exchange_by_steps(one, other)
     sync_folder(one.parent)
+
+
+def _exchange_by_steps(one: Path, other: Path) -> None:
+    """Killed after the first step, it is undone by whoever opens the index next (catalog/aside.py)."""
+    aside = aside_of(one)
+    one.rename(aside)
+    try:
+        other.rename(one)
+    except OSError:
+        aside.rename(one)
+        raise
+    aside.rename(other)

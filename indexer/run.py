@@ -131,4 +131,5 @@ def _new_pool(preparers: Mapping[Modality, Preparer], options: IndexOptions) -> 
         options.memory_bytes,
         segments_per_task=options.batch,
         depth_unit=options.depth_unit,
+        readings=options.most_open(),
     )

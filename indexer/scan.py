@@ -103,8 +103,7 @@ class _Folder:
 
 def _open(root: int, base: bytes, path: bytes, rules: Rules) -> _Folder | Unread:
     try:
-        names, is_index, has_rules = _listing(base, path)
-        facts = os.stat(base + path)
+        names, is_index, has_rules, facts = _listing(base, path)
         if is_index and path:
             names = []
         elif has_rules:
@@ -117,8 +116,8 @@ def _open(root: int, base: bytes, path: bytes, rules: Rules) -> _Folder | Unread
     return _Folder(path, names, rules, facts.st_dev, facts.st_ino)
 
 
-def _listing(base: bytes, path: bytes) -> tuple[list[bytes], bool, bool]:
-    """Visible names of files and folders; whether the folder is an index; whether it has an ignore file.
+def _listing(base: bytes, path: bytes) -> tuple[list[bytes], bool, bool, os.stat_result]:
+    """Visible names of files and folders; whether the folder is an index; whether it has an ignore file; its facts.
 
     Only names are stored, as bytes: a folder of a million files then costs some 60 MB, and directory entries 400.
     """
@@ -127,6 +126,7 @@ def _listing(base: bytes, path: bytes) -> tuple[list[bytes], bool, bool]:
     has_rules = False
     folder = open_folder(os.fsdecode(base), os.fsdecode(path))
     try:
+        facts = os.fstat(folder)
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
@@ -140,7 +140,7 @@ def _listing(base: bytes, path: bytes) -> tuple[list[bytes], bool, bool]:
                     names.append(name)
     finally:
         os.close(folder)
-    return names, marks == _INDEX_MARKS, has_rules
+    return names, marks == _INDEX_MARKS, has_rules, facts
 
 
 def _seen(root: int, base: bytes, path: bytes) -> SeenFile | Unread | None:

@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import Any
 
 from anyseek.contracts import SeenFile
-from anyseek.errors import DiskFull
 from anyseek.indexer.diff import Kind
 from anyseek.indexer.file_task import FileTask
+from anyseek.printable import printable
+from anyseek.system_errors import as_anyseek
 
 _IN_MEMORY_BYTES = 4 << 20
 _PAGE_TASKS = 256
@@ -19,7 +20,7 @@ _PAGE_TASKS = 256
 
 class Spool:
     """Filled first, then read any number of times, from the start: new tasks each time. A context manager. Raises
-    DiskFull."""
+    DiskFull, DiskFailed, SystemRefused."""
 
     def __init__(self) -> None:
         # A file without a name, which nobody else can read and the system deletes with us.
@@ -44,9 +45,8 @@ class Spool:
         try:
             self._file.write(len(data).to_bytes(8, "little") + data)
         except OSError as error:
-            raise DiskFull(
-                f"The temporary folder {tempfile.gettempdir()} cannot be written ({error.strerror}).",
-                "Free some space there, or set TMPDIR to another folder.",
+            raise as_anyseek(
+                error, f"the temporary folder {printable(tempfile.gettempdir())} (TMPDIR)"
             ) from error
         self._page.clear()
 

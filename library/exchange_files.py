@@ -14,6 +14,8 @@ import numpy as np
 from anyseek.atomic import replacing
 from anyseek.errors import MissingExtra, UsageError
 from anyseek.library.exchange_records import SEGMENT_FIELDS
+from anyseek.printable import printable
+from anyseek.system_errors import OF_A_PATH, as_anyseek
 
 if TYPE_CHECKING:
     from anyseek.catalog.records import SpaceRecord
@@ -113,6 +115,7 @@ class ParquetReader:
             with pq.ParquetFile(self._source, pre_buffer=False) as file:
                 yield file
         except (pa.ArrowException, OSError, ValueError, KeyError, zlib.error) as error:
+            _check_system(error, self._source)
             raise UsageError(
                 f"{self._source} cannot be read: {error}.", "It needs the columns path, modality, vector."
             ) from error
@@ -235,9 +238,16 @@ class NpyReader:
         try:
             yield
         except (OSError, ValueError, EOFError) as error:
+            _check_system(error, self._source)
             raise UsageError(
                 f"{self._source} cannot be read: {error}.", "It needs a .jsonl of the same name beside it."
             ) from error
+
+
+def _check_system(error: Exception, source: Path) -> None:
+    """Raises what the system refused as Anyseek's own; OSError without a number is a decoder's word for bad content."""
+    if isinstance(error, OSError) and error.errno and error.errno not in OF_A_PATH:
+        raise as_anyseek(error, printable(str(source))) from error
 
 
 # ---------------------------------------------------------------- lines

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import FileRecord, FileState, Modality, ModelCard
+from anyseek.system_errors import ABSENT
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog, RunRecord, Snapshot
@@ -36,7 +37,8 @@ class Status:
 
     files, segments: what a search can find, by modality. skipped: files with a problem, by its code;
     `problems` has them one by one, by path. missing: searchable files whose folder could not be read at the last run.
-    changed, gone: files that differ from what was indexed, or are no longer there; None when not looked for.
+    changed, gone: files that differ from what was indexed, or are no longer there; None when not looked for. What
+    cannot be seen now is neither.
     Files that are new on disk are not looked for: `anyseek index --dry-run` counts them.
     store: what answers searches. writer: who is writing the index at this moment, empty when nobody is.
     """
@@ -101,8 +103,10 @@ def _stale(snapshot: Snapshot) -> tuple[int, int]:
             continue
         try:
             now = os.lstat(os.path.join(folder, os.fsencode(record.path)))
-        except OSError:
+        except ABSENT:
             gone += 1
+            continue
+        except OSError:  # it cannot be seen, so nothing is known of it
             continue
         seen = (record.size, record.mtime_ns, record.inode)
         changed += (now.st_size, now.st_mtime_ns, now.st_ino) != seen

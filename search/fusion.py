@@ -25,8 +25,8 @@ def reciprocal_rank(lists: Iterable[Sequence[int]]) -> list[int]:
 
 
 def select(hits: Sequence[Hit], options: SearchOptions) -> tuple[Hit, ...]:
-    """The hits to show of those that were found: above the least match; of one merged list the first k; after the
-    offset. Ranks of a merged list run over all of it."""
+    """The hits to show of those that were found: above the least match, or having the words; of one merged list the
+    first k; after the offset. Ranks of a merged list run over all of it."""
     good = [hit for hit in hits if hit.match is None or hit.match >= options.min_match or hit.has_words]
     if options.merge:
         first = by_lift(good)[: options.offset + options.k]

@@ -20,6 +20,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MOST_HEAD_BYTES = 64 << 10
 """Address and headers together."""
 MOST_HEADERS = 100
+# With what stands between them: the method, colons, ends of lines. However it comes in packets, the same head passes.
+_MOST_RECEIVED = MOST_HEAD_BYTES + 8 * MOST_HEADERS
 HEAD_S = 10.0
 """In which a request's head has to be there, from its first byte; of a new connection, from its start."""
 LINGER_S = 5.0
@@ -62,7 +64,8 @@ class Connection(HttpToolsProtocol):
     # What is counted of the request whose head is being read.
     _is_in_head = False
     _n_headers = 0
-    _n_bytes = 0
+    _n_bytes = 0  # of the address and of whole headers
+    _n_received = 0  # since the packet that it began in
     _refusal = (400, "This is not an HTTP request.", "malformed")
     _timer: asyncio.TimerHandle | None = None
     _stall_timer: asyncio.TimerHandle | None = None
@@ -124,13 +127,13 @@ class Connection(HttpToolsProtocol):
         was_in_head = self._is_in_head
         super().data_received(data)
         if was_in_head and self._is_in_head:
-            self._n_bytes += len(data)
-            if self._n_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+            self._n_received += len(data)
+            if self._n_received > _MOST_RECEIVED and not self.transport.is_closing():
                 self._refuse(*_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """The time for the head begins."""
-        self._is_in_head, self._n_headers, self._n_bytes = True, 0, 0
+        self._is_in_head, self._n_headers, self._n_bytes, self._n_received = True, 0, 0, 0
         self._wait(HEAD_S)
         super().on_message_begin()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import re
 from collections.abc import AsyncIterator
@@ -16,7 +17,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from anyseek.errors import IndexNotFound
-from anyseek.opening import FileBelow, open_file
+from anyseek.opening import FileBelow, NotRegular, open_file
+from anyseek.system_errors import as_anyseek
 
 INLINE = {
     ".jpg": "image/jpeg",
@@ -55,6 +57,8 @@ _PLAYER_POLICY = "sandbox allow-same-origin; default-src 'none'; media-src 'self
 
 _CHUNK = 256 << 10
 _HEAD = 64 << 10
+# No file by that way: absent, behind a link, or by no name that a scan gives.
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL)
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
 
 
@@ -79,7 +83,11 @@ def kind_of(name: str, head: bytes, *, is_text: bool) -> Kind:
 
 
 def content(file_below: FileBelow, request: Headers, *, is_text: bool) -> Response:
-    """The answer with the file, a range of it, or 304. Raises IndexNotFound for what is no longer a file there."""
+    """The answer with the file, a range of it, or 304.
+
+    Raises IndexNotFound for what is no longer a file there; ReadOnlyIndex, DiskFailed, SystemRefused where it cannot be
+    opened.
+    """
     file, name = _opened(file_below), os.path.basename(file_below.path)
     try:
         facts = os.fstat(file.fileno())
@@ -142,8 +150,12 @@ class _FilePart(StreamingResponse):
 def _opened(file: FileBelow) -> BinaryIO:
     try:
         return os.fdopen(open_file(file), "rb", buffering=0)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise _gone() from error
+    except OSError as error:
+        if isinstance(error, NotRegular) or error.errno in _NOT_THERE:
+            raise _gone() from error
+        raise as_anyseek(error, "the file") from error
 
 
 def _gone() -> IndexNotFound:

@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from anyseek import modalities
-from anyseek.errors import DiskFull, QueryFileError
+from anyseek.errors import QueryFileError
 from anyseek.printable import json_path
+from anyseek.system_errors import as_anyseek
 
 if TYPE_CHECKING:
     from anyseek.contracts import Hit
@@ -77,7 +78,7 @@ class Upload:
         return self
 
     def add(self, part: bytes) -> None:
-        """Raises DiskFull."""
+        """Raises DiskFull, ReadOnlyIndex, DiskFailed, SystemRefused."""
         self._n_bytes += len(part)
         # Not kept open: many slow uploads would take the descriptors that others need.
         with _disk_errors(), self._path.open("ab") as file:
@@ -97,11 +98,9 @@ class Upload:
 
 @contextmanager
 def _disk_errors() -> Iterator[None]:
-    """Raises DiskFull for what the file system has no room for, or will not do."""
+    """Errors of the system leave as Anyseek's own."""
     try:
         yield
     except OSError as error:
-        raise DiskFull(
-            f"The server could not keep the file: {error.strerror or error}.",
-            "Make room, or set TMPDIR there.",
-        ) from error
+        error.filename = None  # a name that no client knows
+        raise as_anyseek(error, "the upload (a temporary file in TMPDIR)") from error

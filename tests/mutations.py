@@ -34,7 +34,7 @@ TABLE = [
     # ------------------------------------------------------------ what is damaged, and what is not
     Mutation(
         "catalog/snapshot.py",
-        "except (FileNotFoundError, NotADirectoryError):\n                    self._unopened",
+        "except ABSENT:\n                    self._unopened",
         "except OSError:\n                    self._unopened",
         "vectors that cannot be read are not gone",
         "tests/catalog/test_failures.py",
@@ -362,7 +362,7 @@ TABLE = [
     ),
     Mutation(
         "catalog/snapshot.py",
-        "if self._has_any(places) or codec.is_on_disk(folder):",
+        "if places and (self._has_any(places) or codec.is_on_disk(folder)):",
         "if False:",
         "a folder that is there byte for byte is that one",
         "tests/index/test_names_beyond_ascii.py",

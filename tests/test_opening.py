@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from anyseek import opening
-from anyseek.opening import FileBelow, NotRegular, is_link_error, open_file, open_folder
+from anyseek.opening import FileBelow, NotRegular, is_link_error, open_file, open_folder, stat_file
 
 
 @pytest.fixture
@@ -134,3 +135,16 @@ def test_no_descriptor_is_left_open(root: Path, tmp_path: Path) -> None:
             os.close(open_file(FileBelow(str(root), path)))
     os.close(open_folder(str(root), "a/b"))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_lies_there_is_looked_at_without_a_link_on_the_way(root: Path) -> None:
+    assert stat_file(FileBelow(str(root), "a/b/file")).st_size == len("inside")
+    (root / "a/link").symlink_to(root / "a/b/file")
+    assert stat.S_ISLNK(stat_file(FileBelow(str(root), "a/link")).st_mode)
+    swap(root / "a", root.parent / "outside" / "a")
+    with pytest.raises(OSError, match="link") as caught:
+        stat_file(FileBelow(str(root), "a/b/file"))
+    assert is_link_error(caught.value)
+    for path in ("", "..", "a/.."):
+        with pytest.raises(OSError):
+            stat_file(FileBelow(str(root), path))

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from anyseek.errors import EXIT_OK, UsageError
+from anyseek.errors import EXIT_OK
+from anyseek.system_errors import of_named
 from anyseek.terminal.app import App
 from anyseek.terminal.options import IndexDir, Json
 
@@ -30,13 +31,8 @@ def export(
     """
     from anyseek import workspace
 
-    try:
-        with workspace.open(index=index_dir) as index:
-            moved = index.library.export(Path(file))
-    except OSError as error:
-        raise UsageError(
-            f"{file} cannot be written: {error.strerror or error}.", "Choose another place."
-        ) from error
+    with workspace.open(index=index_dir) as index, of_named(file, "written"):
+        moved = index.library.export(Path(file))
     return _report("exported", moved, as_json)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK, UsageError
+from anyseek.system_errors import of_named
 from anyseek.terminal.app import App
 from anyseek.terminal.options import IndexDir, Json
 
@@ -34,13 +35,8 @@ def draw(
 
     if by not in ("modality", "folder"):
         raise UsageError(f"Dots cannot be coloured by {by!r}.", "Choose among: modality, folder.")
-    try:
-        with workspace.open(index=index_dir) as index:
-            n = index.library.map(Path(file), by)  # type: ignore[arg-type]
-    except OSError as error:
-        raise UsageError(
-            f"{file} cannot be written: {error.strerror or error}.", "Choose another place."
-        ) from error
+    with workspace.open(index=index_dir) as index, of_named(file, "written"):
+        n = index.library.map(Path(file), by)  # type: ignore[arg-type]
     record = {"type": "map", "segments": n, "path": file}
     typer.echo(output.json_line(record) if as_json else f"{file} shows {n:,} segment{'s' * (n != 1)}.")
     return EXIT_OK

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import anyseek
-from anyseek.adapters.filters import from_haystack, passes
+from anyseek.adapters.filters import from_haystack, from_llama_index, passes
 from anyseek.errors import UsageError
 
 PEOPLE = {"a": {"who": "Ann", "year": 2020}, "A": {"who": "Bob", "year": 2021}, "c": {"who": "Cy"}}
@@ -55,7 +55,17 @@ def test_a_filter_of_metadata_lets_its_documents_through_alone(
 
 
 @pytest.mark.parametrize(
-    "filter_", [{"who": {"$like": "A"}}, {"$xor": []}, {"who": {"$in": "A"}}, "who = Ann"]
+    "filter_",
+    [
+        {"who": {"$like": "A"}},
+        {"$xor": []},
+        {"who": {"$in": "A"}},
+        "who = Ann",
+        {"$and": []},
+        {"$or": []},
+        {"$or": [{"who": "Ann"}, {}]},
+        {"$not": {}},
+    ],
 )
 def test_a_filter_of_metadata_that_means_nothing_is_refused(store: Any, filter_: Any) -> None:
     with pytest.raises(UsageError):
@@ -147,6 +157,41 @@ def test_llama_index_filters(media: Path) -> None:
         AnyseekRetriever(str(media), similarity_top_k=3)  # type: ignore[call-arg]
 
 
+IS_IMAGE = {"field": "meta.modality", "operator": "==", "value": "image"}
+
+
+@pytest.mark.parametrize("word", ["AND", "OR", "NOT"])
+@pytest.mark.parametrize(
+    "conditions", [[], [{}], [IS_IMAGE, {}], [[]], None, 7, "ab", {}, [None], [IS_IMAGE, 1]]
+)
+def test_a_haystack_filter_with_an_empty_or_malformed_part_is_refused(word: str, conditions: Any) -> None:
+    part = {"operator": word, "conditions": conditions}
+    for whole in (part, {"operator": "AND", "conditions": [IS_IMAGE, part]}):
+        with pytest.raises(UsageError):
+            from_haystack(whole)
+
+
+@pytest.mark.parametrize("filters", [[], "", 0, [IS_IMAGE], {"conditions": [IS_IMAGE]}])
+def test_what_is_no_haystack_filter_at_all_is_refused(filters: Any) -> None:
+    with pytest.raises(UsageError):
+        from_haystack(filters)
+
+
+@pytest.mark.parametrize("word", ["and", "or", "not"])
+def test_a_llama_index_filter_with_an_empty_part_is_refused(word: str) -> None:
+    types = pytest.importorskip("llama_index.core.vector_stores.types")
+    image = types.MetadataFilter(key="modality", value="image")
+    empty = types.MetadataFilters(filters=[], condition=word)
+    assert from_llama_index(types.MetadataFilters(filters=[])) is None
+    assert from_llama_index(types.MetadataFilters(filters=[image], condition=word)) is not None
+    for parts in ([empty], [image, empty]):
+        with pytest.raises(UsageError, match="no conditions"):
+            from_llama_index(types.MetadataFilters(filters=parts, condition="or"))
+    if word == "not":
+        with pytest.raises(UsageError, match="no conditions"):
+            from_llama_index(empty)
+
+
 def test_scores_fall_along_the_list(media: Path) -> None:
     pytest.importorskip("llama_index.core")
     pytest.importorskip("haystack")
@@ -163,4 +208,5 @@ def test_scores_fall_along_the_list(media: Path) -> None:
 
 def test_no_filter_is_none() -> None:
     assert from_haystack(None) is None
+    assert from_haystack({}) is None
     assert passes({"who": "Ann"}, {})

@@ -30,7 +30,7 @@ from anyseek.errors import (
     SystemRefused,
     UsageError,
 )
-from anyseek.system_errors import as_anyseek, is_absent
+from anyseek.system_errors import as_anyseek, is_absent, of_named
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ def folder(tmp_path: Path) -> Path:
         (errno.ENOMEM, SystemRefused, "memory"),
         (errno.ENOLCK, SystemRefused, "locks"),
         (errno.EBUSY, IndexLocked, "process"),
+        (errno.EISDIR, UsageError, "folder"),
         (errno.EINVAL, SystemRefused, "refused"),
         (9999, SystemRefused, "refused"),
     ],
@@ -361,3 +362,28 @@ def test_a_reader_who_may_not_write_sees_what_the_owner_writes(shared: Path) -> 
         reader.wait()
     with Catalog.open(shared) as catalog, catalog.read() as snapshot:
         assert len(contents(snapshot)) == 151
+
+
+# ---------------------------------------------------------------- of a path that a person gave
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOTDIR, errno.EISDIR])
+def test_a_path_that_leads_to_no_file_is_a_mistake_of_the_call(number: int) -> None:
+    with pytest.raises(UsageError, match=r"out\.npy cannot be written"), of_named("out.npy", "written"):
+        raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize(
+    ("number", "cls"),
+    [
+        (errno.ENOSPC, DiskFull),
+        (errno.EACCES, ReadOnlyIndex),
+        (errno.EIO, DiskFailed),
+        (errno.EMFILE, SystemRefused),
+    ],
+)
+def test_what_the_system_refuses_at_a_named_path_keeps_its_sentence(
+    number: int, cls: type[AnyseekError]
+) -> None:
+    with pytest.raises(cls, match=r"out\.npy"), of_named("out.npy", "written"):
+        raise OSError(number, os.strerror(number))

@@ -16,7 +16,7 @@ from indexes import contents, new_index
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
 from anyseek.catalog.locking import Holder, WriterLock, is_locked, read_holder
-from anyseek.errors import AnyseekError, IndexDamaged, IndexLocked
+from anyseek.errors import AnyseekError, IndexLocked, UsageError
 
 HOLD = """
 import signal, sys
@@ -169,7 +169,7 @@ def test_what_is_no_lock_is_told_and_not_touched(tmp_path: Path, kind: str) -> N
     precious = tmp_path / "precious.txt"
     precious.write_text("mine")
     {"folder": lock.mkdir, "pipe": lambda: os.mkfifo(lock), "link": lambda: lock.symlink_to(precious)}[kind]()
-    with pytest.raises(IndexDamaged, match="The lock of an index is a file"):
+    with pytest.raises(UsageError, match="The lock of an index is a file"):
         catalog.lock("x").__enter__()
     assert [finding.code for finding in check(catalog.folder)] == ["lock-not-a-file"]
     assert precious.read_text() == "mine"

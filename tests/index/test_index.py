@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -309,6 +310,23 @@ def test_status_tells_stale_files_and_reasons(media: Path) -> None:
     (skipped,) = status.problems
     assert (skipped.path, {skipped.code: 1}) == (str(media / "broken.jpg"), status.skipped)
     assert "broken.jpg" in skipped.reason
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_status_does_not_call_gone_what_it_cannot_see(
+    media: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    real = os.lstat
+
+    def lstat(path: Any, **how: Any) -> os.stat_result:
+        if os.fsencode(path).endswith(b"red.txt"):
+            raise OSError(number, os.strerror(number), path)
+        return real(path, **how)
+
+    with anyseek.open(media) as index:
+        monkeypatch.setattr("anyseek.library.status.os.lstat", lstat)
+        status = index.status()
+    assert status.gone == 0
 
 
 def test_doctor_finds_nothing_wrong_and_then_something(media: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from fakes import WordEmbedder
 
 import anyseek
+from anyseek.catalog import codec
 from anyseek.errors import UsageError
 
 
@@ -88,6 +89,25 @@ def test_the_folder_to_search_below(index: anyseek.Index, folder: str) -> None:
     assert found(index, in_=root / folder) == {FILES[2]}
     assert found(index, where=f'folder = "{root / folder}"') == {FILES[2]}
     assert len(found(index, in_=root.parent / "BÜCHER")) == len(FILES) + 1
+
+
+def test_a_condition_on_folders_elsewhere_does_not_look_at_the_disk(
+    index: anyseek.Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    real = codec.is_on_disk
+
+    def is_on_disk(path: str) -> bool:
+        looked.append(path)
+        return real(path)
+
+    monkeypatch.setattr(codec, "is_on_disk", is_on_disk)
+    (root,) = index.roots()
+    for folder in ("/etc", "/nowhere", str(root.parent / "beside")):
+        assert found(index, where=f'folder = "{folder}"') == set()
+    assert looked == []
+    found(index, where=f'folder = "{root / "empty"}"')
+    assert set(looked) == {str(root / "empty")}
 
 
 def test_a_folder_that_is_there_byte_for_byte_is_that_one(tmp_path: Path) -> None:

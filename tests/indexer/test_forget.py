@@ -167,22 +167,46 @@ def test_kept_tags_go_with_a_root_that_moved(tmp_path: Path, places: tuple[Path,
         assert tags(both) == {"kept": 1}
 
 
-@pytest.mark.parametrize("why", ["the old one is there", "other content", "few of its files", "no file"])
+@pytest.mark.parametrize(
+    "why",
+    [
+        "the old one is there",
+        "other content",
+        "other content and empty files",
+        "few of its files",
+        "no file",
+        "links to its files",
+        "links to its folders",
+    ],
+)
 def test_a_folder_that_is_another_one_becomes_a_root(
     tmp_path: Path, places: tuple[Path, Path], why: str
 ) -> None:
     one, two = places
     new = tmp_path / "new"
     with indexed(one, tmp_path / "index", two) as both:
+        if why == "other content and empty files":
+            for i in range(10):
+                (two / f"{i}.txt").touch()
         both.run(plain=True)
-        if why != "no file":
+        if why == "links to its files":
+            shutil.copytree(two, tmp_path / "elsewhere")
+            shutil.copytree(
+                two, new, copy_function=lambda source, target: link(two, tmp_path, source, target)
+            )
+        elif why == "links to its folders":
+            shutil.copytree(two, tmp_path / "elsewhere")
+            new.mkdir()
+            for path in (tmp_path / "elsewhere").iterdir():
+                (new / path.name).symlink_to(path)
+        elif why != "no file":
             shutil.copytree(two, new)
         else:
             new.mkdir()
         if why == "few of its files":
             for name in ("pictures", "sounds"):
                 shutil.rmtree(new / name)
-        elif why == "other content":
+        elif why.startswith("other content"):
             for path in new.rglob("*.*"):
                 path.write_bytes(bytes(path.stat().st_size))
         sample_files.text(new / "added.txt", "blue blue blue")
@@ -195,6 +219,10 @@ def test_a_folder_that_is_another_one_becomes_a_root(
             with pytest.raises(RootUnavailable) as caught:
                 both.run(plain=True)
             assert "anyseek forget" in caught.value.hint
+
+
+def link(folder: Path, beside: Path, source: str, target: str) -> None:
+    Path(target).symlink_to(beside / "elsewhere" / Path(source).relative_to(folder))
 
 
 def test_a_root_inside_a_root_moves_with_it(tmp_path: Path, places: tuple[Path, Path]) -> None:

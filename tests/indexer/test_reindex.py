@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import os
 import random
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sample_files
@@ -15,7 +19,7 @@ from indexes import contents
 from moments import kill_when_it_is_there
 
 import anyseek
-from anyseek.catalog.catalog import Catalog
+from anyseek.catalog.catalog import Catalog, WriterLock
 from anyseek.catalog.check import check
 from anyseek.catalog.tags import counts, tag
 from anyseek.errors import IndexLocked, RootUnavailable, UsageError
@@ -217,6 +221,101 @@ def test_where_two_names_cannot_be_exchanged_three_renames_do(
     exchange(tmp_path / "one", tmp_path / "other")
     assert (tmp_path / "one/said").read_text() == "one"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other"]
+
+
+def refusing(number: int) -> object:
+    """A C library whose renameat2 fails with this error."""
+
+    def renameat2(*_: object) -> int:
+        ctypes.set_errno(number)
+        return -1
+
+    return SimpleNamespace(renameat2=renameat2)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EINVAL, errno.EACCES, errno.EIO])
+def test_three_renames_are_for_systems_that_cannot_exchange_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "said").write_text(name)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: refusing(number))
+    exchange = sys.modules["anyseek.indexer.reindex"].exchange
+    if number in (errno.ENOSYS, errno.EINVAL):
+        exchange(tmp_path / "one", tmp_path / "other")
+        assert (tmp_path / "one/said").read_text() == "other"
+    else:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            exchange(tmp_path / "one", tmp_path / "other")
+        assert (tmp_path / "one/said").read_text() == "one"
+
+
+def test_three_renames_that_fail_in_the_middle_leave_the_old_index_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one").mkdir()
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
+    with pytest.raises(FileNotFoundError):
+        sys.modules["anyseek.indexer.reindex"].exchange(tmp_path / "one", tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+@pytest.fixture
+def left_aside(filled: Indexed, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the index of a run was that was killed between the first rename and the second."""
+    tag(filled.catalog, [filled.folder / "notes"], "mine")
+    index = filled.catalog.folder
+    filled.catalog.close()
+
+    def killed(one: Path, other: Path) -> None:
+        one.rename(one.with_name(f"{one.name}.aside"))
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["anyseek.indexer.reindex"], "exchange", killed)
+        with pytest.raises(Killed):
+            reindex(index, SECOND, options=PLAIN)
+    assert not index.exists()
+    return index
+
+
+def test_killed_between_the_renames_a_search_has_the_old_index_and_the_next_run_ends_it(
+    left_aside: Path,
+) -> None:
+    with anyseek.open(index=left_aside, model=WordEmbedder()) as index:
+        assert index.search("green", to="image", k=1)[0].path.endswith("green.png")
+        assert index.tags.counts() == {"mine": 3}
+    assert check(left_aside) == []
+    assert reindex(left_aside, SECOND, options=PLAIN).is_done
+    assert sorted(path.name for path in left_aside.parent.iterdir()) == ["index", "media"]
+
+
+def test_killed_between_the_renames_the_same_command_goes_on(left_aside: Path) -> None:
+    assert reindex(left_aside, SECOND, options=PLAIN).is_done
+    with Catalog.open(left_aside) as catalog, catalog.read() as snapshot:
+        assert counts(snapshot) == {"mine": 3}
+    assert sorted(path.name for path in left_aside.parent.iterdir()) == ["index", "media"]
+
+
+def test_killed_between_the_renames_no_empty_index_is_made_in_its_place(left_aside: Path) -> None:
+    with pytest.raises(UsageError, match="already an index"):
+        Catalog.create(left_aside, [left_aside.with_name("media")])
+    with Catalog.open(left_aside) as catalog, catalog.read() as snapshot:
+        assert counts(snapshot) == {"mine": 3}
+
+
+def test_between_the_renames_of_a_run_that_lives_nobody_interferes(left_aside: Path) -> None:
+    aside = left_aside.with_name("index.aside")
+    with WriterLock(aside, "anyseek reindex"):
+        for make in (
+            lambda: Catalog.open(left_aside),
+            lambda: Catalog.create(left_aside, [left_aside.with_name("media")]),
+        ):
+            with pytest.raises(IndexLocked):
+                make()
+    assert aside.exists()
+    assert not left_aside.exists()
 
 
 def test_killed_at_any_moment_one_of_the_two_indexes_answers_whole(made: Indexed) -> None:

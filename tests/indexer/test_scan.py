@@ -35,6 +35,27 @@ def test_every_regular_file_with_its_facts(tmp_path: Path) -> None:
     assert second.path == "b/c.txt"
 
 
+def test_a_folder_that_is_replaced_meanwhile_has_the_facts_of_the_one_that_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "root", "a/file")
+    put(tmp_path, "outside/secret")
+    inode = (tmp_path / "root/a").stat().st_ino
+    real = scanning.open_folder
+
+    def replaced(root: str, path: str) -> int:
+        handle = real(root, path)
+        if path == "a/":
+            (tmp_path / "root/a").rename(tmp_path / "root/away")
+            (tmp_path / "root/a").symlink_to(tmp_path / "outside")
+        return handle
+
+    monkeypatch.setattr(scanning, "open_folder", replaced)
+    folders: dict[bytes, scanning.FolderFacts] = {}
+    list(scan(0, str(tmp_path / "root"), folders=folders))
+    assert folders == {b"a": (inode, False)}
+
+
 def test_hidden_things_and_indexes_are_left_out(tmp_path: Path) -> None:
     put(tmp_path, "seen", ".hidden", ".git/config", "a/.x", ".anyseek/catalog.sqlite")
     put(tmp_path, "elsewhere/catalog.sqlite", "elsewhere/CACHEDIR.TAG", "elsewhere/vectors/1.0.f16")

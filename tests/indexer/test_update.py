@@ -19,6 +19,8 @@ from anyseek.catalog.check import check
 from anyseek.catalog.vectors import VectorAppender
 from anyseek.contracts import Modality
 from anyseek.errors import DiskFull, IndexLocked, OtherModel, ReadOnlyIndex
+from anyseek.indexer import IndexOptions
+from anyseek.indexer import run as running
 from anyseek.media.source import Source
 
 
@@ -486,3 +488,11 @@ def test_a_hundred_thousand_unchanged_files_are_not_opened(
         assert both.n_embedded == 7
         monkeypatch.setattr(Source, "open", lambda path: pytest.fail(f"{path} was opened"))
         assert both.run(plain=True).unchanged == 100_000
+
+
+@pytest.mark.parametrize("workers", [1, 3, 16])
+def test_a_worker_keeps_as_many_files_open_as_a_run_has_going_on(workers: int) -> None:
+    """All may be in the hands of one worker: a file that it closes in between is read from its start again."""
+    options = IndexOptions(workers=workers)
+    with running._new_pool({}, options) as pool:
+        assert pool._setting.most_readings == options.most_open() == workers + 2  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import shutil
 import tracemalloc
 from collections.abc import Iterator
@@ -21,8 +22,10 @@ import anyseek
 from anyseek.catalog import file_facts
 from anyseek.catalog.tag_records import read_tags
 from anyseek.contracts import FileState
-from anyseek.errors import OtherModel, UsageError
+from anyseek.errors import DiskFailed, DiskFull, OtherModel, UsageError
 from anyseek.library import exchange, exchange_files
+from anyseek.terminal.commands import exchange as exchange_command
+from anyseek.terminal.commands import map as map_command
 
 
 @pytest.fixture
@@ -394,3 +397,42 @@ def test_an_import_chooses_no_store(index: anyseek.Index, tmp_path: Path) -> Non
         again.library.import_(tmp_path / "a.npy")
         with again._catalog.read() as snapshot:
             assert "store" not in snapshot.settings()
+
+
+@pytest.mark.parametrize(
+    "command", [exchange_command.export, map_command.draw, lambda file, index_dir: tag_file(file, index_dir)]
+)
+def test_a_file_for_which_there_is_no_room_or_no_place(
+    index: anyseek.Index, tmp_path: Path, command: Any
+) -> None:
+    name = "out.png" if command is map_command.draw else "out.npy"
+    index.tags.add("x" * 500, tmp_path / "media")
+    here = str(tmp_path / "media/.anyseek")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(DiskFull, match=name):
+            command(str(tmp_path / name), index_dir=here)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with pytest.raises(UsageError, match="cannot be written"):
+        command(str(tmp_path / "nothing" / name), index_dir=here)
+    assert not (tmp_path / name).exists()
+
+
+def tag_file(file: str, index_dir: str) -> int:
+    with anyseek.open(index=index_dir) as index:
+        return index.tags.export(file)
+
+
+def test_a_failing_disk_is_no_bad_import(
+    index: anyseek.Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.library.export(tmp_path / "out.npy")
+
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(exchange_files.np, "load", failing)
+    with pytest.raises(DiskFailed, match=r"out\.npy"):
+        index.library.import_(tmp_path / "out.npy")

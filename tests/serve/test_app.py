@@ -379,7 +379,7 @@ def test_a_disk_without_room_for_an_upload_is_told(client: TestClient, media: Pa
         refused = client.post("/search/file", content=bytes(200_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    is_problem(refused, 507, "could not keep the file")
+    is_problem(refused, 507, "of the upload")
     assert names(client.post("/search/file", content=(next(media.rglob("red.png"))).read_bytes()))
 
 

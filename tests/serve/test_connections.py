@@ -200,7 +200,7 @@ def test_one_machine_has_half_of_the_places(monkeypatch: pytest.MonkeyPatch, med
 
 
 def test_a_head_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, media: Path) -> None:
-    monkeypatch.setattr(connections, "HEAD_S", 0.1)
+    monkeypatch.setattr(connections, "HEAD_S", 2.0)
     with in_process(media) as address:
         assert talk(address, b"GET / HTTP/1.1\r\nHost: local").startswith(b"HTTP/1.1 408")
         assert talk(address, b"") == b""
@@ -224,6 +224,23 @@ def test_a_head_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPa
 def test_a_head_that_is_too_large_is_refused(media: Path, head: bytes) -> None:
     with in_process(media) as address:
         assert talk(address, head).startswith(b"HTTP/1.1 431")
+
+
+@pytest.mark.parametrize("packet", [100, 1000, 1 << 20])
+def test_a_head_passes_however_it_comes_in_packets(
+    media: Path, monkeypatch: pytest.MonkeyPatch, packet: int
+) -> None:
+    received = Connection.data_received
+
+    def in_packets(self: Connection, data: bytes) -> None:
+        for i in range(0, len(data), packet):
+            received(self, data[i : i + packet])
+
+    monkeypatch.setattr(Connection, "data_received", in_packets)
+    headers = b"".join(b"X%d: %s\r\n" % (i, b"a" * 700) for i in range(90))
+    head = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers + b"\r\n"
+    with in_process(media) as address:
+        assert talk(address, head).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize(

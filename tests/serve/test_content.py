@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import shutil
@@ -227,6 +228,23 @@ def test_what_took_the_place_of_a_file_is_not_opened(client: TestClient, media: 
     elif kind == "link":
         file.symlink_to(media / "sounds/red.wav")
     assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(errno.EMFILE, 503), (errno.EACCES, 403), (errno.EIO, 500), (errno.ENOENT, 404)]
+)
+def test_a_file_that_cannot_be_opened_is_not_called_gone(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, number: int, status: int
+) -> None:
+    address = hits(client)["green.wav"]["content"]
+
+    def refused(file: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("anyseek.serve.content.open_file", refused)
+    answer = client.get(address)
+    assert answer.status_code == status
+    assert ("no longer where it was" in answer.text) == (status == 404)
 
 
 # ---------------------------------------------------------------- what may be kept

@@ -24,9 +24,9 @@ from anyseek.catalog.catalog import Catalog
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., Ran]
 
-FORBIDDEN_AT_START = ("numpy", "rich", "PIL", "onnxruntime", "sqlite3", "soundfile", "pathspec", "pydantic")
+FORBIDDEN_AT_START = ("numpy", "rich", "PIL", "onnxruntime", "sqlite3", "soundfile", "pydantic")
 FORBIDDEN_IN_A_SEARCH = (
-    "rich", "PIL", "soundfile", "soxr", "pathspec", "pebble", "pydantic", "multiprocessing", "selectolax",
+    "rich", "PIL", "soundfile", "soxr", "pydantic", "multiprocessing", "selectolax",
     "charset_normalizer", "anyseek.indexer", "anyseek.media.decoding", "anyseek.media.worker",
 )  # fmt: skip
 

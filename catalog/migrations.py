@@ -81,7 +81,7 @@ def _checksum_segments(database: Database) -> None:
     database.run("ALTER TABLE segments ADD COLUMN crc INTEGER NOT NULL DEFAULT 0")
     database.run(
         "UPDATE segments SET crc = segment_crc(CAST(modality AS BLOB), start, end, CAST(unit AS BLOB),"
-        " CAST(excerpt AS BLOB), (SELECT CAST(p.text AS BLOB) FROM passages p WHERE p.rowid = segment_id))"
+        " CAST(excerpt AS BLOB), (SELECT CAST(p.text AS BLOB) FROM passages p WHERE p.rowid = segments.segment_id))"
     )
 
 

@@ -7,6 +7,7 @@ and marks the file to be read again. Whatever can fail comes before anything is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from anyseek.catalog import values
@@ -17,6 +18,8 @@ from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.schema import WORDS
+from anyseek.catalog.snapshot import Snapshot
+from anyseek.catalog.vector_damage import is_whole, vector_damage
 
 LOST = "A part of the index was damaged; the next `anyseek index` reads it again."
 
@@ -70,6 +73,12 @@ def _repair(folder: Path, finding: Finding) -> None:
         return
     with Catalog.open(folder) as catalog, catalog.read() as snapshot:
         spaces = snapshot.spaces()
+        if finding.code == "unused-files" and any(
+            not is_whole(vector_damage(snapshot, one)) for one in spaces
+        ):
+            return  # what is missing may be in them
+        if finding.code == "vectors-cut-off" and _adopted(catalog, snapshot, spaces):
+            return
         if finding.code == "vectors-cut-off":
             _lengthen(folder, spaces)  # first: where no vector can be written, nothing is dropped
         with catalog.begin() as writer:
@@ -79,6 +88,26 @@ def _repair(folder: Path, finding: Finding) -> None:
         with translated(folder):
             for path in unused_vector_files(folder, spaces):
                 path.unlink()
+
+
+def _adopted(catalog: Catalog, snapshot: Snapshot, spaces: Sequence[SpaceRecord]) -> bool:
+    """Whether a space without its file has all its vectors in one of another generation, which is its own now."""
+    adopted = {}
+    for space in spaces:
+        if is_whole(vector_damage(snapshot, space)):
+            continue
+        for path in unused_vector_files(catalog.folder, spaces):
+            number, generation, _ = path.name.split(".")
+            if number == str(space.space_id) and generation.isdecimal():
+                other = replace(space, generation=int(generation))
+                if is_whole(vector_damage(snapshot, other)):
+                    adopted[space.space_id] = other.generation
+                    break
+    if adopted:
+        with catalog.begin() as writer:
+            sql = "UPDATE spaces SET generation = ? WHERE space_id = ?"
+            writer.database.run_many(sql, ((generation, number) for number, generation in adopted.items()))
+    return bool(adopted)
 
 
 def _put_right(writer: Writer, finding: Finding) -> None:

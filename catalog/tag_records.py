@@ -55,7 +55,7 @@ class TagsImported:
 def read_tags(reader: FileReader) -> Iterator[TagRecord]:
     """The tags of every file, by root and path; then those that are kept for files that are not in the index."""
     rows = reader.database.rows(
-        "SELECT f.root, f.path, f.content_hash, t.tag FROM tags t JOIN files f ON f.file_id = t.file_id"
+        "SELECT f.root, f.path, f.content_hash, t.tag FROM tags t NOT INDEXED JOIN files f ON f.file_id = t.file_id"
         " WHERE f.state != 'partial' ORDER BY f.root, f.path, t.folded"
     )
     for (root, path, content_hash), group in groupby(rows, lambda row: row[:3]):
@@ -107,10 +107,13 @@ class TagWriter:
         self._reader = FileReader(writer.database)
         self._roots = _recorded_roots(self._reader)
 
-    def apply(self, record: TagRecord) -> tuple[int, int]:
-        """Give them to the file of that content at that place, else to all files of that content, else to the file at
-        that place, else keep them. How many files fit, and how many of them got a tag that they did not have."""
-        files = self._files(record)
+    def apply(self, record: TagRecord, *, is_same_library: bool = False) -> tuple[int, int]:
+        """Give them to the file of that content at that place, else to the file at that place and all files of that
+        content, else keep them. How many files fit, and how many of them got a tag that they did not have.
+
+        is_same_library: the places are those of this library, so the file there is the one, whatever it holds by now.
+        """
+        files = self._files(record, is_same_library)
         changed = 0
         for file in files:
             changed += self._give(file, record.tags) > 0
@@ -123,12 +126,13 @@ class TagWriter:
         self._database.run("DELETE FROM tags")
         self._database.run("DELETE FROM kept_tags")
 
-    def _files(self, record: TagRecord) -> list[FileRecord]:
+    def _files(self, record: TagRecord, is_same_library: bool) -> list[FileRecord]:
         at_place = self._reader.locate(record.path) if record.path else None
-        if at_place is not None and record.content_hash and at_place.content_hash == record.content_hash:
+        is_it = record.content_hash and at_place and at_place.content_hash == record.content_hash
+        if at_place is not None and (is_it or (is_same_library and not record.is_kept)):
             return [at_place]
         alike = self._reader.files_with_hash(record.content_hash)
-        return alike or ([at_place] if at_place is not None else [])
+        return [*([at_place] if at_place is not None else []), *alike]
 
     def _give(self, file: FileRecord, tags: Iterable[str]) -> int:
         return self._database.run_many(
@@ -175,7 +179,7 @@ def carry_over(old: Catalog, new: Catalog) -> None:
         tags = TagWriter(writer)
         tags.forget_all()
         for record in read_tags(before):
-            tags.apply(record)
+            tags.apply(record, is_same_library=True)
 
 
 # ---------------------------------------------------------------- a line

@@ -28,6 +28,11 @@ class VectorDamage:
     shortage: str = ""
 
 
+def is_whole(damage: VectorDamage) -> bool:
+    """Whether nothing is wrong."""
+    return damage == VectorDamage()
+
+
 def vector_damage(snapshot: Snapshot, space: SpaceRecord) -> VectorDamage:
     """What is wrong with a space's vectors.
 

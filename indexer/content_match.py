@@ -64,7 +64,7 @@ def _place(snapshot: Snapshot, plan: Plan, twins: dict[bytes, list[FileTask]], a
     for content_hash, tasks in twins.items():
         records = [one for one in snapshot.files_with_hash(content_hash) if one.modality not in plan.reread]
         for task in tasks:
-            resolution, record = resolve(task.seen, records, plan.free.__contains__)
+            resolution, record = resolve(task.seen, records, plan.free.__contains__, plan.gone.__contains__)
             if record is None:
                 continue
             if resolution is Resolution.MOVE:

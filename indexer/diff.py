@@ -129,19 +129,22 @@ def resolve(
     seen: SeenFile,
     twins: Sequence[FileRecord],
     is_free: Callable[[int], bool],
+    is_gone: Callable[[int], bool],
 ) -> tuple[Resolution, FileRecord | None]:
     """How a file is indexed whose content is not what its own place held before, and the record that it takes over.
 
     twins: the records of that content. is_free: whether a record's own place no longer holds its content, so
-    that its vectors may move; each can move once, which the caller keeps account of. A record whose vectors are lost
-    moves, for what people gave it, and is not copied.
+    that its vectors may move; each can move once, which the caller keeps account of. is_gone: whether nothing is at
+    that place any more. Where something is, a file that was copied and then changed leaves its record, and with it
+    what people gave it, at its place, unless this is the very file, by its inode. A record whose vectors are lost
+    moves, and is not copied.
     """
     usable = [record for record in twins if must_be_read(record) or reads_alike(record.path, seen.path)]
     for record in usable:
-        if is_free(record.file_id):
+        if is_free(record.file_id) and (is_gone(record.file_id) or record.inode == seen.inode):
             return Resolution.MOVE, record
     for record in usable:
-        if not must_be_read(record):
+        if not is_free(record.file_id) and not must_be_read(record):
             return Resolution.COPY, record
     return Resolution.READ, None
 

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from indexes import contents, hash_of, new_index, put, unit_rows
+from indexes import contents, hash_of, new_index, put, seen, unit_rows
 
 from anyseek.catalog import catalog as catalog_module
 from anyseek.catalog import creation, migrations, tags
@@ -15,6 +15,7 @@ from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
 from anyseek.catalog.database import Database
 from anyseek.catalog.schema import FORMAT, KEPT, TABLES, WORDS
+from anyseek.contracts import Modality, Span
 from anyseek.errors import IndexLocked, NewerFormat
 
 
@@ -201,3 +202,26 @@ def test_an_index_of_format_1_gains_searchable_names(tmp_path: Path) -> None:
     with again.begin() as writer:
         writer.delete([1])
     assert facts(catalog.folder)[0] == str(FORMAT)
+
+
+def test_a_healthy_index_of_format_2_is_healthy_afterwards(tmp_path: Path) -> None:
+    """Each segment gets the checksum of its own text."""
+    catalog, space = new_index(tmp_path, 3)
+    with catalog.begin() as writer:
+        for i in range(3):
+            number = writer.put_file(seen(f"{i}.txt"), hash_of(f"{i}.txt"), Modality.TEXT)
+            writer.add_segments(
+                number, space, Modality.TEXT, [(Span(), f"text {i}")], unit_rows(1, i), [f"text {i}, whole"]
+            )
+    with catalog.read() as snapshot:
+        passages = list(snapshot.database.rows("SELECT segment_id, text FROM passages"))
+        names = list(snapshot.database.rows("SELECT file_id, CAST(path AS TEXT) FROM files"))
+    catalog.close()
+    connection = without_words(catalog.folder, 2)
+    for statement in migrations._WORDS_OF_2:
+        connection.execute(statement)
+    connection.executemany("INSERT INTO passages (rowid, text) VALUES (?, ?)", passages)
+    connection.executemany("INSERT INTO file_words (rowid, path, caption) VALUES (?, ?, '')", names)
+    connection.commit()
+    connection.close()
+    assert check(catalog.folder) == []

@@ -49,16 +49,32 @@ def test_problems_are_tried_again_when_the_file_changes_or_on_request() -> None:
     assert kind(RECORD, SEEN, replace(TRUST, reread={Modality.TEXT})) is Kind.RETRY
 
 
+def yes(_: int) -> bool:
+    return True
+
+
+def no(_: int) -> bool:
+    return False
+
+
+def test_a_record_stays_at_a_place_where_something_is_unless_its_own_file_went() -> None:
+    elsewhere = replace(RECORD, path="b.txt")
+    assert resolve(SEEN, [elsewhere], yes, no) == (Resolution.MOVE, elsewhere)
+    other_inode = replace(elsewhere, inode=SEEN.inode + 1)
+    assert resolve(SEEN, [other_inode], yes, no) == (Resolution.READ, None)
+    assert resolve(SEEN, [other_inode], yes, yes) == (Resolution.MOVE, other_inode)
+
+
 def test_settling_by_hash() -> None:
     one, two = replace(RECORD, path="old/a.txt"), replace(RECORD, file_id=2, path="b.txt")
-    assert resolve(SEEN, [], lambda _: True) == (Resolution.READ, None)
-    assert resolve(SEEN, [one, two], lambda _: False) == (Resolution.COPY, one)
-    assert resolve(SEEN, [one, two], lambda number: number == 2) == (Resolution.MOVE, two)
+    assert resolve(SEEN, [], yes, yes) == (Resolution.READ, None)
+    assert resolve(SEEN, [one, two], no, no) == (Resolution.COPY, one)
+    assert resolve(SEEN, [one, two], lambda number: number == 2, yes) == (Resolution.MOVE, two)
 
 
 def test_a_name_that_changes_the_reading_is_read_again() -> None:
     as_cues = replace(RECORD, path="a.srt")
-    assert resolve(SEEN, [as_cues], lambda _: True) == (Resolution.READ, None)
+    assert resolve(SEEN, [as_cues], yes, yes) == (Resolution.READ, None)
     assert reads_alike("x/one.PNG", "two.png")
     assert not reads_alike("one.png", "one_depth.png")
     assert not reads_alike("one", "one.txt")

@@ -11,6 +11,7 @@ import pytest
 from folders import Indexed
 
 from anyseek.catalog import sql_functions, tags
+from anyseek.catalog.file_facts import tags_of
 from anyseek.contracts import FileState
 from anyseek.library.doctor import check_all
 
@@ -223,3 +224,44 @@ def test_damage_in_the_index_of_words_is_found_and_made_again(tagged: Indexed) -
     assert codes(tagged) == ["words-damaged"]
     assert codes(tagged, repair=True) == []
     assert n_tagged(tagged) == {"holiday": 3}
+
+
+def test_a_tag_stays_at_its_place_when_the_file_was_copied_and_then_changed(tagged: Indexed) -> None:
+    shutil.copy(tagged.folder / "a.txt", tagged.folder / "a-original.txt")
+    (tagged.folder / "a.txt").write_text("now about something else altogether")
+    tagged.run()
+    with tagged.catalog.read() as snapshot:
+        record, copy = snapshot.file_at(0, "a.txt"), snapshot.file_at(0, "a-original.txt")
+        assert record is not None
+        assert copy is not None
+        assert tags_of(snapshot, record.file_id) == ["holiday"]
+        assert tags_of(snapshot, copy.file_id) == []
+
+
+def test_a_tag_goes_with_the_file_that_was_moved_though_another_took_its_place(tagged: Indexed) -> None:
+    (tagged.folder / "a.txt").rename(tagged.folder / "moved.txt")
+    (tagged.folder / "a.txt").write_text("another one")
+    tagged.run()
+    with tagged.catalog.read() as snapshot:
+        moved = snapshot.file_at(0, "moved.txt")
+        assert moved is not None
+        assert tags_of(snapshot, moved.file_id) == ["holiday"]
+
+
+def test_vectors_under_the_number_of_another_generation_are_taken_and_not_deleted(tagged: Indexed) -> None:
+    before = tagged.searchable
+    sql(tagged, "UPDATE spaces SET generation = generation + 1")
+    assert set(codes(tagged)) == {"vectors-cut-off", "unused-files"}
+    codes(tagged, repair=True)
+    assert codes(tagged) == []
+    assert tagged.searchable == before
+    assert tagged.run().embedded == 0
+
+
+def test_a_vector_file_of_no_space_is_not_deleted_while_vectors_are_missing(tagged: Indexed) -> None:
+    folder = tagged.catalog.folder / "vectors"
+    (vectors,) = folder.glob("*.f16")
+    other = folder / f"9{vectors.name}"
+    vectors.rename(other)
+    codes(tagged, repair=True)
+    assert other.exists() or codes(tagged) == []

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from anyseek.catalog.database import Database
 
 
+LONGEST_PATH = 4096
+"""Bytes of a path below its root."""
+
+_LARGEST = 1e300  # of a time or a place in a file
+
+
+def is_span(start: float, end: float) -> bool:
+    """Whether a segment can be from start to end."""
+    return -_LARGEST <= start <= end <= _LARGEST
+
+
 @dataclass(frozen=True, slots=True)
 class _Column:
     """test: SQL that is true for a value that we could have written. instead: SQL for what replaces any other."""
@@ -39,7 +50,7 @@ def _columns_of_files() -> tuple[_Column, ...]:
     states = [*map(str, FileState), "partial"]
     whole = "typeof({0}) = 'integer'"
     path = (
-        "typeof(path) = 'blob' AND length(path) BETWEEN 1 AND 4096 AND instr(path, x'00') = 0"
+        f"typeof(path) = 'blob' AND length(path) BETWEEN 1 AND {LONGEST_PATH} AND instr(path, x'00') = 0"
         " AND substr(path, 1, 1) != x'2F'"
     )
     return (
@@ -97,7 +108,7 @@ def damaged_segments(database: Database) -> Iterator[int]:
         _one_of("s.modality", modalities),
         _one_of("s.unit", [unit.value for unit in Unit]),
         "typeof(s.start) = 'real' AND typeof(s.end) = 'real'",
-        "s.start BETWEEN -1e300 AND 1e300 AND s.end BETWEEN s.start AND 1e300",
+        f"s.start BETWEEN -{_LARGEST} AND {_LARGEST} AND s.end BETWEEN s.start AND {_LARGEST}",
         _text("s.excerpt"),
         f"(p.text IS NULL OR {_text('p.text')})",
         f"s.crc = segment_crc({modality}, s.start, s.end, {unit}, {excerpt}, {text})",

@@ -22,7 +22,7 @@ from types import TracebackType
 
 from anyseek.catalog import creation, migrations
 from anyseek.catalog.compaction import compact
-from anyseek.catalog.database import CATALOG_NAME, Database, connect
+from anyseek.catalog.database import Database, connect, file_number
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
 from anyseek.catalog.schema import FORMAT
@@ -100,11 +100,15 @@ class Catalog:
 
     def _idle_reader(self) -> Database | None:
         """A connection that an earlier snapshot used, unless its file was replaced or changed under it."""
-        with suppress(IndexError, FileNotFoundError):
+        with suppress(IndexError):
             while True:
                 database = self._idle_readers.pop()
-                if os.stat(self.folder / CATALOG_NAME).st_ino == database.file and not database.is_stale():
-                    return database
+                try:
+                    if file_number(self.folder) == database.file and not database.is_stale():
+                        return database
+                except BaseException:
+                    database.close()
+                    raise
                 database.close()
         return None
 

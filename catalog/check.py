@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from anyseek import modalities
+from anyseek.catalog import migrations
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.database import CATALOG_NAME, Database, connect
 from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import is_locked, read_holder, what_is_not_a_lock
 from anyseek.catalog.records import SpaceRecord
+from anyseek.catalog.schema import FORMAT
 from anyseek.catalog.segment_writer import PARTIAL
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.errors import IndexDamaged, IndexLocked, NewerFormat, ReadOnlyIndex
@@ -50,10 +52,12 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
 
     more: checks of what is derived from the catalog. is_alone: whether the caller knows that nobody else writes (it
     holds the lock); None to find out. While there is a writer, what it may be in the middle of is not a finding.
-    Reads every vector and every text: seconds for a million. Raises IndexNotFound, NewerFormat; MissingExtra for a
-    modality whose package is gone; ReadOnlyIndex, DiskFailed and SystemRefused where something cannot be read, which
-    says nothing about what is stored. Damage is a finding.
+    Reads every vector, and takes every text apart: a minute for a million. Raises IndexNotFound, NewerFormat;
+    MissingExtra for a modality whose package is gone; ReadOnlyIndex, DiskFailed and SystemRefused where something
+    cannot be read, which says nothing about what is stored. Damage is a finding.
     """
+    from anyseek.catalog.other_values import unlike_words
+
     modalities.load_plugins()  # their names are no damage
     if is_alone is None:
         is_alone = not is_locked(folder)
@@ -66,12 +70,22 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
                 return [damage, *left_over]
             checks = [*_CHECKS, *more, *(_CHECKS_ALONE if is_alone else [])]
             findings = _all(snapshot, checks)
+            words = unlike_words(snapshot.database)
+        words += _unreadable_words(folder) if is_alone else []
         # The words first: no segment can be dropped while what finds its words is damaged.
-        return [*(_words(folder) if is_alone else []), *findings, *left_over]
+        return [*_about_words(words), *findings, *left_over]
     except NewerFormat:
         raise
     except IndexDamaged as error:
-        return [Finding("catalog-damaged", error.message, 1, False, error.hint), *left_over]
+        return [_unopened(folder, error), *left_over]
+
+
+def _unopened(folder: Path, error: IndexDamaged) -> Finding:
+    with suppress(IndexDamaged):
+        if migrations.has_lost_its_format(folder):
+            remedy = f"take it for format {FORMAT}, whose tables it has"
+            return Finding("format-damaged", error.message, 1, True, remedy)
+    return Finding("catalog-damaged", error.message, 1, False, error.hint)
 
 
 def _all(snapshot: Snapshot, checks: Sequence[Check]) -> list[Finding]:
@@ -153,7 +167,7 @@ def _unembedded(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _values(snapshot: Snapshot) -> Iterator[Finding]:
-    from anyseek.catalog import values
+    from anyseek.catalog import other_values, values
 
     database = snapshot.database
     cases = [
@@ -175,9 +189,16 @@ def _values(snapshot: Snapshot) -> Iterator[Finding]:
     ]
     for code, message, find in cases:
         yield from _about_files(code, message, ((number,) for number in find(database)))
-    if tags := values.damaged_tags(database):
-        message = f"Tags that are not a text: {len(tags)}."
-        yield Finding("tags-damaged", message, len(tags), True, "keep what can be read of them")
+    if places := other_values.damaged_places(database):
+        message = f"Folders whose record holds what was never written there: {places}."
+        remedy = "keep what can be read; a folder that is not found then: give it to `anyseek index`"
+        yield Finding("places-damaged", message, places, True, remedy)
+    if tags := len(values.damaged_tags(database)) + other_values.damaged_kept_tags(database):
+        message = f"Tags that are not a text, or of no file: {tags}."
+        yield Finding("tags-damaged", message, tags, True, "keep what can be read of them")
+    if not other_values.has_time_of_creation(database):
+        message = "The index does not say when it was made."
+        yield Finding("creation-damaged", message, 1, True, "take this moment")
     if settings := values.damaged_settings(database):
         message = f"Settings that cannot be read: {', '.join(settings)}."
         yield Finding("settings-damaged", message, len(settings), True, "forget them: give them again")
@@ -199,8 +220,15 @@ def hashes_of(n_bytes: int) -> Check:
     return find
 
 
-def _words(folder: Path) -> list[Finding]:
-    """Whether words are found where they stand. It takes a connection that may write, though it writes nothing."""
+def _about_words(tables: Sequence[str]) -> Iterator[Finding]:
+    if damaged := sorted(set(tables)):
+        message = f"Words are not found where they stand: {', '.join(damaged)}."
+        yield Finding("words-damaged", message, len(damaged), True, "make the index of words again")
+
+
+def _unreadable_words(folder: Path) -> list[str]:
+    """Indices of words that do not agree with themselves. It takes a connection that may write, though it writes
+    nothing."""
     from anyseek.catalog.values import word_tables
 
     damaged = []
@@ -221,10 +249,7 @@ def _words(folder: Path) -> list[Finding]:
                 database.rollback()
     finally:
         database.close()
-    if not damaged:
-        return []
-    message = f"Words are not found where they stand: {', '.join(damaged)}."
-    return [Finding("words-damaged", message, len(damaged), True, "make the index of words again")]
+    return damaged
 
 
 def _half_indexed(snapshot: Snapshot) -> Iterator[Finding]:

@@ -137,7 +137,9 @@ def signed(number: int) -> int:
 
 
 def unsigned(number: int) -> int:
-    """Undoes `signed`."""
+    """Undoes `signed`. Raises IndexDamaged for what is no number."""
+    if not isinstance(number, int):
+        raise unreadable("a folder", TypeError())
     return number + (1 << 64) if number < 0 else number
 
 
@@ -203,7 +205,12 @@ def relative_root(folder: Path, root: Path) -> bytes | None:
 
 
 def find_root(folder: Path, path: bytes, relative: bytes | None) -> Path:
-    """Where a root is now: by its way from the index folder when that leads to a folder, else at `path`."""
+    """Where a root is now: by its way from the index folder when that leads to a folder, else at `path`.
+
+    Raises IndexDamaged for what is no path.
+    """
+    if not isinstance(path, bytes) or not isinstance(relative, (bytes, type(None))):
+        raise unreadable("an indexed folder", TypeError())
     if relative is not None:
         moved = os.path.normpath(os.path.join(os.fsencode(os.path.realpath(folder)), relative))
         if os.path.isdir(moved) or not os.path.isdir(path):

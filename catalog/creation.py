@@ -46,7 +46,7 @@ def create(folder: Path, roots: Sequence[Path]) -> None:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is not a folder.")
         _make_folder(folder)
-        foreign = sorted(set(os.listdir(folder)) - _OURS)
+        foreign = sorted(name for name in os.listdir(folder) if not _is_ours(folder / name))
         if foreign:
             raise UsageError(
                 f"{folder} contains other files ({foreign[0]!r}), so no index was made there.",
@@ -64,6 +64,15 @@ def create(folder: Path, roots: Sequence[Path]) -> None:
             except BaseException:
                 (folder / _NEW_NAME).unlink(missing_ok=True)
                 raise
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether an attempt to make an index may have left it. A person's own .gitignore is theirs."""
+    if path.name not in _MARKS:
+        return path.name in _OURS
+    if path.is_symlink() or not path.is_file():
+        return False
+    return path.read_bytes() == _MARKS[path.name].encode()
 
 
 def _make_folder(folder: Path) -> None:

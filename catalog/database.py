@@ -61,7 +61,8 @@ class Database:
         """Whether somebody wrote what this connection will never see, for want of a lock. Make another one."""
         if self._unlocked is None:
             return False
-        return self._is_torn() or _has_log(self.folder / CATALOG_NAME)
+        with translated(self.folder):
+            return self._is_torn() or _has_log(self.folder / CATALOG_NAME)
 
     def _is_torn(self) -> bool:
         return self._unlocked is not None and _facts(self.folder / CATALOG_NAME) != self._unlocked
@@ -159,6 +160,13 @@ def has_catalog(folder: Path) -> bool:
         if is_absent(path.stat) and not put_back(folder, CATALOG_NAME):
             return False
         return stat.S_ISREG(path.stat().st_mode)
+
+
+def file_number(folder: Path) -> int | None:
+    """The inode of the catalog in `folder`, None where there is none. Raises what `has_catalog` raises."""
+    with translated(folder):
+        facts = _facts(folder / CATALOG_NAME)
+    return None if facts is None else facts[1]
 
 
 def connect(folder: Path, *, writable: bool) -> Database:

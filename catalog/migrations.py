@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from anyseek.catalog import sql_functions
 from anyseek.catalog.database import Database, connect
+from anyseek.catalog.failures import REPAIR
 from anyseek.catalog.locking import WriterLock
-from anyseek.catalog.schema import FORMAT, KEPT, NAME, WORDS
+from anyseek.catalog.schema import FORMAT, KEPT, NAME, TABLES, WORDS
 from anyseek.errors import IndexDamaged, IndexNotFound, NewerFormat
+from anyseek.printable import printable
 
 _SPLIT = "tokenize = 'unicode61 remove_diacritics 2'"
 _WORDS_OF_2 = (
@@ -101,17 +105,17 @@ def read_format(database: Database) -> int:
             f"There is no index in {database.folder}: its creation was interrupted.",
             "Make it again with `anyseek index`.",
         )
-    row = (
-        database.first("SELECT value FROM index_info WHERE name = 'format'")
-        if "index_info" in tables
-        else None
-    )
-    if row is None or not str(row[0]).isdecimal():
+    number = _stored_format(database) if "index_info" in tables else None
+    if number is None and _has_our_tables(database):
         raise IndexDamaged(
-            f"The database in {database.folder} is not a catalog of Anyseek.",
-            "Remove the index folder and index again.",
+            f"The catalog in {printable(str(database.folder))} does not say of which format it is.", REPAIR
         )
-    number = int(row[0])
+    if number is None:
+        raise IndexDamaged(
+            f"The database in {printable(str(database.folder))} is not a catalog of Anyseek.",
+            "Look at what it is, and keep a copy: if it was an index, it holds your tags. To make a new one, name"
+            " another folder: --index.",
+        )
     if number > FORMAT:
         raise NewerFormat(
             f"The index in {database.folder} was made by a newer Anyseek: its format is {number},"
@@ -119,6 +123,36 @@ def read_format(database: Database) -> int:
             "Upgrade Anyseek, or make a new index in another folder.",
         )
     return number
+
+
+def _stored_format(database: Database) -> int | None:
+    row = database.first("SELECT CAST(value AS BLOB) FROM index_info WHERE name = 'format'")
+    return int(row[0]) if row and row[0].isdigit() and len(row[0]) < 10 else None
+
+
+def _has_our_tables(database: Database) -> bool:
+    """Whether the tables, indices and triggers are those of FORMAT, by their names."""
+    ours = sqlite3.connect(":memory:")
+    try:
+        sql_functions.register(ours)
+        for statement in (*TABLES.split(";"), *WORDS, *KEPT):
+            ours.execute(statement)
+        names = set(ours.execute(_NAMES))
+    finally:
+        ours.close()
+    return names == set(database.rows(_NAMES))
+
+
+_NAMES = "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"
+
+
+def has_lost_its_format(folder: Path) -> bool:
+    """Whether only the number is damaged, which the tables tell. Raises IndexNotFound, IndexDamaged."""
+    database = connect(folder, writable=False)
+    try:
+        return _has_our_tables(database) and _stored_format(database) is None
+    finally:
+        database.close()
 
 
 def migrate(folder: Path) -> None:

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from anyseek.catalog import values
+from anyseek.catalog import other_values, values
 from anyseek.catalog.catalog import Catalog, Writer
 from anyseek.catalog.check import SHOULD_BE_VISIBLE, Check, Finding, check, unused_vector_files
 from anyseek.catalog.database import Database, connect
 from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.records import SpaceRecord
-from anyseek.catalog.schema import WORDS
+from anyseek.catalog.schema import FORMAT, NAME, WORDS
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.vector_damage import is_whole, vector_damage
 
@@ -28,6 +28,7 @@ _MOST_ROUNDS = 5
 # These follow from other damage and its repair.
 _UNCOVERED = {
     "words-damaged",
+    "tags-damaged",
     "files-without-segments",
     "segments-without-vector",
     "orphan-rows",
@@ -127,6 +128,11 @@ def _put_right(writer: Writer, finding: Finding) -> None:
         )
     if finding.code == "tags-damaged":
         values.put_tags_right(database)
+        other_values.put_kept_tags_right(database)
+    if finding.code == "places-damaged":
+        other_values.put_places_right(database)
+    if finding.code == "creation-damaged":
+        other_values.put_time_of_creation_right(database)
     for name in values.damaged_settings(database) if finding.code == "settings-damaged" else ():
         writer.set_setting(name, None)
     if finding.code == "runs-damaged":
@@ -148,16 +154,25 @@ def _run_sql(folder: Path, statements: Callable[[Database], Iterable[str]]) -> N
 
 
 def _rebuilt_words(database: Database) -> Iterable[str]:
-    """From the texts anew; one that is damaged itself has no words until its file is read again."""
+    """From names, captions and passages anew; of a damaged passage there are none until its file is read again."""
     made = [statement for statement in WORDS if statement.startswith("CREATE VIRTUAL TABLE")]
-    path, caption, text = (
-        f"CASE WHEN is_text(CAST({column} AS BLOB)) THEN word_tokens({column}) ELSE '' END"
-        for column in ("path", "caption", "text")
+    text, caption, path = (
+        f"CASE WHEN {test} THEN {what} ELSE '' END"
+        for test, what in (
+            (values.is_text_sql("text"), "word_tokens(text)"),
+            (values.is_text_sql("caption"), "caption"),
+            ("typeof(path) = 'blob'", "fold(path)"),
+        )
     )
     return [
         *(f"DROP TABLE {table}" for table in values.word_tables(database)),
         *made,
-        f"INSERT INTO file_index (rowid, path, caption) SELECT file_id, {path}, {caption} FROM file_words",
+        f"CREATE TEMP TABLE captions AS SELECT file_id, {caption} AS caption FROM file_words",
+        "DELETE FROM file_words",
+        # Its trigger fills file_index.
+        f"INSERT INTO file_words (file_id, path, name, caption) SELECT f.file_id, p, {NAME}, coalesce(caption, '')"
+        f" FROM (SELECT file_id, {path} AS p FROM files) f LEFT JOIN captions c ON c.file_id = f.file_id",
+        "DROP TABLE captions",
         f"INSERT INTO passage_index (rowid, text) SELECT segment_id, {text} FROM passages",
     ]
 
@@ -165,6 +180,7 @@ def _rebuilt_words(database: Database) -> Iterable[str]:
 _BY_SQL: dict[str, Callable[[Database], Iterable[str]]] = {
     "table-index-damaged": lambda _: ["REINDEX"],
     "words-damaged": _rebuilt_words,
+    "format-damaged": lambda _: [f"INSERT OR REPLACE INTO index_info VALUES ('format', '{FORMAT}')"],
 }
 
 

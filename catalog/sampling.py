@@ -26,17 +26,20 @@ LOG = logging.getLogger("anyseek")
 
 SAMPLE_ROWS = 100
 BUDGET_S = 0.002
-"""Of a slow disk fewer rows are looked at, but one always is."""
+"""Of a slow disk fewer rows are looked at: one, or FEWEST_ROWS where one is damaged."""
 
 MOST_DAMAGED = 0.5
 """With more than this share of the sample damaged, ranks mean nothing."""
+
+FEWEST_ROWS = 8
+"""So many different rows are compared before most of them count as damaged; of fewer, all that there are."""
 
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """n_rows were compared with their checksums, n_damaged of them are not what was stored."""
+    """n_rows different ones were compared with their checksums, n_damaged of them are not what was stored."""
 
     n_rows: int
     n_damaged: int
@@ -46,19 +49,29 @@ def sample(snapshot: Snapshot, space: SpaceRecord, luck: random.Random | None = 
     """Random rows of a space against their checksums. Raises IndexDamaged when the vector file is gone or too short."""
     snapshot.vectors(space.space_id)  # whose length is checked; a search needs them anyway
     luck = luck or random.Random()
-    n_rows = n_damaged = 0
+    checked: dict[int, bool] = {}
     ends = time.perf_counter() + BUDGET_S
     for first in (luck.randrange(space.rows) for _ in range(min(SAMPLE_ROWS, space.rows))):
-        row = snapshot.database.first(
-            "SELECT row, crc FROM embeddings WHERE space_id = ? AND row >= ? LIMIT 1", [space.space_id, first]
-        )
-        if row is None:
-            continue  # nobody owns what is behind
-        n_rows += 1
-        n_damaged += zlib.crc32(snapshot.row_bytes(space.space_id, row[0])) != row[1]
-        if time.perf_counter() > ends:
+        _compare(
+            snapshot, space, "row >= ? LIMIT 1", first, checked
+        )  # none, where nobody owns what is behind
+        is_enough = len(checked) >= FEWEST_ROWS or not any(checked.values())
+        if checked and is_enough and time.perf_counter() > ends:
             break
-    return Sample(n_rows, n_damaged)
+    if any(checked.values()) and len(checked) < FEWEST_ROWS:  # luck hit the same rows again and again
+        _compare(snapshot, space, f"row >= ? ORDER BY row LIMIT {FEWEST_ROWS}", 0, checked)
+    return Sample(len(checked), sum(checked.values()))
+
+
+def _compare(
+    snapshot: Snapshot, space: SpaceRecord, which: str, first: int, checked: dict[int, bool]
+) -> None:
+    """Note which of these rows are damaged."""
+    rows = snapshot.database.rows(
+        f"SELECT row, crc FROM embeddings WHERE space_id = ? AND {which}", [space.space_id, first]
+    )
+    for row, crc in rows:
+        checked[row] = zlib.crc32(snapshot.row_bytes(space.space_id, row)) != crc
 
 
 def check_sample(snapshot: Snapshot, space: SpaceRecord) -> None:

@@ -106,7 +106,10 @@ class Snapshot(FileReader):
     def index_id(self) -> str:
         """Tells this index's collections from another's on one server: when it was made, in microseconds, as hex."""
         row = self.database.first("SELECT value FROM index_info WHERE name = 'created'")
-        return f"{int(float(row[0]) * 1e6):x}" if row else "0"
+        try:
+            return f"{int(float(row[0]) * 1e6):x}" if row else "0"
+        except (TypeError, ValueError, OverflowError) as error:
+            raise codec.unreadable("when the index was made", error) from error
 
     def settings(self) -> dict[str, Any]:
         """What `Writer.set_setting` stored."""

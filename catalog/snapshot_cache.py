@@ -65,11 +65,12 @@ class SnapshotCache:
         return vectors[: space.rows]
 
     def once(self, key: tuple[str, int, int], work: Callable[[], T]) -> T | None:
-        """What `work` returns, the first time that this key is given; None ever after."""
+        """What `work` returns, the first time that this key is given; None ever after. Work that raises is not done."""
         if key in self._done:
             return None
+        result = work()
         self._done.add(key)
-        return work()
+        return result
 
     def forget(self, key: tuple[str, int, int]) -> None:
         """`once` does it again."""

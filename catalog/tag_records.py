@@ -82,6 +82,7 @@ def tag_lines(reader: FileReader) -> Iterator[bytes]:
 
 def _recorded_roots(reader: FileReader) -> dict[int, bytes]:
     """Roots as kept places name them: where they were when the index was made, without a final "/"."""
+    reader.roots()  # raises IndexDamaged for what is no path
     return {root: path.rstrip(b"/") for root, path in reader.database.rows("SELECT root, path FROM roots")}
 
 

@@ -1,7 +1,8 @@
 """Whether single values of the catalog are what Anyseek writes, and how wrong ones are put right. SQL alone.
 
 A flipped bit in a page of SQLite is often still a database: a text that is not UTF-8, a time before all time, a
-modality that nobody declares. Every column has a test here, and what takes the place of what fails it.
+modality that nobody declares. Here and in other_values.py are the tests of the columns, and what takes the place of
+what fails them; vectors have checksums of their own, and a space without its model is beyond repair.
 """
 
 from __future__ import annotations
@@ -10,10 +11,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from anyseek.catalog import codec
 from anyseek.contracts import FileState, Modality, Unit
+from anyseek.errors import IndexDamaged, MissingExtra
 
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
+
+
+LONGEST_PATH = 4096
+"""Bytes of a path below its root."""
+
+_LARGEST = 1e300  # of a time or a place in a file
+
+
+def is_span(start: float, end: float) -> bool:
+    """Whether a segment can be from start to end."""
+    return -_LARGEST <= start <= end <= _LARGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +39,8 @@ class _Column:
     instead: str
 
 
-def _text(column: str) -> str:
+def is_text_sql(column: str) -> str:
+    """SQL: whether the column holds a text that is UTF-8."""
     return f"typeof({column}) = 'text' AND is_text(CAST({column} AS BLOB))"
 
 
@@ -39,7 +54,7 @@ def _columns_of_files() -> tuple[_Column, ...]:
     states = [*map(str, FileState), "partial"]
     whole = "typeof({0}) = 'integer'"
     path = (
-        "typeof(path) = 'blob' AND length(path) BETWEEN 1 AND 4096 AND instr(path, x'00') = 0"
+        f"typeof(path) = 'blob' AND length(path) BETWEEN 1 AND {LONGEST_PATH} AND instr(path, x'00') = 0"
         " AND substr(path, 1, 1) != x'2F'"
     )
     return (
@@ -48,20 +63,21 @@ def _columns_of_files() -> tuple[_Column, ...]:
         _Column("size", f"{whole.format('size')} AND size >= 0", "0"),
         _Column("mtime_ns", whole.format("mtime_ns"), "0"),
         _Column("inode", whole.format("inode"), "0"),
+        _Column("change", whole.format("change"), "0"),
         _Column("content_hash", "typeof(content_hash) = 'blob'", "x''"),
         # Of a file that failed, the modality may be one whose package is gone.
         _Column(
             "modality",
             f"(modality IS NULL OR {_one_of('modality', modalities)}"
-            f" OR (problem_code IS NOT NULL AND {_text('modality')}))",
+            f" OR (problem_code IS NOT NULL AND {is_text_sql('modality')}))",
             "NULL",
         ),
         _Column("state", _one_of("state", states), "'failed'"),
-        _Column("problem_code", f"(problem_code IS NULL OR {_text('problem_code')})", "'broken'"),
+        _Column("problem_code", f"(problem_code IS NULL OR {is_text_sql('problem_code')})", "'broken'"),
         *(
             _Column(
                 name,
-                f"(({name} IS NULL) = (problem_code IS NULL) AND ({name} IS NULL OR {_text(name)}))",
+                f"(({name} IS NULL) = (problem_code IS NULL) AND ({name} IS NULL OR {is_text_sql(name)}))",
                 "''",
             )
             for name in ("problem_stage", "problem_reason")
@@ -97,17 +113,17 @@ def damaged_segments(database: Database) -> Iterator[int]:
         _one_of("s.modality", modalities),
         _one_of("s.unit", [unit.value for unit in Unit]),
         "typeof(s.start) = 'real' AND typeof(s.end) = 'real'",
-        "s.start BETWEEN -1e300 AND 1e300 AND s.end BETWEEN s.start AND 1e300",
-        _text("s.excerpt"),
-        f"(p.text IS NULL OR {_text('p.text')})",
+        f"s.start BETWEEN -{_LARGEST} AND {_LARGEST} AND s.end BETWEEN s.start AND {_LARGEST}",
+        is_text_sql("s.excerpt"),
+        f"(p.text IS NULL OR {is_text_sql('p.text')})",
         f"s.crc = segment_crc({modality}, s.start, s.end, {unit}, {excerpt}, {text})",
     ]
     whole = " AND ".join(f"({test})" for test in tests)
     sql = (
         "SELECT DISTINCT s.file_id FROM segments s LEFT JOIN passages p ON p.rowid = s.segment_id"
         f" WHERE s.file_id IN (SELECT file_id FROM files) AND coalesce(NOT ({whole}), 1)"
-        " UNION SELECT w.rowid FROM file_words w JOIN files f ON f.file_id = w.rowid"
-        f" WHERE coalesce(NOT ({_text('w.caption')}), 1)"
+        " UNION SELECT f.file_id FROM files f LEFT JOIN file_words w ON w.file_id = f.file_id"
+        f" WHERE f.state != 'partial' AND coalesce(NOT ({is_text_sql('w.caption')}), 1)"
     )
     return (number for (number,) in database.rows(sql))
 
@@ -129,7 +145,9 @@ def files_without_segments(database: Database) -> Iterator[int]:
 
 def damaged_tags(database: Database) -> list[tuple[int, bytes]]:
     """(file_id, the bytes that stand there) of tags that are not a text, or not under their fold."""
-    is_right = f"CASE WHEN {_text('tag')} AND {_text('folded')} THEN folded = fold(tag) ELSE 0 END"
+    is_right = (
+        f"CASE WHEN {is_text_sql('tag')} AND {is_text_sql('folded')} THEN folded = fold(tag) ELSE 0 END"
+    )
     sql = f"SELECT file_id, CAST(tag AS BLOB) FROM tags WHERE NOT ({is_right})"
     return [(number, bytes(tag)) for number, tag in database.rows(sql)]
 
@@ -147,19 +165,29 @@ def damaged_settings(database: Database) -> list[str]:
     """Names of settings that are not JSON any more."""
     sql = (
         "SELECT name FROM index_info WHERE name LIKE 'setting:%'"
-        f" AND NOT ({_text('value')} AND json_valid(CASE WHEN {_text('value')} THEN value ELSE '' END))"
+        f" AND NOT ({is_text_sql('value')} AND json_valid(CASE WHEN {is_text_sql('value')} THEN value ELSE '' END))"
     )
     return [str(name).removeprefix("setting:") for (name,) in database.rows(sql)]
 
 
 def damaged_runs(database: Database) -> list[int]:
     """Numbers of runs whose report cannot be read; they are for people alone."""
-    sql = (
-        f"SELECT run_id FROM runs WHERE coalesce(NOT ({_text('command')} AND typeof(started) = 'real'"
-        f" AND (report IS NULL OR ({_text('report')}"
-        f" AND json_valid(CASE WHEN {_text('report')} THEN report ELSE '' END)))), 1)"
-    )
-    return [int(number) for (number,) in database.rows(sql)]
+    texts = f"{is_text_sql('command')} AND (report IS NULL OR {is_text_sql('report')})"
+    times = "typeof(started) = 'real' AND typeof(ended) IN ('real', 'null')"
+    sql = f"SELECT run_id FROM runs WHERE NOT ({texts} AND {times})"
+    damaged = [int(number) for (number,) in database.rows(sql)]
+    reports = database.rows(f"SELECT run_id, report FROM runs WHERE {texts} AND {times} AND report != ''")
+    return damaged + [int(number) for number, report in reports if not _is_report(report)]
+
+
+def _is_report(text: str) -> bool:
+    try:
+        codec.report(text)
+    except IndexDamaged:
+        return False
+    except MissingExtra:  # of a modality whose package is gone
+        return True
+    return True
 
 
 def word_tables(database: Database) -> list[str]:

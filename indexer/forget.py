@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from anyseek.catalog.file_facts import counts_of_root
 from anyseek.errors import UsageError
 from anyseek.indexer.ignore import IGNORE_NAME
-from anyseek.indexer.run_state import forget_root_settings
+from anyseek.indexer.run_state import forget_root_settings, read_settings
 from anyseek.printable import printable
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def forget(catalog: Catalog, folder: str | os.PathLike[str], *, dry_run: bool = 
     with catalog.lock("anyseek forget"):
         root, forgotten = _counted(catalog, folder)
         with catalog.read() as snapshot:
-            settings = snapshot.settings()
+            settings = read_settings(snapshot)
         with catalog.begin() as writer:
             writer.forget_root(root)
             forget_root_settings(writer, settings, root)

@@ -15,25 +15,26 @@ import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anyseek.atomic import sync_folder
 from anyseek.catalog.aside import aside_of
 from anyseek.catalog.catalog import Catalog, WriterLock
+from anyseek.catalog.codec import unreadable
 from anyseek.catalog.database import has_catalog
 from anyseek.catalog.failures import translated
 from anyseek.catalog.tag_records import carry_over
 from anyseek.contracts import Embedder, Report
-from anyseek.errors import AnyseekError, UsageError
+from anyseek.errors import AnyseekError, IndexDamaged, UsageError
 from anyseek.indexer.options import IndexOptions, ProgressCall, StopCall
 from anyseek.indexer.run import update
-from anyseek.indexer.run_state import OF_RUNS
+from anyseek.indexer.run_state import OF_RUNS, read_settings
 from anyseek.jsonable import from_json
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot
 
-_EXCHANGED = "exchanged"  # the setting that holds an _Exchange
+EXCHANGE_SETTING = "exchanged"  # the setting that holds an _Exchange
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
@@ -78,7 +79,7 @@ def reindex(
             if unfinished is not None and _fingerprints(snapshot) == [embedder.card.fingerprint]:
                 return unfinished
             model = _model_of(snapshot, embedder, folder)
-            settings, roots = snapshot.settings(), snapshot.roots()
+            settings, roots = read_settings(snapshot), snapshot.roots()
         if options.depth_unit is None:
             options = replace(options, depth_unit=settings.get("depth_unit"))
         with _next(beside, embedder, [roots[number] for number in sorted(roots)]) as new:
@@ -91,7 +92,7 @@ def reindex(
             with new.begin() as writer:
                 for name in settings.keys() - OF_RUNS:
                     writer.set_setting(name, settings[name])
-                writer.set_setting(_EXCHANGED, asdict(done))
+                writer.set_setting(EXCHANGE_SETTING, asdict(done))
         old.close()
         with WriterLock(beside, "anyseek reindex"):  # which goes with the folder
             with translated(folder):
@@ -114,10 +115,10 @@ def _finish_exchange(catalog: Catalog) -> Reindexed | None:
     """Put the old index out of the way of the new one; None where there is nothing to finish."""
     folder = catalog.folder
     with catalog.read() as snapshot:
-        stored = snapshot.settings().get(_EXCHANGED)
+        stored = snapshot.settings().get(EXCHANGE_SETTING)
     if stored is None:
         return None
-    done = from_json(json.dumps(stored), _Exchange)
+    done = _exchange_of(stored)
     kept = folder.with_name(done.kept_name) if done.kept_name else None
     with translated(folder):
         for old in (folder.with_name(f"{folder.name}.next"), aside_of(folder)):
@@ -126,8 +127,26 @@ def _finish_exchange(catalog: Catalog) -> Reindexed | None:
             elif old.exists():
                 shutil.rmtree(old, ignore_errors=True)  # what cannot be deleted is in nobody's way
     with catalog.begin() as writer:
-        writer.set_setting(_EXCHANGED, None)
+        writer.set_setting(EXCHANGE_SETTING, None)
     return Reindexed(done.report, is_done=True, vanished=done.vanished, kept=kept)
+
+
+def _exchange_of(stored: Any) -> _Exchange:
+    """Raises IndexDamaged."""
+    try:
+        return from_json(json.dumps(stored), _Exchange)
+    except (TypeError, ValueError) as error:
+        raise unreadable("an exchange", error) from error
+
+
+def is_damaged_exchange(settings: dict[str, Any]) -> bool:
+    """Whether what the index says of an unfinished exchange cannot be read."""
+    try:
+        if settings.get(EXCHANGE_SETTING) is not None:
+            _exchange_of(settings[EXCHANGE_SETTING])
+    except IndexDamaged:
+        return True
+    return False
 
 
 def _fingerprints(snapshot: Snapshot) -> list[str]:

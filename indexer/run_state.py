@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyseek import modalities
+from anyseek.catalog.failures import REPAIR
 from anyseek.catalog.records import other_model
 from anyseek.contracts import Embedder
+from anyseek.errors import IndexDamaged
 from anyseek.indexer.diff import TRANSIENT, Trust
 from anyseek.indexer.options import IndexOptions
 from anyseek.indexer.scan import Unread
+from anyseek.printable import printable
 
 if TYPE_CHECKING:
-    from anyseek.catalog.catalog import Catalog, Writer
+    from anyseek.catalog.catalog import Catalog, Snapshot, Writer
 
 # The coarsest clock of a file system in use: FAT counts in steps of two seconds.
 _TICK_NS = 2_000_000_000
@@ -46,7 +49,7 @@ class RunState:
             cards = [space.card for space in snapshot.spaces()]
             if cards and embedder.card.fingerprint not in [card.fingerprint for card in cards]:
                 raise other_model(catalog.folder, cards[0], embedder.card)
-            return RunState(snapshot.roots(), snapshot.settings())
+            return RunState(snapshot.roots(), read_settings(snapshot))
 
     # ------------------------------------------------------------ roots
 
@@ -112,6 +115,44 @@ class RunState:
             writer.set_setting(_UNREAD, places or None)
         if options.depth_unit is not None:
             writer.set_setting(_UNIT, options.depth_unit)
+
+
+def read_settings(snapshot: Snapshot) -> dict[str, Any]:
+    """The catalog's settings. Raises IndexDamaged for one of ours that no run wrote."""
+    settings = snapshot.settings()
+    for name in wrong_settings(settings):
+        raise IndexDamaged(
+            f"The setting {name} in {printable(str(snapshot.folder))} is not what was stored.", REPAIR
+        )
+    return settings
+
+
+def wrong_settings(settings: dict[str, Any]) -> list[str]:
+    """Names of those of our settings that no run writes like this."""
+    return [name for name, is_right in _RIGHT.items() if name in settings and not is_right(settings[name])]
+
+
+def _is_trusted(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        root.isascii() and root.isdecimal() and type(ns) is int for root, ns in value.items()
+    )
+
+
+def _is_unit(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < float("inf")
+
+
+def _is_unread(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(place, list) and list(map(type, place)) == [int, str] for place in value
+    )
+
+
+_RIGHT: dict[str, Callable[[Any], bool]] = {
+    _TRUSTED: _is_trusted,
+    _UNIT: _is_unit,
+    _UNREAD: _is_unread,
+}
 
 
 def forget_root_settings(writer: Writer, settings: dict[str, Any], root: int) -> None:

@@ -11,14 +11,18 @@ from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import Finding, check, hashes_of
 from anyseek.catalog.repair import repair as repair_catalog
 from anyseek.errors import AnyseekError
+from anyseek.indexer.reindex import EXCHANGE_SETTING, is_damaged_exchange
+from anyseek.indexer.run_state import wrong_settings
 from anyseek.media.source import HASH_BYTES
 from anyseek.stores.backend import SyncRequest
 from anyseek.stores.guarded import sentence
+from anyseek.stores.registry import STORE_SETTING, is_damaged_choice
 from anyseek.stores.trial import faults
 
 if TYPE_CHECKING:
     from anyseek.catalog.snapshot import Snapshot
 
+_WRONG_SETTINGS = "settings-wrong"
 _STORE_DAMAGED, _STORE_FAILS = "store-damaged", "store-fails"
 
 
@@ -45,7 +49,33 @@ def _derived(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(_STORE_DAMAGED, fault.message, 1, True, remedy)
 
 
+def _settings(snapshot: Snapshot) -> Iterator[Finding]:
+    """Settings that are JSON, and not of the shape that we give them."""
+    if names := _wrong_settings(snapshot):
+        message = f"Settings that are not what was stored: {', '.join(names)}."
+        yield Finding(_WRONG_SETTINGS, message, len(names), True, "forget them: give them again")
+
+
+def _wrong_settings(snapshot: Snapshot) -> list[str]:
+    settings = snapshot.settings()
+    names = wrong_settings(settings)
+    names += [STORE_SETTING] if is_damaged_choice(settings) else []
+    return names + ([EXCHANGE_SETTING] if is_damaged_exchange(settings) else [])
+
+
+def _repair_settings(folder: Path) -> None:
+    with Catalog.open(folder) as catalog:
+        with catalog.read() as snapshot:
+            names = _wrong_settings(snapshot)
+        with catalog.begin() as writer:
+            for name in names:
+                writer.set_setting(name, None)
+
+
 def _repair_derived(folder: Path, finding: Finding) -> bool:
+    if finding.code == _WRONG_SETTINGS:
+        _repair_settings(folder)
+        return True
     if finding.code != _STORE_DAMAGED:
         return False
     with Catalog.open(folder) as catalog, catalog.read() as snapshot:
@@ -59,4 +89,4 @@ def _repair_derived(folder: Path, finding: Finding) -> bool:
     return True
 
 
-_MORE = (hashes_of(HASH_BYTES), _derived)
+_MORE = (hashes_of(HASH_BYTES), _settings, _derived)

@@ -25,6 +25,7 @@ from anyseek.library.exchange_records import (
     SegmentRow,
     file_row,
     is_indexed,
+    kept_tags_row,
     modality_of,
     other_records,
     seen_file,
@@ -203,7 +204,7 @@ class _Import:
         elif "file" in record:
             self._add_file(file_row(record["file"], where))
         elif "kept_tags" in record:
-            kept = file_row(record["kept_tags"], where).tag_record(is_kept=True)
+            kept = kept_tags_row(record["kept_tags"], where).tag_record(is_kept=True)
             if not kept.path and not kept.content_hash:
                 raise UsageError(f"{printable(where)} has neither a path nor a hash.", "Export it again.")
             self._tags.apply(kept)
@@ -226,9 +227,8 @@ class _Import:
         elif row.problem is not None:
             modality = modality_of(row.file_modality) if row.file_modality else None
             file_id = self.writer.put_failed(seen, row.content_hash(), modality, Problem(*row.problem))
-        else:
-            modality = modality_of(row.file_modality) if row.file_modality else None
-            file_id = self.writer.put_file(seen, row.content_hash(), modality)
+        else:  # without a modality: a file that has one has segments
+            file_id = self.writer.put_file(seen, row.content_hash(), None)
         if file_id is not None:
             self.writer.set_caption(file_id, row.caption or "")
             if row.state == FileState.MISSING:

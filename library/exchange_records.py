@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from anyseek.catalog.file_facts import caption, passages, tags_of
+from anyseek.catalog.tag_records import HASH_BYTES as LONGEST_HASH
 from anyseek.catalog.tag_records import TagRecord, clean_tag, read_tags
+from anyseek.catalog.values import LONGEST_PATH, is_span
 from anyseek.contracts import FileRecord, Modality, SeenFile, Segment, Span, Unit
 from anyseek.errors import UsageError
+from anyseek.media.source import HASH_BYTES
 from anyseek.printable import printable
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ SETTINGS = ("depth_unit",)
 """Choices of people that belong to the library, not to the place where the index lies."""
 
 _LONGEST_EXCERPT = 200
+# What a file can have: from, and below.
+_BOUNDS = {"size": (0, 1 << 63), "mtime_ns": (-(1 << 63), 1 << 63), "inode": (0, 1 << 64)}
 
 
 def segment_records(snapshot: Snapshot, places: Sequence[tuple[Segment, str]]) -> list[dict[str, Any]]:
@@ -116,7 +121,7 @@ class FileRow:
         return bytes.fromhex(self.hash or "")
 
     def tag_record(self, *, is_kept: bool = False) -> TagRecord:
-        """With its tags as they are stored, empty ones left out. Raises ValueError."""
+        """Its tags as they are stored; those that are empty are left out. Raises ValueError."""
         tags = tuple(filter(None, map(clean_tag, self.tags or ())))
         return TagRecord(self.absolute(), self.content_hash(), tags, is_kept)
 
@@ -136,14 +141,11 @@ class SegmentRow(FileRow):
     text: str | None = None
 
     def part(self) -> tuple[Span, str]:
-        """Its span and excerpt. Raises UsageError."""
-        try:
-            span = Span(self.start or 0.0, self.end or 0.0, Unit(self.unit or "whole"))
-        except ValueError as error:
-            raise UsageError(
-                f"{self.unit!r} is not a unit of a span.", "There are: whole, s, char."
-            ) from error
-        return span, (self.excerpt or "")[:_LONGEST_EXCERPT]
+        """Its span and excerpt. Raises ValueError for a span that no segment has."""
+        start, end = self.start or 0.0, self.end or 0.0
+        if not is_span(start, end):
+            raise ValueError(f"from {start} to {end} is not a span")
+        return Span(start, end, Unit(self.unit or "whole")), (self.excerpt or "")[:_LONGEST_EXCERPT]
 
 
 def segment_row(record: dict[str, Any], where: str) -> SegmentRow:
@@ -152,6 +154,13 @@ def segment_row(record: dict[str, Any], where: str) -> SegmentRow:
     for name, value in (("path", row.absolute()), ("modality", row.modality)):
         if not value:
             raise UsageError(f"{where} has no {name}.", "Every row has path and modality.")
+    try:
+        row.part()
+    except ValueError as error:
+        raise UsageError(
+            f"{printable(where)} has a part of a file that cannot be ({printable(str(error))}).",
+            "start and end are numbers, start <= end; unit is one of: whole, s, char.",
+        ) from error
     return row
 
 
@@ -160,15 +169,35 @@ def file_row(record: Any, where: str) -> FileRow:
     return _converted(record, FileRow, where)
 
 
-def _converted(record: Any, kind: type[Row], where: str) -> Row:
+def kept_tags_row(record: Any, where: str) -> FileRow:
+    """Of tags that wait for a file; its hash may be one of another program. Raises UsageError."""
+    row = _converted(record, FileRow, where, hash_lengths=range(LONGEST_HASH + 1))
+    if not row.absolute() and not row.hash:
+        raise UsageError(f"{printable(where)} has tags without a path or a hash.", "Export it again.")
+    return row
+
+
+def _converted(
+    record: Any, kind: type[Row], where: str, hash_lengths: Sequence[int] = (0, HASH_BYTES)
+) -> Row:
     try:
         row = msgspec.convert(record, kind, strict=False)
-        row.content_hash()
-        os.fsencode(row.absolute())
+        n_bytes = len(row.content_hash())
+        path = os.fsencode(row.absolute())
     except ValueError as error:
         raise UsageError(f"{printable(where)} cannot be read ({error}).", "Export it again.") from error
-    if "\0" in row.absolute():
+    if b"\0" in path or len(path) > LONGEST_PATH:
         raise UsageError(f"{printable(where)} has a path that no file can have.", "Export it again.")
+    if n_bytes not in hash_lengths:
+        raise UsageError(
+            f"{printable(where)} has a hash of {n_bytes} bytes, which no content has.", "Leave it empty."
+        )
+    for name, (low, high) in _BOUNDS.items():
+        value = getattr(row, name)
+        if value is not None and not low <= value < high:
+            raise UsageError(
+                f"{printable(where)} has the {name} {value}, which no file has.", "Leave it out."
+            )
     return row
 
 

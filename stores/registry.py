@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from anyseek.errors import AnyseekError, UsageError
+from anyseek.catalog.failures import REPAIR
+from anyseek.errors import AnyseekError, IndexDamaged, UsageError
 from anyseek.option_info import options_of
 from anyseek.plugins import Group
+from anyseek.printable import printable
 from anyseek.stores.backend_options import StoreOptions, make_options
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ BUILT_IN = {
 }
 STORES = Group("anyseek.stores", "store", BUILT_IN)
 
-_SETTING = "store"
+STORE_SETTING = "store"
 _NAME = "name"
 """In the setting, beside the options of the store, which are under its own name."""
 
@@ -145,7 +147,11 @@ def built_in() -> Iterator[StoreBackend[Any]]:
 
 def read_choice(snapshot: Snapshot) -> Choice:
     """As it was set, or the rule. Options that this version of the store does not have are left out."""
-    setting = snapshot.settings().get(_SETTING) or {}
+    setting = snapshot.settings().get(STORE_SETTING) or {}
+    if not is_choice(setting):
+        raise IndexDamaged(
+            f"The choice of a store in {printable(str(snapshot.folder))} is not what was stored.", REPAIR
+        )
     name = setting.get(_NAME, AUTO)
     if not isinstance(name, str):  # older versions let a package's store be called `name`
         return Choice()
@@ -159,12 +165,25 @@ def read_choice(snapshot: Snapshot) -> Choice:
     return Choice(name, {option: value for option, value in options.items() if option in known})
 
 
+def is_choice(setting: Any) -> bool:
+    """Whether a setting can be a choice of a store."""
+    if not isinstance(setting, dict):
+        return False
+    name = setting.get(_NAME, AUTO)
+    return not isinstance(name, str) or isinstance(setting.get(name) or {}, dict)
+
+
+def is_damaged_choice(settings: dict[str, Any]) -> bool:
+    """Whether what the index says of its store cannot be read."""
+    return bool(settings.get(STORE_SETTING)) and not is_choice(settings[STORE_SETTING])
+
+
 def write_choice(catalog: Catalog, choice: Choice) -> None:
     """Keep it in the index. Raises UsageError for wrong options."""
     options = asdict(make_options(choice.name, options_type(choice.name), choice.options))
     setting = {_NAME: choice.name, choice.name: options}
     with catalog.begin() as writer:
-        writer.set_setting(_SETTING, setting)
+        writer.set_setting(STORE_SETTING, setting)
 
 
 @dataclass(frozen=True, slots=True)

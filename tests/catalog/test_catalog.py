@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,15 @@ from anyseek import jsonable
 from anyseek.catalog import codec
 from anyseek.catalog.catalog import Catalog
 from anyseek.contracts import FileState, Filter, Modality, Problem, Report, Span
-from anyseek.errors import AnyseekError, IndexDamaged, IndexNotFound, MissingExtra, NewerFormat, UsageError
+from anyseek.errors import (
+    AnyseekError,
+    DiskFailed,
+    IndexDamaged,
+    IndexNotFound,
+    MissingExtra,
+    NewerFormat,
+    UsageError,
+)
 from anyseek.stores.exact import ExactStore
 
 
@@ -52,6 +62,47 @@ def test_foreign_folders_are_left_alone(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["letter.txt"]
     with pytest.raises(UsageError):
         Catalog.create(tmp_path / "letter.txt", [])
+
+
+@pytest.mark.parametrize("name", [".gitignore", "CACHEDIR.TAG"])
+def test_a_persons_own_marks_are_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("*.log\n")
+    with pytest.raises(UsageError, match="contains other files"):
+        Catalog.create(tmp_path, [tmp_path])
+    assert os.listdir(tmp_path) == [name]
+    assert (tmp_path / name).read_text() == "*.log\n"
+
+
+def test_marks_of_an_attempt_that_was_cut_short_are_no_foreign_files(tmp_path: Path) -> None:
+    Catalog.create(tmp_path / "index", []).close()
+    (tmp_path / "index/catalog.sqlite").unlink()
+    Catalog.create(tmp_path / "index", []).close()
+    Catalog.open(tmp_path / "index").close()
+
+
+def test_a_catalog_that_cannot_be_looked_at_is_an_error_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, _ = new_index(tmp_path, 1)
+    with catalog:
+        with catalog.read():
+            pass  # leaves a connection for the next one
+        (idle,) = catalog._idle_readers
+        look = os.stat
+
+        def refused(path: Any, **options: Any) -> os.stat_result:
+            if os.fspath(path) == str(catalog.folder / "catalog.sqlite"):
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+            return look(path, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "stat", refused)
+            with pytest.raises(DiskFailed):
+                catalog.read()
+        with pytest.raises(UsageError, match="closed"):
+            idle.first("SELECT 1")
+        with catalog.read() as snapshot:
+            assert len(list(snapshot.files())) == 1
 
 
 @pytest.mark.parametrize("leftover", [b"", None])
@@ -104,8 +155,9 @@ def test_somebody_elses_database(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "catalog.sqlite")
     connection.execute("CREATE TABLE bookmarks (url TEXT)")
     connection.close()
-    with pytest.raises(IndexDamaged, match="is not a catalog of Anyseek"):
+    with pytest.raises(IndexDamaged, match="is not a catalog of Anyseek") as raised:
         Catalog.open(tmp_path)
+    assert "emove" not in raised.value.hint  # it may be all that is left of somebody's tags
 
 
 NAMES = [

@@ -116,3 +116,67 @@ def test_a_vector_file_that_is_cut_off_is_damage(folder: Path) -> None:
         pytest.raises(IndexDamaged, match="cut off"),
     ):
         check_sample(snapshot, snapshot.spaces()[0])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_damaged_row_is_never_most_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Also where the time is used up at once, whichever row luck hits first."""
+    monkeypatch.setattr(sampling, "BUDGET_S", 0)
+    monkeypatch.setattr(sampling.random, "Random", lambda: luck(seed))
+    catalog, _ = new_index(tmp_path / "small", 13)
+    values = np.fromfile(catalog.folder / "vectors/1.0.f16", np.uint16).reshape(13, 16)
+    values[4, 3] ^= 1
+    values.tofile(catalog.folder / "vectors/1.0.f16")
+    with catalog, catalog.read() as snapshot:
+        check_sample(snapshot, snapshot.spaces()[0])
+        damaged = sample(snapshot, snapshot.spaces()[0], Only(4))
+        assert (damaged.n_rows, damaged.n_damaged) == (8, 1)
+
+
+luck = random.Random
+
+
+class Only(random.Random):
+    """Luck that hits one row for ever."""
+
+    def __init__(self, row: int) -> None:
+        super().__init__(0)
+        self._row = row
+
+    def randrange(self, *args: int) -> int:  # type: ignore[override]
+        return self._row
+
+
+def test_most_of_few_rows_is_damage_however_little_time_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "BUDGET_S", 0)
+    catalog, _ = new_index(tmp_path / "small", 3)
+    path = catalog.folder / "vectors/1.0.f16"
+    path.write_bytes(bytes(len(path.read_bytes())))
+    with (
+        catalog,
+        catalog.read() as snapshot,
+        pytest.raises(IndexDamaged, match="of 3 that were looked at, 3"),
+    ):
+        check_sample(snapshot, snapshot.spaces()[0])
+
+
+def test_a_sample_that_failed_is_taken_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    changed(folder, lambda data: bytes(len(data) // 5) + data[len(data) // 5 :])
+    with caplog.at_level(logging.WARNING), Catalog.open(folder) as catalog, catalog.read() as snapshot:
+        space = snapshot.spaces()[0]
+        with monkeypatch.context() as patch:
+            patch.setattr(type(snapshot), "row_bytes", refused)
+            with pytest.raises(OSError, match="refused"):
+                check_sample(snapshot, space)
+        check_sample(snapshot, space)
+    assert len(caplog.records) == 1
+
+
+def refused(*_: object) -> bytes:
+    raise OSError("refused")

@@ -11,8 +11,10 @@ import pytest
 from folders import Indexed
 
 from anyseek.catalog import sql_functions, tags
+from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.file_facts import tags_of
 from anyseek.contracts import FileState
+from anyseek.errors import IndexDamaged
 from anyseek.library.doctor import check_all
 
 NAMES = ("a.txt", "b.txt", "c.txt")
@@ -265,3 +267,180 @@ def test_a_vector_file_of_no_space_is_not_deleted_while_vectors_are_missing(tagg
     vectors.rename(other)
     codes(tagged, repair=True)
     assert other.exists() or codes(tagged) == []
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["UPDATE file_words SET path = 'other'"],
+        ["UPDATE file_words SET name = 'other' WHERE file_id = 2"],
+        ["UPDATE file_index SET path = 'other' WHERE rowid = 1"],
+        ["UPDATE file_index SET caption = 'other' WHERE rowid = 1"],
+        ["DELETE FROM file_index"],
+        ["INSERT INTO file_index (rowid, path, caption) VALUES (99, 'a', '')"],
+        ["UPDATE passage_index SET text = 'other' WHERE rowid = 1"],
+        ["DELETE FROM passage_index WHERE rowid = 2"],
+        ["INSERT INTO file_words (file_id, path, name) VALUES (99, 'a', 'a')"],
+    ],
+)
+def test_words_that_are_not_those_of_names_and_texts_are_made_again(
+    tagged: Indexed, statements: list[str]
+) -> None:
+    with tagged.catalog.begin() as writer:
+        writer.set_caption(3, "a caption")
+    before = all_words(tagged)
+    sql(tagged, *statements)
+    assert codes(tagged) == ["words-damaged"]
+    assert codes(tagged, repair=True) == []
+    assert all_words(tagged) == before
+    assert sorted(tagged.searchable) == sorted(NAMES)
+
+
+def all_words(made: Indexed) -> list[list[object]]:
+    tables = ("file_words", "file_index", "passage_index")
+    with made.catalog.read() as snapshot:
+        return [sorted(snapshot.database.rows(f"SELECT rowid, * FROM {table}")) for table in tables]
+
+
+def test_a_file_whose_words_are_gone_is_read_again_for_its_caption(tagged: Indexed) -> None:
+    before = all_words(tagged)
+    sql(tagged, "DELETE FROM file_words WHERE file_id = 2")
+    assert codes(tagged) == ["words-damaged", "segments-damaged"]
+    assert_repaired(tagged, "b.txt")
+    assert all_words(tagged)[:2] == before[:2]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "tag = CAST(x'686fff' AS TEXT)",
+        "folded = 'other'",
+        "folded = CAST(x'ff' AS TEXT)",
+        "place = 'text'",
+        "place = x'2f00'",
+        "content_hash = 'text'",
+        "content_hash = zeroblob(33)",
+    ],
+)
+def test_kept_tags_that_cannot_be_read_are_found_and_saved(
+    tagged: Indexed, tmp_path: Path, change: str
+) -> None:
+    (tagged.folder / "b.txt").unlink()
+    tagged.run()
+    sql(tagged, f"UPDATE kept_tags SET {change}")
+    assert codes(tagged) == ["tags-damaged"]
+    assert codes(tagged, repair=True) == []
+    lines = list(tags.Tags(tagged.catalog).lines())
+    assert len(lines) == 3
+    assert b'"ho' in lines[-1]
+    assert tags.Tags(tagged.catalog).import_lines(lines).lines == 3
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE roots SET path = CAST(path AS TEXT)",
+        "UPDATE roots SET path = x'00'",
+        "UPDATE roots SET relative = 'text'",
+        "UPDATE roots SET relative = 7",
+        "UPDATE folders SET inode = 'x'",
+        "UPDATE folders SET is_mount = 'x'",
+        "UPDATE folders SET path = CAST(path AS TEXT)",
+    ],
+)
+def test_a_place_that_no_folder_has_is_found_and_costs_nothing(tagged: Indexed, statement: str) -> None:
+    (tagged.folder / "below").mkdir()
+    (tagged.folder / "below/d.txt").write_text("rain in d")
+    tagged.run()
+    before = file_ids(tagged)
+    sql(tagged, statement)
+    assert codes(tagged) == ["places-damaged"]
+    assert codes(tagged, repair=True) == []
+    tagged.run()
+    assert file_ids(tagged) == before
+    assert n_tagged(tagged) == {"holiday": 3}
+    assert codes(tagged) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE roots SET path = CAST(path AS TEXT)",
+        "UPDATE folders SET inode = 'x'",
+        "INSERT INTO index_info VALUES ('setting:trusted_before_ns', '7') ON CONFLICT DO UPDATE SET value = '7'",
+        "INSERT INTO index_info VALUES ('setting:unread', '{}')",
+        "INSERT INTO index_info VALUES ('setting:depth_unit', '\"x\"')",
+    ],
+)
+def test_a_run_over_damaged_facts_says_that_they_are_damaged(tagged: Indexed, statement: str) -> None:
+    (tagged.folder / "below").mkdir()
+    (tagged.folder / "below/d.txt").write_text("rain in d")
+    tagged.run()
+    sql(tagged, statement)
+    with pytest.raises(IndexDamaged) as raised:
+        tagged.run()
+    assert "doctor --repair" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("trusted_before_ns", [1]),
+        ("trusted_before_ns", {"a": 1}),
+        ("trusted_before_ns", {"0": "x"}),
+        ("unread", 7),
+        ("unread", [["a", 1]]),
+        ("depth_unit", "x"),
+        ("depth_unit", -1),
+        ("store", [1]),
+        ("store", {"name": "faiss", "faiss": 7}),
+        ("exchanged", 7),
+    ],
+)
+def test_a_setting_of_another_shape_is_found_and_forgotten(tagged: Indexed, name: str, value: object) -> None:
+    with tagged.catalog.begin() as writer:
+        writer.set_setting(name, value)
+    assert "settings-wrong" in codes(tagged)
+    assert codes(tagged, repair=True) == []
+    tagged.run()
+    assert sorted(tagged.searchable) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("value", ["soon", "inf", "-1", "17x"])
+def test_an_index_that_does_not_know_when_it_was_made(tagged: Indexed, value: str) -> None:
+    sql(tagged, f"UPDATE index_info SET value = '{value}' WHERE name = 'created'")
+    if value != "-1":
+        with tagged.catalog.read() as snapshot, pytest.raises(IndexDamaged, match="when the index was made"):
+            _ = snapshot.index_id
+    assert codes(tagged) == ["creation-damaged"]
+    assert codes(tagged, repair=True) == []
+    with tagged.catalog.read() as snapshot:
+        assert int(snapshot.index_id, 16) > 0
+
+
+def test_a_report_that_is_json_and_no_report_is_found(tagged: Indexed) -> None:
+    sql(tagged, "UPDATE runs SET report = '[]'")
+    assert codes(tagged) == ["runs-damaged"]
+    assert codes(tagged, repair=True) == []
+    with tagged.catalog.read() as snapshot:
+        assert snapshot.last_run() is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE index_info SET value = 'three' WHERE name = 'format'",
+        "UPDATE index_info SET value = CAST(x'ff' AS TEXT) WHERE name = 'format'",
+        "UPDATE index_info SET name = 'gormat' WHERE name = 'format'",
+    ],
+)
+def test_a_catalog_without_its_format_is_known_by_its_tables(tagged: Indexed, statement: str) -> None:
+    sql(tagged, statement)
+    tagged.catalog.close()
+    with pytest.raises(IndexDamaged) as raised:
+        Catalog.open(tagged.catalog.folder)
+    assert "doctor --repair" in raised.value.hint
+    assert codes(tagged) == ["format-damaged"]
+    assert codes(tagged, repair=True) == []
+    with Catalog.open(tagged.catalog.folder) as catalog, catalog.read() as snapshot:
+        assert tags.counts(snapshot) == {"holiday": 3}

@@ -108,7 +108,7 @@ def test_vectors_of_another_program_need_no_more_than_path_modality_and_vector(
         ({"modality": "smell"}, UsageError, "no modality 'smell'"),
         ({"path": "/elsewhere/a.txt"}, UsageError, "not below any folder of the index"),
         ({"path": ""}, UsageError, "Row 0"),
-        ({"unit": "miles"}, UsageError, "not a unit"),
+        ({"unit": "miles"}, UsageError, "Row 0 of a.npy has a part of a file that cannot be .*'miles'"),
         ({"vector": 3.0}, UsageError, "not of length 1"),
         ({"lines": 1}, UsageError, "describe them"),
         ({"order": 1}, UsageError, "does not hold the vectors that a.jsonl describes"),
@@ -325,6 +325,16 @@ def test_an_import_holds_no_more_than_a_batch_in_memory(
         ("path", "/a\0b", "a path that no file can have"),
         ("path", "\ud800", "cannot be read"),
         ("file_modality", "smell", "no modality 'smell'"),
+        ("hash", "abcd", "Row 0 of a.npy has a hash of 2 bytes"),
+        ("size", -5, "Row 0 of a.npy has the size -5"),
+        ("size", 1 << 63, "Row 0 of a.npy has the size"),
+        ("mtime_ns", 1 << 63, "Row 0 of a.npy has the mtime_ns"),
+        ("inode", -1, "Row 0 of a.npy has the inode -1"),
+        ("end", -1.0, "Row 0 of a.npy has a part of a file that cannot be"),
+        ("start", 1e308, "Row 0 of a.npy has a part of a file that cannot be"),
+        ("start", float("nan"), "Row 0 of a.npy has a part of a file that cannot be"),
+        ("end", float("inf"), "Row 0 of a.npy has a part of a file that cannot be"),
+        ("path", "/" + "a/" * 2048, "a path that no file can have"),
     ],
 )
 def test_what_a_row_says_wrong_is_named_and_nothing_is_stored(
@@ -386,6 +396,51 @@ def test_what_a_file_says_wrong_of_the_index_is_refused(
         with pytest.raises(UsageError):
             again.library.import_(tmp_path / "a.npy")
         assert again.n_segments == 0
+
+
+def add_line(tmp_path: Path, index: anyseek.Index, kind: str, facts: dict[str, Any]) -> None:
+    index.library.export(tmp_path / "a.npy")
+    with (tmp_path / "a.jsonl").open("a") as file:
+        file.write(json.dumps({"anyseek_catalog": {kind: facts}}) + "\n")
+
+
+def test_imported_tags_are_those_that_a_tag_import_takes(index: anyseek.Index, tmp_path: Path) -> None:
+    tags = ["  ", "", " A   b ", "a\ud800"]
+    add_line(tmp_path, index, "kept_tags", {"path": "/gone/a.txt", "hash": "", "tags": tags})
+    lines = (tmp_path / "a.jsonl").read_text().splitlines()
+    lines[1] = json.dumps(json.loads(lines[1]) | {"tags": tags})
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    with anyseek.create(tmp_path / "media", index=tmp_path / "again", model=WordEmbedder()) as again:
+        again.library.import_(tmp_path / "a.npy")
+        assert set(again.tags.counts()) == {"A b", "a\\ud800"}
+        assert again.library.check() == []
+        assert again.tags.export(tmp_path / "tags.jsonl") == 2
+        assert again.tags.import_(tmp_path / "tags.jsonl").lines == 2
+
+
+def test_kept_tags_of_no_file_at_all_are_refused(index: anyseek.Index, tmp_path: Path) -> None:
+    add_line(tmp_path, index, "kept_tags", {"path": "", "hash": "", "tags": ["lost"]})
+    with anyseek.create(tmp_path / "media", index=tmp_path / "again", model=WordEmbedder()) as again:
+        with pytest.raises(UsageError, match="without a path or a hash"):
+            again.library.import_(tmp_path / "a.npy")
+        assert again.n_segments == 0
+
+
+def test_kept_tags_may_have_a_hash_of_another_program(index: anyseek.Index, tmp_path: Path) -> None:
+    index.tags.import_lines([json.dumps({"path": "", "hash": "ab" * 32, "tags": ["x"]}).encode()])
+    index.library.export(tmp_path / "a.npy")
+    with anyseek.create(tmp_path / "media", index=tmp_path / "again", model=WordEmbedder()) as again:
+        again.library.import_(tmp_path / "a.npy")
+        with again._catalog.read() as snapshot:
+            assert [record.tags for record in read_tags(snapshot)] == [("x",)]
+
+
+def test_an_imported_file_without_segments_is_healthy(index: anyseek.Index, tmp_path: Path) -> None:
+    path = str(tmp_path / "media/notes/other.txt")
+    add_line(tmp_path, index, "file", {"path": path, "file_modality": "text"})
+    with anyseek.create(tmp_path / "media", index=tmp_path / "again", model=WordEmbedder()) as again:
+        again.library.import_(tmp_path / "a.npy")
+        assert again.library.check() == []
 
 
 def test_an_import_chooses_no_store(index: anyseek.Index, tmp_path: Path) -> None:

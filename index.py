@@ -151,9 +151,10 @@ class Index:
         from anyseek import indexer
 
         forgotten = indexer.forget(self._catalog, path_text(folder), dry_run=dry_run)
-        if not dry_run:
-            self._refresh_derived()
-        return forgotten
+        if dry_run:
+            return forgotten
+        remark = self.store.follow()  # the calibration waits for the next run: it may need the model
+        return replace(forgotten, remarks=(remark,) if remark else ())
 
     def _refresh_derived(self) -> list[str]:
         """Bring what is derived from the catalog up to date with it; remarks on what could not be."""

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     """What left the index, or would. folder: absolute. files, segments: of it. tagged: files of it that have tags,
-    which are kept."""
+    which are kept. remarks: sentences for people, as of `Report`."""
 
     folder: str
     files: int
     segments: int
     tagged: int
+    remarks: tuple[str, ...] = ()
 
 
 def forget(catalog: Catalog, folder: str | os.PathLike[str], *, dry_run: bool = False) -> Forgotten:

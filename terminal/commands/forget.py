@@ -35,8 +35,12 @@ def forget(
 
     with workspace.open(index=index_dir) as index:
         gone = index.forget(folder, dry_run=dry_run)
+    for remark in gone.remarks:
+        output.remark(remark, as_json)
     if as_json:
-        typer.echo(output.json_line({"type": "forgotten", "dry_run": dry_run, **asdict(gone)}))
+        facts = asdict(gone)
+        del facts["remarks"]
+        typer.echo(output.json_line({"type": "forgotten", "dry_run": dry_run, **facts}))
         return EXIT_OK
     verb = "Would forget" if dry_run else "Forgot"
     place = printable(output.shown_path(gone.folder))

@@ -369,3 +369,19 @@ def test_add_can_be_stopped_and_goes_on(tmp_path: Path) -> None:
         assert index.add(workers=1, stop=lambda: True).interrupted
         assert not index.add(workers=1).interrupted
         assert sum(index.status().files.values()) == 13
+
+
+def test_a_folder_is_forgotten_where_the_model_cannot_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = sample_files.fill(tmp_path / "media")
+    with anyseek.create(folder, model=WordEmbedder()) as index:
+        index.add(workers=1)
+
+        def gone() -> None:
+            raise ModelNotFound("The model words is not on this disk.")
+
+        monkeypatch.setattr(index, "_embedder", gone)
+        forgotten = index.forget(folder)
+        assert (forgotten.files, forgotten.remarks) == (13, ())
+        assert index.n_segments == 0

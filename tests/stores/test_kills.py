@@ -122,7 +122,8 @@ def survives(tmp_path: Path, act: str, kills: int) -> None:
         StoreManager(catalog, lambda: unit_rows(20, 5, DIM)).refresh()
         for i in added:
             assert finds(catalog, unit_rows(1, 1000 + i, DIM)[0], Modality.IMAGE) > 0.999
-    assert check(tmp_path / "index") == []
+    # The last kill may have been between a compaction and the end of the file that it replaced.
+    assert {finding.code for finding in check(tmp_path / "index")} <= {"unused-files"}
 
 
 @pytest.mark.parametrize("act", ACTS)

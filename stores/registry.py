@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from anyseek.catalog.failures import REPAIR
 from anyseek.errors import AnyseekError, IndexDamaged, UsageError
 from anyseek.option_info import options_of
 from anyseek.plugins import Group
@@ -149,6 +148,8 @@ def read_choice(snapshot: Snapshot) -> Choice:
     """As it was set, or the rule. Options that this version of the store does not have are left out."""
     setting = snapshot.settings().get(STORE_SETTING) or {}
     if not is_choice(setting):
+        from anyseek.catalog.failures import REPAIR  # not for --help: it imports SQLite
+
         raise IndexDamaged(
             f"The choice of a store in {printable(str(snapshot.folder))} is not what was stored.", REPAIR
         )

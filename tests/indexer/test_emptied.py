@@ -123,17 +123,17 @@ def test_who_deletes_or_moves_a_folder_is_not_asked(made: Indexed, how: str) -> 
 def test_files_of_a_mount_point_that_is_none_any_more_are_missing(
     made: Indexed, drive: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    real = os.stat
+    real = scan._listing
 
-    def stat(path: object, *arguments: object, **more: object) -> os.stat_result:
+    def listing(base: bytes, path: bytes) -> tuple[list[bytes], bool, bool, os.stat_result]:
         """As if another device were mounted at the folder."""
-        facts = real(path, *arguments, **more)  # type: ignore[call-overload]
-        if not str(os.fsdecode(path)).rstrip("/").endswith("/usb"):  # type: ignore[type-var]
-            return facts
-        return os.stat_result([*facts[:2], facts.st_dev + 1, *facts[3:]])
+        names, is_index, has_rules, facts = real(base, path)
+        if path.endswith(b"usb/"):
+            facts = os.stat_result([*facts[:2], facts.st_dev + 1, *facts[3:]])
+        return names, is_index, has_rules, facts
 
     with monkeypatch.context() as patch:
-        patch.setattr("anyseek.indexer.scan.os.stat", stat)
+        patch.setattr(scan, "_listing", listing)
         made.run(plain=True)
     shutil.move(drive, made.folder.parent / "away")
     if how != "the mount point is gone":

@@ -29,6 +29,7 @@ def compact(database: Database, space_id: int) -> int:
         if row is None:
             raise UsageError(f"The index in {database.folder} has no space number {space_id}.")
         dim, generation, n_rows = map(int, row)
+        _remove_replaced(database.folder / "vectors", space_id, generation, n_rows * dim * 2)
         owned = [
             number
             for (number,) in database.rows(
@@ -63,6 +64,20 @@ def compact(database: Database, space_id: int) -> int:
         if new_path is not None:
             with suppress(OSError):
                 new_path.unlink(missing_ok=True)
+
+
+def _remove_replaced(vectors: Path, space_id: int, generation: int, n_bytes: int) -> None:
+    """Files of generations before this one, which a compaction left that was killed after its commit.
+
+    n_bytes: of this generation. While its own file lacks some, an older one may have them, and stays.
+    """
+    with suppress(OSError):  # an unused file is no reason to fail; `doctor` finds it
+        if n_bytes == 0 or (vectors / f"{space_id}.{generation}.f16").stat().st_size < n_bytes:
+            return
+        for path in vectors.glob(f"{space_id}.*.f16"):
+            number = path.name.split(".")[1]
+            if number.isdecimal() and int(number) < generation:
+                path.unlink()
 
 
 def _copy_rows(old: Path, new: Path, owned: list[int], row_bytes: int) -> None:

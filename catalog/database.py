@@ -231,7 +231,7 @@ def _connect_reader(path: Path) -> Database:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
-        if error.sqlite_errorcode & 0xFF not in _NO_PLACE_FOR_SHM:
+        if error.sqlite_errorcode & 0xFF not in _NO_PLACE_FOR_SHM or (can_write and _has_log(path)):
             raise
     except BaseException:
         connection.close()

@@ -37,7 +37,8 @@ _OTHER_SCHEMA = re.compile(
 )
 
 # Of the second byte of an SQLITE_IOERR: what it was at.
-_OF_MEMORY = {sqlite3.SQLITE_IOERR_NOMEM}
+_OF_MEMORY = {sqlite3.SQLITE_IOERR_NOMEM, sqlite3.SQLITE_IOERR_SHMMAP}  # the latter: mmap() gave none
+_OF_SPACE = {sqlite3.SQLITE_IOERR_SHMSIZE}  # the index of the log could not be made as long as it has to be
 _OF_LOCKS = {
     sqlite3.SQLITE_IOERR_LOCK,
     sqlite3.SQLITE_IOERR_UNLOCK,
@@ -90,10 +91,7 @@ def _from_sqlite(error: sqlite3.Error, folder: Path) -> AnyseekError:
     if code == sqlite3.SQLITE_CANTOPEN:
         return _why_not_opened(folder)
     if code == sqlite3.SQLITE_FULL:
-        return _why_not_written(folder) or DiskFull(
-            f"There is no space left for {it}.",
-            "What was stored before is intact. Free some space and run the same command again.",
-        )
+        return _why_not_written(folder) or _no_space(it)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return IndexLocked(f"Another process is writing to {it}.", "Try again when it is done.")
     if full_code == sqlite3.SQLITE_READONLY_DBMOVED:
@@ -117,6 +115,13 @@ def _from_sqlite(error: sqlite3.Error, folder: Path) -> AnyseekError:
     )
 
 
+def _no_space(it: str) -> DiskFull:
+    return DiskFull(
+        f"There is no space left for {it}.",
+        "What was stored before is intact. Free some space and run the same command again.",
+    )
+
+
 def _damaged(what: str, folder: Path) -> IndexDamaged:
     return IndexDamaged(f"The catalog in {printable(str(folder))} is damaged: {what}.", REPAIR)
 
@@ -132,6 +137,8 @@ def _from_io(full_code: int, folder: Path) -> AnyseekError:
         )
     # SQLite keeps the system's reason to itself; the same refusal meets whoever tries to write there.
     refused = None if full_code in _OF_READING else _why_not_written(folder)
+    if refused is None and full_code in _OF_SPACE:
+        return _no_space(it)
     return refused or as_anyseek(OSError(errno.EIO, "a read or a write was refused"), it)
 
 

@@ -32,16 +32,15 @@ _NEEDS_SPACE = WRITE | MAKE | TRUNCATE | MKDIR | RENAME
 _NAMES = UNLINK | RENAME | MKDIR
 
 # With the exit codes that name the cause. A command may also do without what failed, and end well.
-# Of a call that fails once SQLite says no more than that reading or writing failed (52), and no later look shows why.
 FAILURES = {
     "full disk": (Fault(error=errno.ENOSPC, kinds=_NEEDS_SPACE | SYNC, times=FOR_EVER), {50}),
-    "full for a moment": (Fault(error=errno.ENOSPC, kinds=_NEEDS_SPACE), {50, 52}),
+    "full for a moment": (Fault(error=errno.ENOSPC, kinds=_NEEDS_SPACE), {50}),
     "quota": (Fault(error=errno.EDQUOT, kinds=_NEEDS_SPACE, times=FOR_EVER), {50}),
     "failing disk": (Fault(error=errno.EIO, kinds=WRITE | SYNC), {52}),
     "refused": (Fault(error=errno.EACCES, kinds=OPEN | _NAMES), {51}),
     "read-only": (Fault(error=errno.EROFS, kinds=MAKE | TRUNCATE | _NAMES, times=FOR_EVER), {51}),
     "too many open files": (Fault(error=errno.EMFILE, kinds=OPEN, times=FOR_EVER), {53}),
-    "no memory for a map": (Fault(error=errno.ENOMEM, kinds=MAP), {52, 53}),
+    "no memory for a map": (Fault(error=errno.ENOMEM, kinds=MAP), {53}),
     "half a write": (Fault(error=HALF, kinds=WRITE), {50}),
 }
 

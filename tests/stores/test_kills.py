@@ -119,11 +119,11 @@ def survives(tmp_path: Path, act: str, kills: int) -> None:
     if act in ("extend", "compact"):
         assert added
     with Catalog.open(tmp_path / "index") as catalog:
+        catalog.compact(space)  # clears what one that was killed at its end has left
         StoreManager(catalog, lambda: unit_rows(20, 5, DIM)).refresh()
         for i in added:
             assert finds(catalog, unit_rows(1, 1000 + i, DIM)[0], Modality.IMAGE) > 0.999
-    # The last kill may have been between a compaction and the end of the file that it replaced.
-    assert {finding.code for finding in check(tmp_path / "index")} <= {"unused-files"}
+    assert check(tmp_path / "index") == []
 
 
 @pytest.mark.parametrize("act", ACTS)

@@ -38,7 +38,10 @@ _OTHER_SCHEMA = re.compile(
 
 # Of the second byte of an SQLITE_IOERR: what it was at.
 _OF_MEMORY = {sqlite3.SQLITE_IOERR_NOMEM, sqlite3.SQLITE_IOERR_SHMMAP}  # the latter: mmap() gave none
-_OF_SPACE = {sqlite3.SQLITE_IOERR_SHMSIZE}  # the index of the log could not be made as long as it has to be
+_OF_SPACE = {
+    sqlite3.SQLITE_IOERR_SHMOPEN,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+}  # the log's index did not get its length
 _OF_LOCKS = {
     sqlite3.SQLITE_IOERR_LOCK,
     sqlite3.SQLITE_IOERR_UNLOCK,

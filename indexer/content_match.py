@@ -74,6 +74,19 @@ def _place(snapshot: Snapshot, plan: Plan, twins: dict[bytes, list[FileTask]], a
                     plan.settle_move(task, record)
                 moves.append((record, task))
             else:
-                plan.settle_copy(task)
                 copies.append((record, task))
+    overwritten = {_number_at(snapshot, task) for _, task in (*copies, *moves)}
+    for record, task in copies[:]:
+        if record.file_id in plan.free and record.file_id in overwritten:
+            # Files swapped what is in them: each record goes with its content, as nothing else holds it afterwards.
+            copies.remove((record, task))
+            plan.settle_move(task, record)
+            moves.append((record, task))
+        else:
+            plan.settle_copy(task)
     applier.place(moves, copies)
+
+
+def _number_at(snapshot: Snapshot, task: FileTask) -> int | None:
+    record = snapshot.file_at(task.seen.root, task.seen.path)
+    return None if record is None else record.file_id

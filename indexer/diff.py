@@ -144,7 +144,7 @@ def resolve(
         if is_free(record.file_id) and (is_gone(record.file_id) or record.inode == seen.inode):
             return Resolution.MOVE, record
     for record in usable:
-        if not is_free(record.file_id) and not must_be_read(record):
+        if not must_be_read(record):
             return Resolution.COPY, record
     return Resolution.READ, None
 

@@ -61,7 +61,7 @@ def test_a_record_stays_at_a_place_where_something_is_unless_its_own_file_went()
     elsewhere = replace(RECORD, path="b.txt")
     assert resolve(SEEN, [elsewhere], yes, no) == (Resolution.MOVE, elsewhere)
     other_inode = replace(elsewhere, inode=SEEN.inode + 1)
-    assert resolve(SEEN, [other_inode], yes, no) == (Resolution.READ, None)
+    assert resolve(SEEN, [other_inode], yes, no) == (Resolution.COPY, other_inode)
     assert resolve(SEEN, [other_inode], yes, yes) == (Resolution.MOVE, other_inode)
 
 

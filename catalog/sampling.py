@@ -6,7 +6,6 @@ whatever concerns many rows; the single rows that answer a search are compared w
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 import zlib
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from anyseek.catalog.records import SpaceRecord
     from anyseek.catalog.snapshot import Snapshot
 
-LOG = logging.getLogger("anyseek")
-
 SAMPLE_ROWS = 100
 BUDGET_S = 0.002
 """Of a slow disk fewer rows are looked at: one, or FEWEST_ROWS where one is damaged."""
@@ -33,6 +30,9 @@ MOST_DAMAGED = 0.5
 
 FEWEST_ROWS = 8
 """So many different rows are compared before most of them count as damaged; of fewer, all that there are."""
+
+LEFT_OUT = f"Hits whose vectors are damaged were left out. {REPAIR}"
+"""The remark on `damaged_rows` of an answer."""
 
 _AT_ONCE = 500
 
@@ -74,32 +74,29 @@ def _compare(
         checked[row] = zlib.crc32(snapshot.row_bytes(space.space_id, row)) != crc
 
 
-def check_sample(snapshot: Snapshot, space: SpaceRecord) -> None:
-    """Before the first search of a vector file: a remark on damaged rows, which do not answer; for many, an error.
+def check_sample(snapshot: Snapshot, space: SpaceRecord) -> str:
+    """A remark on damaged rows, which do not answer, "" where none was met; looked for once a change of the catalog.
 
     Raises IndexDamaged when most of the sample is damaged.
     """
     if not space.rows:
-        return
-    found = snapshot.cache.once(("sample", space.space_id, space.generation), lambda: sample(snapshot, space))
-    if found is None or not found.n_damaged:
-        return
+        return ""
+    state = (space.generation, snapshot.change)
+    result = snapshot.cache.check(space.space_id, state, lambda: sample(snapshot, space))
     where = printable(str(snapshot.folder))
-    if found.n_damaged > MOST_DAMAGED * found.n_rows:
-        snapshot.cache.forget(("sample", space.space_id, space.generation))  # the next search says so too
+    if result.n_damaged > MOST_DAMAGED * result.n_rows:
         raise IndexDamaged(
-            f"The vectors in {where} are not those that were stored: of {found.n_rows} that were looked at,"
-            f" {found.n_damaged} are damaged.",
+            f"The vectors in {where} are not those that were stored: of {result.n_rows} that were looked at,"
+            f" {result.n_damaged} are damaged.",
             REPAIR,
         )
-    LOG.warning(
-        "%s",
-        f"Some vectors in {where} are damaged, and their files may be missing from what is found. {REPAIR}",
-    )
+    if not result.n_damaged:
+        return ""
+    return f"Some vectors in {where} are damaged, and their files may be missing from what is found. {REPAIR}"
 
 
 def damaged_rows(snapshot: Snapshot, space_id: int, rows: Sequence[int]) -> set[int]:
-    """Those of these rows whose vector is not what was stored; a remark when there are any, once."""
+    """Those of these rows whose vector is not what was stored."""
     damaged = set()
     for i in range(0, len(rows), _AT_ONCE):
         part = [int(row) for row in rows[i : i + _AT_ONCE]]
@@ -111,10 +108,4 @@ def damaged_rows(snapshot: Snapshot, space_id: int, rows: Sequence[int]) -> set[
             )
             if zlib.crc32(snapshot.row_bytes(space_id, row)) != crc
         }
-    if damaged:
-        snapshot.cache.once(("damaged", space_id, 0), _say_left_out)
     return damaged
-
-
-def _say_left_out() -> None:
-    LOG.warning("%s", f"Hits whose vectors are damaged were left out. {REPAIR}")

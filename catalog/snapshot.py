@@ -322,10 +322,16 @@ class Snapshot(FileReader):
             return os.pread(self._descriptors[space_id], size, row * size)
 
     def vectors_at(self, space_id: int, rows: Rows) -> Floats:
-        """The vectors of these rows, in their order: (len(rows), dim) float32."""
+        """The vectors of these rows, in their order: (len(rows), dim) float32. Raises IndexDamaged for a row that the
+        space does not have."""
         from anyseek.catalog.vectors import take_rows
 
-        return take_rows(self.vectors(space_id), rows)
+        try:
+            return take_rows(self.vectors(space_id), rows)
+        except IndexError as error:
+            raise IndexDamaged(
+                f"A file in {self.folder} has a vector beyond the last one.", REPAIR
+            ) from error
 
     def _space(self, space_id: int) -> SpaceRecord:
         for space in self._spaces:

@@ -32,7 +32,7 @@ class SnapshotCache:
         self._rows: tuple[int, dict[tuple[int, Filter], Rows]] = (-1, {})
         self._vectors: dict[int, tuple[tuple[int, int], Halves]] = {}
         self._indexes: dict[int, tuple[tuple[str, int], Any]] = {}
-        self._done: set[tuple[str, int, int]] = set()
+        self._checks: dict[int, tuple[tuple[int, int], Any]] = {}
 
     def rows(self, change: int, space_id: int, filter_: Filter) -> Rows | None:
         """What was put for this very change of the catalog."""
@@ -64,17 +64,13 @@ class SnapshotCache:
             self._vectors[space.space_id] = (file, vectors)
         return vectors[: space.rows]
 
-    def once(self, key: tuple[str, int, int], work: Callable[[], T]) -> T | None:
-        """What `work` returns, the first time that this key is given; None ever after. Work that raises is not done."""
-        if key in self._done:
-            return None
-        result = work()
-        self._done.add(key)
+    def check(self, space_id: int, state: tuple[int, int], look: Callable[[], T]) -> T:
+        """What `look` says of a space: once for each generation and change of it. A look that raises is not kept."""
+        cached = self._checks.get(space_id)
+        if cached is None or cached[0] != state:
+            cached = self._checks[space_id] = (state, look())
+        result: T = cached[1]
         return result
-
-    def forget(self, key: tuple[str, int, int]) -> None:
-        """`once` does it again."""
-        self._done.discard(key)
 
     def index(self, space_id: int, which: tuple[str, int], read: Callable[[], T]) -> T:
         """A space's derived index, read unless this very file (its name and checksum) was the last one read."""

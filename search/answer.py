@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from anyseek.catalog.sampling import check_sample
+from anyseek.catalog.sampling import LEFT_OUT, check_sample
 from anyseek.contracts import Filter, Modality, ModelCard
 from anyseek.errors import ModalityNotSupported, NoSuchSegment, QueryFileError, UsageError
 from anyseek.options import AnyPath, SearchOptions, path_text
@@ -30,12 +30,12 @@ def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options
     from anyseek.stores.registry import open_store
 
     targets = supported_targets(options.to, space.card)
-    check_sample(snapshot, space)
+    sampled = check_sample(snapshot, space)
     _check_covered(options.in_, snapshot)
     with closing(open_store(snapshot, space.space_id)) as store:
         engine = Engine(snapshot, space, store, calibration.read(snapshot.folder, space))
-        all_hits, missing = engine.find(query, targets, options)
-        remarks = (store.remark,) if store.remark else ()
+        all_hits, missing, is_left_out = engine.find(query, targets, options)
+        remarks = tuple(filter(None, [sampled, LEFT_OUT if is_left_out else "", store.remark]))
     if missing:
         _check_there(options.in_, snapshot, space)
     hits = select(all_hits, options)

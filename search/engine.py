@@ -35,10 +35,12 @@ class Engine:
 
     def find(
         self, query: EmbeddedQuery, targets: Sequence[Modality], options: SearchOptions
-    ) -> tuple[list[Hit], tuple[Modality, ...]]:
-        """Hits by target, best first, offset + k of each where so many exist; and the targets without one row."""
+    ) -> tuple[list[Hit], tuple[Modality, ...], bool]:
+        """Hits by target, best first, offset + k of each where so many exist; the targets without one row; whether a
+        hit was left out as its vector is damaged."""
         hits: list[Hit] = []
         missing: list[Modality] = []
+        is_left_out = False
         for target in targets:
             allowed = Filter(frozenset({target}), options.in_, options.where)
             allow = self.snapshot.allowed_rows(self.space.space_id, allowed)
@@ -46,8 +48,10 @@ class Engine:
             if n_rows == 0:
                 missing.append(target)
             else:
-                hits += _TargetSearch(self, query, target, options, allow, n_rows).hits()
-        return hits, tuple(missing)
+                search = _TargetSearch(self, query, target, options, allow, n_rows)
+                hits += search.hits()
+                is_left_out = is_left_out or search.is_left_out
+        return hits, tuple(missing), is_left_out
 
 
 class _TargetSearch:
@@ -66,6 +70,7 @@ class _TargetSearch:
         self._target, self._allow, self._n_rows = target, allow, n_rows
         self._vector: Floats = query.vectors[target]
         self._space_id = engine.space.space_id
+        self.is_left_out = False
         self._row_of: dict[int, int] = {}  # of the hits that were made, by segment
 
     def hits(self) -> list[Hit]:
@@ -151,6 +156,7 @@ class _TargetSearch:
         hits = []
         damaged = damaged_rows(self._engine.snapshot, self._space_id, rows)
         if damaged:
+            self.is_left_out = True
             whole = [(row, score) for row, score in zip(rows, scores, strict=True) if row not in damaged]
             rows, scores = [row for row, _ in whole], [score for _, score in whole]
         places = self._engine.snapshot.hits_for_rows(self._space_id, rows)

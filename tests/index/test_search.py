@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -263,3 +264,32 @@ def test_fifty_indexes_leave_no_descriptor_behind(made: Path) -> None:
         with anyseek.open(made, model=WordEmbedder()) as index:
             index.search("red", k=1)
     assert n_open() <= before
+
+
+def test_damaged_vectors_are_remarked_on_in_the_answer_itself(made: Path) -> None:
+    path = made / ".anyseek/vectors/1.0.f16"
+    stored = bytearray(path.read_bytes())
+    with anyseek.open(made, model=WordEmbedder()) as index:
+        best = index.search("red", k=1)[0]
+        with index._catalog.read() as snapshot:
+            row = snapshot.row_of_segment(1, best.segment_id)
+            assert row is not None
+            stored[row * snapshot.spaces()[0].card.dim * 2] ^= 1
+    path.write_bytes(stored)
+    with anyseek.open(made, model=WordEmbedder()) as index:
+        results = index.search("red", k=1)
+        assert best.path not in [hit.path for hit in results]
+        assert "Hits whose vectors are damaged were left out. Run `anyseek doctor --repair`" in " ".join(
+            results.remarks
+        )
+
+
+def test_a_catalog_that_counts_fewer_vectors_than_it_has_is_damage(made: Path) -> None:
+    connection = sqlite3.connect(made / ".anyseek/catalog.sqlite")
+    connection.execute("UPDATE spaces SET rows = 3")
+    connection.commit()
+    connection.close()
+    with anyseek.open(made, model=WordEmbedder()) as index:
+        for options in ({"to": "image"}, {"by": "words"}):
+            with pytest.raises(anyseek.errors.IndexDamaged):
+                index.search("red", **options)

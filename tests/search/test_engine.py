@@ -68,7 +68,7 @@ def find(snapshot: Snapshot, query: EmbeddedQuery, options: SearchOptions) -> li
     """(rank, file, passage) of each hit."""
     space = snapshot.spaces()[0]
     with ExactStore(snapshot, space.space_id) as store:
-        hits, _ = Engine(snapshot, space, store).find(query, TEXT, options)
+        hits, *_ = Engine(snapshot, space, store).find(query, TEXT, options)
     return [(hit.rank, Path(hit.path).name, hit.excerpt) for hit in hits]
 
 
@@ -118,10 +118,10 @@ def test_k_files_come_though_one_file_owns_the_first_rows(tmp_path: Path) -> Non
         with catalog.read() as snapshot, ExactStore(snapshot, space_id) as exact:
             store = CountingStore(exact)
             engine = Engine(snapshot, snapshot.spaces()[0], store)
-            hits, _ = engine.find(embedded("red"), TEXT, SearchOptions(k=5))
+            hits, *_ = engine.find(embedded("red"), TEXT, SearchOptions(k=5))
             assert [Path(hit.path).name for hit in hits] == ["long", "f0", "f1", "f2", "f3"]
             assert store.asked == [10, 40, 104]
-            hits, _ = engine.find(embedded("red"), TEXT, SearchOptions(k=99))
+            hits, *_ = engine.find(embedded("red"), TEXT, SearchOptions(k=99))
             assert len(hits) == 5
 
 
@@ -145,7 +145,7 @@ def test_every_target_has_ranks_of_its_own_in_the_order_asked_for(snapshot: Snap
     targets = (Modality.IMAGE, Modality.AUDIO, Modality.TEXT)
     space = snapshot.spaces()[0]
     with ExactStore(snapshot, space.space_id) as store:
-        hits, missing = Engine(snapshot, space, store).find(embedded("red"), targets, SearchOptions(k=2))
+        hits, missing, _ = Engine(snapshot, space, store).find(embedded("red"), targets, SearchOptions(k=2))
     assert [(hit.modality, hit.rank, Path(hit.path).name) for hit in hits] == [
         (Modality.IMAGE, 1, "red.png"),
         (Modality.TEXT, 1, "red.txt"),
@@ -163,7 +163,7 @@ def test_each_target_is_searched_with_its_own_vector(snapshot: Snapshot) -> None
     with ExactStore(snapshot, space.space_id) as store:
         query = EmbeddedQuery({Modality.IMAGE: red, Modality.TEXT: blue}, "")
         targets = (Modality.TEXT, Modality.IMAGE)
-        hits, _ = Engine(snapshot, space, store).find(query, targets, SearchOptions(k=1))
+        hits, *_ = Engine(snapshot, space, store).find(query, targets, SearchOptions(k=1))
     assert [(hit.modality, hit.excerpt) for hit in hits] == [
         (Modality.TEXT, "blue"),
         (Modality.IMAGE, ""),

@@ -39,6 +39,7 @@ class Model:
     problem: Problem | None = None
     is_missing: bool = False
     is_partial: bool = False
+    is_hashed: bool = True  # False: its content was never read
     numbers: list[int] = field(default_factory=list)
 
     @property
@@ -118,7 +119,7 @@ class CatalogMachine(RuleBasedStateMachine):
         if is_unread and before and not before.is_partial:
             before.problem, before.is_missing = problem, False
         else:
-            self.model[path] = Model(Modality.IMAGE, unit_rows(0), problem)
+            self.model[path] = Model(Modality.IMAGE, unit_rows(0), problem, is_hashed=not is_unread)
 
     @precondition(lambda self: self.known())
     @rule(data=st.data())
@@ -169,10 +170,10 @@ class CatalogMachine(RuleBasedStateMachine):
         with self.catalog.begin() as writer:
             writer.copy(number, seen(goal))
         problem = file.problem if not len(file.vectors) else None
-        if problem is UNREAD and (there := self.model.get(goal)) and not there.is_partial:
+        if not file.is_hashed and (there := self.model.get(goal)) and not there.is_partial:
             there.problem, there.is_missing = problem, False  # nothing is known of either
             return
-        self.model[goal] = Model(file.modality, file.vectors, problem)
+        self.model[goal] = Model(file.modality, file.vectors, problem, is_hashed=file.is_hashed)
 
     @rule()
     def unplug(self) -> None:
@@ -264,4 +265,4 @@ class CatalogMachine(RuleBasedStateMachine):
 
 
 TestCatalogMachine = CatalogMachine.TestCase
-TestCatalogMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestCatalogMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

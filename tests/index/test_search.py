@@ -266,17 +266,17 @@ def test_fifty_indexes_leave_no_descriptor_behind(made: Path) -> None:
     assert n_open() <= before
 
 
-def test_damaged_vectors_are_remarked_on_in_the_answer_itself(made: Path) -> None:
-    path = made / ".anyseek/vectors/1.0.f16"
+def test_damaged_vectors_are_remarked_on_in_the_answer_itself(media: Path) -> None:
+    path = media / ".anyseek/vectors/1.0.f16"
     stored = bytearray(path.read_bytes())
-    with anyseek.open(made, model=WordEmbedder()) as index:
+    with anyseek.open(media, model=WordEmbedder()) as index:
         best = index.search("red", k=1)[0]
         with index._catalog.read() as snapshot:
             row = snapshot.row_of_segment(1, best.segment_id)
             assert row is not None
             stored[row * snapshot.spaces()[0].card.dim * 2] ^= 1
     path.write_bytes(stored)
-    with anyseek.open(made, model=WordEmbedder()) as index:
+    with anyseek.open(media, model=WordEmbedder()) as index:
         results = index.search("red", k=1)
         assert best.path not in [hit.path for hit in results]
         assert "Hits whose vectors are damaged were left out. Run `anyseek doctor --repair`" in " ".join(
@@ -284,12 +284,12 @@ def test_damaged_vectors_are_remarked_on_in_the_answer_itself(made: Path) -> Non
         )
 
 
-def test_a_catalog_that_counts_fewer_vectors_than_it_has_is_damage(made: Path) -> None:
-    connection = sqlite3.connect(made / ".anyseek/catalog.sqlite")
+def test_a_catalog_that_counts_fewer_vectors_than_it_has_is_damage(media: Path) -> None:
+    connection = sqlite3.connect(media / ".anyseek/catalog.sqlite")
     connection.execute("UPDATE spaces SET rows = 3")
     connection.commit()
     connection.close()
-    with anyseek.open(made, model=WordEmbedder()) as index:
+    with anyseek.open(media, model=WordEmbedder()) as index:
         for options in ({"to": "image"}, {"by": "words"}):
             with pytest.raises(anyseek.errors.IndexDamaged):
                 index.search("red", **options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import pytest
 import sample_files
 from ran import ANYSEEK, Ran
 from waiting import BRAKE_S
+
+import anyseek
 
 SUPPORT = Path(__file__).parents[1] / "support"
 
@@ -73,13 +75,14 @@ def environment(plugin: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
-    """A folder indexed by the real command; not to be written to."""
+def made(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Path]:
+    """A folder indexed by the real command; not to be written to: a test that damages it is found out at the end."""
     folder = sample_files.fill(tmp_path_factory.mktemp("library") / "media")
     command = [str(ANYSEEK), "index", str(folder), "--model", "words", "--workers", "1", "--quiet"]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
-    return folder
+    yield folder
+    assert anyseek.check(folder) == []
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ TESTS = (
     "tests/serve/test_content.py",
     "tests/serve/test_guard.py",
     "tests/serve/test_limits.py",
+    "tests/serve/test_links.py",
     "tests/serve/test_previews.py",
 )
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?>=(?P<floor>[0-9][0-9A-Za-z.]*)(?:,.*)?")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anyseek.contracts import FileRecord, FileState, SeenFile
-from anyseek.indexer.diff import Change, Kind, compare, must_be_read
+from anyseek.contracts import FileState, SeenFile
+from anyseek.indexer.diff import Change, Kind, compare, is_content, must_be_read
 from anyseek.indexer.ignore import Rules, exclusions
 from anyseek.indexer.plan import Plan
 from anyseek.indexer.scan import Unread, is_empty, scan
@@ -53,6 +53,11 @@ def unavailable(folder: Path) -> str:
 def is_gone(folder: Path) -> bool:
     """Whether nothing that was indexed there can be there now; not for a folder that only cannot be read."""
     return unavailable(folder) in (_EMPTY, _NOT_A_FOLDER, _NOT_THERE)
+
+
+def is_not_there(folder: Path) -> bool:
+    """Whether there is nothing at this path, not even an empty folder."""
+    return unavailable(folder) == _NOT_THERE
 
 
 def _scanned(
@@ -107,8 +112,3 @@ def _sort_in(plan: Plan, change: Change) -> None:
         # What the index lost may still lie there: its record is nobody else's.
         if record is not None and not (kind is Kind.RETRY and must_be_read(record)):
             plan.set_free(record)
-
-
-def is_content(record: FileRecord) -> bool:
-    """Whether a record is of something that was indexed or failed, not of a file that is not media."""
-    return record.modality is not None or record.problem is not None

@@ -198,6 +198,14 @@ def forget_root_settings(writer: Writer, settings: dict[str, Any], root: int) ->
         writer.set_setting(name, settings[name] or None)
 
 
+def hand_over_trust(writer: Writer, settings: dict[str, Any], root: int, outer: int) -> None:
+    """The files of a root become those of another one: of both, only what is true of either is believed."""
+    trusted = settings.get(_TRUSTED, {})
+    before_ns = min(trusted.get(str(root), 0), trusted.get(str(outer), 0))
+    settings[_TRUSTED] = trusted | {str(outer): before_ns}
+    writer.set_setting(_TRUSTED, settings[_TRUSTED])
+
+
 def is_within(path: Path, root: Path) -> bool:
     """Whether a path is a root or lies below it, by the folders that they mean."""
     inner, outer = os.path.realpath(path), os.path.realpath(root)

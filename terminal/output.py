@@ -96,6 +96,11 @@ def counted(counts: dict[Any, int]) -> str:
     return ", ".join(f"{name} {n:,}" for name, n in counts.items()) or "none"
 
 
+def plural(n: int, noun: str) -> str:
+    """1 file, 2 files, 1,000 files."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"
+
+
 def json_line(record: dict[str, Any]) -> str:
     """ASCII, so that any terminal and any undecodable name gets through; one line."""
     return json.dumps(record, separators=(", ", ": "))

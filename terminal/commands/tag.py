@@ -74,7 +74,7 @@ def tag(
         change = index.tags.remove if remove else index.tags.add
         n = change(name, *paths)
     record = {"type": "tagged", "tag": name, "changed": n, "removed": remove}
-    text = f"Removed the tag from {_files(n)}." if remove else f"Tagged {_files(n)}."
+    text = f"Removed the tag from {plural(n, 'file')}." if remove else f"Tagged {plural(n, 'file')}."
     typer.echo(output.json_line(record) if as_json else text)
     return EXIT_OK
 
@@ -89,7 +89,7 @@ def _export(tags: Tags, target: str, as_json: bool) -> int:
         return EXIT_OK
     n = tags.export(target)
     record = {"type": "exported-tags", "lines": n}
-    typer.echo(output.json_line(record) if as_json else f"Saved the tags of {_files(n)}.")
+    typer.echo(output.json_line(record) if as_json else f"Saved the tags of {plural(n, 'file')}.")
     return EXIT_OK
 
 
@@ -105,10 +105,5 @@ def _import(tags: Tags, source: str, as_json: bool) -> int:
         typer.echo(output.json_line({"type": "imported-tags", **asdict(done)}))
         return EXIT_OK
     kept = f" {done.kept:,} fit no file of the index; they are kept until one comes." if done.kept else ""
-    lines = f"{done.lines:,} line{'s' * (done.lines != 1)}"
-    typer.echo(f"Read {lines}; tagged {_files(done.files)}.{kept}")
+    typer.echo(f"Read {plural(done.lines, 'line')}; tagged {plural(done.files, 'file')}.{kept}")
     return EXIT_OK
-
-
-def _files(n: int) -> str:
-    return f"{n:,} file{'s' * (n != 1)}"

@@ -470,6 +470,8 @@ def test_a_folder_is_forgotten_and_a_drive_that_is_away_is_pruned(
         "files": 13,
         "segments": 15,
         "tagged": 3,
+        "covered_by": "",
+        "stay": 0,
     }
     assert here("index", cwd=media).code == 0
     (media / "sounds").rename(tmp_path / "sounds")

@@ -413,7 +413,9 @@ def test_results_are_narrowed_by_filters_and_tags(media: Path, here: Run) -> Non
     assert here("tag", cwd=media).out == "holiday  5\n"
     assert found("--tag", "Holiday", "--type", "png") == ["pictures/red.png"]
     assert here("tag", "holiday", media, "--remove", cwd=media).out == "Removed the tag from 5 files.\n"
-    assert here("tag", cwd=media).out == ""
+    none = here("tag", cwd=media)
+    assert (none.code, none.out) == (0, "")
+    assert "anyseek tag holiday beach.jpg" in none.err
 
 
 def test_tags_are_saved_and_brought_back(media: Path, here: Run, tmp_path: Path) -> None:
@@ -428,7 +430,7 @@ def test_tags_are_saved_and_brought_back(media: Path, here: Run, tmp_path: Path)
     assert here("tag", "--import", saved, cwd=media).out == (
         "Read 5 lines; tagged 4 files. 1 fit no file of the index; they are kept until one comes.\n"
     )
-    assert here("tag", cwd=media).out == "Holiday  4\n"
+    assert here("tag", cwd=media).out == "Holiday  4\nlater  0  (1 kept for files that are gone)\n"
     (done,) = lines(here("tag", "--import", saved, "--json", cwd=media).out)
     assert done == {"type": "imported-tags", "lines": 5, "files": 0, "kept": 1}
     saved.write_text('{"path": 1}\n')
@@ -439,8 +441,51 @@ def test_tags_are_saved_and_brought_back(media: Path, here: Run, tmp_path: Path)
         ("x", "--export", saved),
         ("--import", saved, "--export", saved),
         ("--remove", "--export", "-"),
+        ("--kept", "--export", "-"),
+        ("--everywhere", "--kept"),
     ):
         assert here("tag", *arguments, cwd=media).code == 2
+
+
+def test_tags_of_files_that_are_gone_are_listed_and_taken_away(media: Path, here: Run) -> None:
+    here("index", media)
+    assert here("tag", "--kept", cwd=media).err == "No tag is kept for a file that is gone.\n"
+    here("tag", "Holiday", media / "sounds", media / "pictures", cwd=media)
+    (media / "pictures/red.png").unlink()
+    (media / "sounds/red.wav").unlink()
+    here("index", cwd=media)
+    assert here("tag", cwd=media).out == "Holiday  5  (2 kept for files that are gone)\n"
+    (record,) = lines(here("tag", "--json", cwd=media).out)
+    assert record == {"type": "tag", "tag": "Holiday", "files": 5, "kept": 2}
+    listed = "pictures/red.png  Holiday\nsounds/red.wav  Holiday\n"
+    assert here("tag", "--kept", cwd=media).out == listed
+    (first, _) = lines(here("tag", "--kept", "--json", cwd=media).out)
+    assert (first["path"], first["tags"]) == (str(media / "pictures/red.png"), ["Holiday"])
+    removed = here("tag", "holiday", "pictures/red.png", "--remove", cwd=media)
+    assert removed.out == "Removed the tag from 1 file.\n"
+    assert here("tag", "--kept", cwd=media).out == "sounds/red.wav  Holiday\n"
+    removed = here("tag", "holiday", "--remove", "--everywhere", cwd=media)
+    assert removed.out == "Removed the tag from 6 files.\n"
+    assert here("tag", "--json", cwd=media).out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("x",), "anyseek tag x beach.jpg"),
+        (("x", "--remove"), "--everywhere"),
+        (("--remove",), "anyseek tag holiday beach.jpg --remove"),
+        (("x", "--everywhere"), "--remove --everywhere"),
+        (("x", "sounds", "--remove", "--everywhere"), "--remove --everywhere"),
+    ],
+)
+def test_a_tag_command_that_lacks_something_says_what(
+    media: Path, here: Run, arguments: tuple[str, ...], hint: str
+) -> None:
+    here("index", media)
+    ran = here("tag", *arguments, cwd=media)
+    assert (ran.code, ran.out) == (2, "")
+    assert hint in ran.err
 
 
 def test_tags_come_from_standard_input(media: Path, here: Run, monkeypatch: pytest.MonkeyPatch) -> None:

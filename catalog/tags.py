@@ -37,9 +37,9 @@ def tag(catalog: Catalog, paths: Iterable[str | os.PathLike[str]], name: str, *,
     QueryFileError for a path of which nothing is in the index.
     """
     name = _checked(name)
-    paths = [os.fspath(path) for path in paths]
+    places = [os.fspath(path) for path in paths]
     with catalog.read() as snapshot:
-        file_ids = sorted({number for path in paths for number in _files_at(snapshot, path, or_kept=remove)})
+        file_ids = sorted({number for path in places for number in _files_at(snapshot, path, or_kept=remove)})
     with catalog.begin() as writer:
         if not remove:
             rows = ((folded(name), number, name) for number in file_ids)
@@ -48,7 +48,7 @@ def tag(catalog: Catalog, paths: Iterable[str | os.PathLike[str]], name: str, *,
         writer.database.run_many(_REMOVE_KEPT, keys)
         n_files = writer.database.run_many(_REMOVE, keys)
         reader = FileReader(writer.database)
-        return n_files + sum(remove_kept(writer.database, reader, folded(name), path) for path in paths)
+        return n_files + sum(remove_kept(writer.database, reader, folded(name), path) for path in places)
 
 
 def remove_everywhere(catalog: Catalog, name: str) -> int:

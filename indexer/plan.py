@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 from anyseek.contracts import FileRecord, Modality, Report, SeenFile
-from anyseek.indexer.diff import Kind, facts_without_content, is_content, same_facts
+from anyseek.indexer.diff import TRANSIENT, Kind, facts_without_content, is_content, same_facts
 from anyseek.indexer.file_task import FileTask
 from anyseek.indexer.scan import FolderFacts, Unread
 from anyseek.indexer.spool import Spool
@@ -26,6 +26,7 @@ class Tally:
     embedded: int = 0
     segments: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    known_problems: int = 0
 
     def add(self, task: FileTask) -> None:
         """Count a file whose content is now indexed as new or changed."""
@@ -33,6 +34,13 @@ class Tally:
             self.new += 1
         else:
             self.changed += 1
+
+    def add_unchanged(self, record: FileRecord) -> None:
+        """Count a file that stays as it is."""
+        if record.problem is not None and record.problem.code not in TRANSIENT:  # whose content is back
+            self.known_problems += 1
+        elif is_content(record):
+            self.unchanged += 1
 
     def report(self, seconds: float, remarks: Sequence[str], *, interrupted: bool) -> Report:
         """The figures as they are now."""
@@ -49,6 +57,7 @@ class Tally:
             seconds=seconds,
             interrupted=interrupted,
             remarks=tuple(remarks),
+            known_problems=self.known_problems,
         )
 
 
@@ -144,7 +153,7 @@ class Plan:
         """The record's own place still holds its content."""
         self._settled[task.number] = 1
         self.free.discard(record.file_id)
-        self.tally.unchanged += 1
+        self.tally.add_unchanged(record)
 
     def settle_move(self, task: FileTask, record: FileRecord) -> None:
         """The vectors of the record go with the file, once."""

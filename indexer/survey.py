@@ -103,9 +103,9 @@ def _sort_in(plan: Plan, change: Change) -> None:
             plan.lost[record.root] = _EMPTY
         if record.root not in plan.lost and record.state is not FileState.MISSING:
             plan.missing.append(record.file_id)
-    elif kind in (Kind.UNCHANGED, Kind.RETURNED):
-        plan.tally.unchanged += 1
-        if kind is Kind.RETURNED and record is not None:
+    elif kind in (Kind.UNCHANGED, Kind.RETURNED) and record is not None:
+        plan.tally.add_unchanged(record)
+        if kind is Kind.RETURNED:
             plan.returned.append(record.file_id)
     elif seen is not None:
         plan.add(kind, seen)

@@ -36,6 +36,7 @@ def forget(
 
     with workspace.open(index=index_dir) as index:
         gone = index.forget(folder, dry_run=dry_run)
+        is_last = not dry_run and not index.roots()
     for remark in gone.remarks:
         output.remark(remark, as_json)
     if as_json:
@@ -56,4 +57,6 @@ def forget(
     typer.echo(f"{verb} {place}: {files}, {segments}.")
     if gone.tagged:
         typer.echo(f"The tags of {gone.tagged:,} of these files are kept, and return with them.")
+    if is_last:
+        typer.echo("No folder is indexed now. To index one: anyseek index FOLDER")
     return EXIT_OK

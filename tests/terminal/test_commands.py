@@ -535,3 +535,74 @@ def test_a_filter_that_makes_no_sense_is_told_in_a_sentence(media: Path, here: R
     assert ran.code == 2
     assert ran.err.startswith("anyseek: A filter has no field 'colour'.")
     assert here("tag", "holiday", "nowhere.jpg", cwd=media).code == 40
+
+
+def test_an_index_without_folders_says_how_to_get_one(media: Path, here: Run) -> None:
+    here("index", media)
+    gone = here("forget", media, cwd=media)
+    assert "13 files" in gone.out
+    assert gone.out.endswith("No folder is indexed now. To index one: anyseek index FOLDER\n")
+    for command in (("index",), ("watch", "--every", "1")):
+        ran = here(*command, cwd=media)
+        assert (ran.code, ran.out) == (2, ""), command
+        assert ran.err == "anyseek: No folder is indexed.\n  Name one: anyseek index FOLDER\n"
+    drawn = here("map", "map.png", cwd=media)
+    assert drawn.err.splitlines() == [
+        "anyseek: The index has 0 segments, too few for a map: it takes 3.",
+        "  Index more: anyseek index FOLDER",
+    ]
+    assert "anyseek index FOLDER" in here("search", "red", cwd=media).err
+
+
+def test_a_missing_argument_has_nothing_to_do_with_dashes(media: Path, here: Run) -> None:
+    ran = here("map", cwd=media)
+    assert (ran.code, ran.err) == (2, "anyseek: Missing argument 'FILE'.\n  See: anyseek map --help\n")
+
+
+def test_what_a_decoder_says_is_for_programs(media: Path, here: Run) -> None:
+    for name, content in (
+        ("a.flac", b"fLaC" + bytes(300)),
+        ("a.npy", b"\x93NUMPY\x01\x00\x76\x00{'descr'"),
+        ("a.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(500)),
+    ):
+        (media / name).write_bytes(content)
+    ran = here("index", media)
+    skipped = sorted(line for line in ran.err.splitlines() if "skipped" in line)
+    assert len(skipped) == 3
+    assert all(line.endswith(" file: it cannot be decoded.") for line in skipped), skipped
+    records = [
+        record for record in lines(here("index", media, "--retry-failed", "--json").out) if "reason" in record
+    ]
+    assert len(records) == 3
+    assert all(record["detail"] not in record["reason"] and record["detail"] for record in records), records
+
+
+def test_a_report_counts_media_only_and_known_problems_apart(media: Path, here: Run) -> None:
+    (media / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    (media / "program.bin").write_bytes(bytes(range(256)))
+    assert here("index", media).out.startswith("nothing new, 13 unchanged, 1 skipped (broken 1); ")
+    assert here("index", media).out.startswith("nothing new, 13 unchanged, 1 skipped before; ")
+    again = here("index", media, "--retry-failed").out
+    assert again.startswith("nothing new, 13 unchanged, 1 skipped (broken 1); ")
+    here("forget", media, cwd=media)
+    assert here("index", media).out.startswith("13 new, 0 unchanged, 1 skipped (broken 1); ")
+
+
+@pytest.mark.parametrize("is_dry_run", [False, True])
+def test_a_folder_that_cannot_be_read_is_named_once(
+    media: Path, here: Run, monkeypatch: pytest.MonkeyPatch, is_dry_run: bool
+) -> None:
+    from anyseek.indexer import scan
+
+    opened = scan.open_folder
+
+    def refuse(base: str, path: str) -> int:
+        if path.rstrip("/") == "notes":
+            raise PermissionError(13, "Permission denied")
+        return opened(base, path)
+
+    monkeypatch.setattr(scan, "open_folder", refuse)
+    err = here("index", media, *["--dry-run"] * is_dry_run, cwd=media).err
+    assert [line for line in err.splitlines() if "notes" in line] == [
+        "skipped: notes cannot be read: Permission denied."
+    ]

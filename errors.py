@@ -44,6 +44,8 @@ class AnyseekError(Exception):
     http_status = 500
 
     def __init__(self, message: str, hint: str = "") -> None:
+        if message.endswith("..") and not message.endswith("..."):  # what is quoted was a sentence too
+            message = message[:-1]
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -11,7 +11,7 @@ import typer
 
 from anyseek.errors import EXIT_OK
 from anyseek.folding import folded
-from anyseek.printable import printable
+from anyseek.printable import printable, typed
 from anyseek.terminal import output
 from anyseek.terminal.app import App
 from anyseek.terminal.options import IndexDir, Json, Many
@@ -77,6 +77,7 @@ def tag(
             "No file is named.",
             f"For example: anyseek tag {name} beach.jpg{' --remove' if remove else ''}{or_all}",
         )
+    name = name and typed(name)
     with workspace.open(index=index_dir) as index:
         if export is not None:
             return _export(index.tags, export, as_json)

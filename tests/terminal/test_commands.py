@@ -181,6 +181,29 @@ def test_paths_of_every_kind_reach_a_pipe_unharmed(tmp_path: Path, shell: Run) -
     assert {os.fsencode(os.path.basename(hit["path"])) for hit in hits} == set(odd)
 
 
+def test_commands_speak_in_a_locale_of_ascii(tmp_path: Path, shell: Run) -> None:
+    folder = tmp_path / "käse →"
+    folder.mkdir()
+    sample_files.picture(folder / "ü🧀.png", "red")
+    (folder / "ß.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert shell("index", folder, "--model", "words", "--workers", "1", **plain).code == 3
+    for command, code in (
+        (("index", ".", "--dry-run", "--retry-failed"), 0),
+        (("status",), 0),
+        (("tag", "ü", "."), 0),
+        (("tag",), 0),
+        (("search", "red →"), 0),
+        (("duplicates",), 0),
+        (("map", "ü.txt"), 2),
+        (("forget", "→"), 2),
+    ):
+        ran = shell(*command, cwd=folder, **plain)
+        assert (ran.code, "unexpected" in ran.err) == (code, False), (command, ran.err)
+    (tagged,) = lines(shell("tag", "--json", cwd=folder).out)
+    assert tagged["tag"] == "ü", "it is what was typed"
+
+
 def test_a_modality_in_which_nothing_is_indexed(tmp_path: Path, here: Run) -> None:
     folder = tmp_path / "media"
     folder.mkdir()

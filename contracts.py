@@ -4,7 +4,7 @@ Standard library only (numpy appears in annotations alone), so that importing th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -196,11 +196,13 @@ record stays, with what people gave it."""
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a file was skipped. code: short and stable; stage: sniff, read, decode, prepare or embed."""
+    """Why a file was skipped. code: short and stable; stage: sniff, read, decode, prepare or embed; reason: a sentence.
+    detail: what a decoder said, known to the run that met the problem only."""
 
     code: str
     stage: str
     reason: str
+    detail: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +234,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one indexing run did. `skipped` counts new problems by code; known ones do not count. remarks: sentences for
-    people, as on a drive that is away, a folder that moved, a store that could not follow."""
+    """What one indexing run did, in files; those that are no media count in `seen` only.
+
+    skipped: new problems by code; known_problems: files that were skipped before and not tried again; unchanged: all
+    others that stay as they are. remarks: sentences for people, as on a drive that is away, a folder that moved, a
+    store that could not follow.
+    """
 
     seen: int
     new: int
@@ -247,6 +253,7 @@ class Report:
     seconds: float
     interrupted: bool
     remarks: tuple[str, ...] = ()
+    known_problems: int = 0
 
 
 # ---------------------------------------------------------------- stores

@@ -44,6 +44,8 @@ class AnyseekError(Exception):
     http_status = 500
 
     def __init__(self, message: str, hint: str = "") -> None:
+        if message.endswith("..") and not message.endswith("..."):  # what is quoted was a sentence too
+            message = message[:-1]
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -216,6 +218,8 @@ class MissingExtra(AnyseekError):
 class MediaError(AnyseekError):
     """One file cannot be decoded. `reason` is a short, stable word: the catalog groups problems by it.
 
+    `detail` is what a decoder said of it, for those who know the decoder; "" for nothing.
+
     It never leaves the indexer, where it becomes a `Problem`; for a query file it becomes `QueryFileError`.
     """
 
@@ -223,9 +227,10 @@ class MediaError(AnyseekError):
     exit_code = QueryFileError.exit_code
     http_status = QueryFileError.http_status
 
-    def __init__(self, message: str, reason: str = "broken", hint: str = "") -> None:
+    def __init__(self, message: str, reason: str = "broken", hint: str = "", detail: str = "") -> None:
         super().__init__(message, hint)
         self.reason = reason
+        self.detail = detail
 
     def __reduce__(self) -> tuple[type[MediaError], tuple[str, ...]]:
-        return type(self), (self.message, self.reason, self.hint)
+        return type(self), (self.message, self.reason, self.hint, self.detail)

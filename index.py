@@ -126,6 +126,8 @@ class Index:
 
         with self._catalog.read() as snapshot:
             known = set(snapshot.roots().values())
+        if not folders and not known:
+            raise UsageError("No folder is indexed.", "Name one: anyseek index FOLDER")
         # An indexed folder that is gone is for the indexer to tell of: nothing is deleted because of it.
         absolute = [Path(os.path.abspath(folder)) for folder in folders]
         roots = [path if path in known else existing_folder(path) for path in absolute]

@@ -16,6 +16,16 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
 
 
+def typed(text: str) -> str:
+    """Words of a command line as they were typed: UTF-8, in a locale of another encoding too; never surrogates."""
+    try:
+        return os.fsencode(text).decode("utf-8", "replace")
+    except (
+        UnicodeEncodeError
+    ):  # the encoding of the locale has no such character, so it was not typed as its bytes
+        return text.encode("utf-8", "replace").decode()
+
+
 _KEPT = "\n\t\u00ad\u200c\u200d"
 """Line ends, tabs, and what scripts need within words: the soft hyphen, the non-joiner and the joiner."""
 

@@ -67,9 +67,10 @@ def read_tags(reader: FileReader) -> Iterator[TagRecord]:
         " WHERE f.content_hash = k.content_hash AND length(k.content_hash) > 0 AND f.state != 'partial'"
         f" AND {place_of('f')} = k.place) ORDER BY k.place, k.content_hash, k.folded"
     )
+    roots = recorded_roots(reader)
     for (place, content_hash), group in groupby(rows, lambda row: row[:2]):
         yield TagRecord(
-            _present_place(reader, place), content_hash, tuple(tag for *_, tag in group), is_kept=True
+            present_place(reader, roots, place), content_hash, tuple(tag for *_, tag in group), is_kept=True
         )
 
 
@@ -80,21 +81,30 @@ def tag_lines(reader: FileReader) -> Iterator[bytes]:
         yield json.dumps(facts).encode() + b"\n"
 
 
-def _recorded_roots(reader: FileReader) -> dict[int, bytes]:
+def recorded_roots(reader: FileReader) -> dict[int, bytes]:
     """Roots as kept places name them: where they were when the index was made, without a final "/"."""
     reader.roots()  # raises IndexDamaged for what is no path
     return {root: path.rstrip(b"/") for root, path in reader.database.rows("SELECT root, path FROM roots")}
 
 
-def _present_place(reader: FileReader, place: bytes) -> str:
-    """Where a kept place is now that the index lies where it lies."""
+def present_place(reader: FileReader, roots: dict[int, bytes], place: bytes) -> str:
+    """Where a kept place is now that the index lies where it lies. roots: `recorded_roots`."""
     if not place:
         return ""
-    for root, recorded in _recorded_roots(reader).items():
+    for root, recorded in roots.items():
         below = codec.path_below(recorded, place)
         if below:
             return reader.absolute(root, below)
     return os.fsdecode(place)
+
+
+def recorded_place(reader: FileReader, roots: dict[int, bytes], path: str) -> bytes:
+    """An absolute path as kept places name it; b"" for "". roots: `recorded_roots`."""
+    if not path:
+        return b""
+    for root, below in reader.below_roots(path):
+        return roots[root] + b"/" + below if below else roots[root]
+    return os.fsencode(os.path.abspath(path))
 
 
 # ---------------------------------------------------------------- writing
@@ -106,7 +116,7 @@ class TagWriter:
     def __init__(self, writer: Writer) -> None:
         self._database = writer.database
         self._reader = FileReader(writer.database)
-        self._roots = _recorded_roots(self._reader)
+        self._roots = recorded_roots(self._reader)
 
     def apply(self, record: TagRecord, *, is_same_library: bool = False) -> tuple[int, int]:
         """Give them to the file of that content at that place, else to the file at that place and all files of that
@@ -142,18 +152,11 @@ class TagWriter:
         )
 
     def _keep(self, record: TagRecord) -> None:
-        place = self._place(record.path)
+        place = recorded_place(self._reader, self._roots, record.path)
         self._database.run_many(
             "INSERT OR REPLACE INTO kept_tags (content_hash, place, folded, tag) VALUES (?, ?, ?, ?)",
             ((record.content_hash, place, folded(tag), tag) for tag in record.tags),
         )
-
-    def _place(self, path: str) -> bytes:
-        if not path:
-            return b""
-        for root, below in self._reader.below_roots(path):
-            return self._roots[root] + b"/" + below
-        return os.fsencode(os.path.abspath(path))
 
 
 def import_tags(catalog: Catalog, lines: Iterable[bytes], name: str) -> TagsImported:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.atomic import replacing
+from anyseek.catalog.file_reader import FileReader
+from anyseek.catalog.kept_tags import has_kept, remove_kept, tags_of_gone_files
 from anyseek.catalog.schema import place_of
-from anyseek.catalog.tag_records import TagsImported, clean_tag, import_tags, read_lines, tag_lines
+from anyseek.catalog.tag_records import TagRecord, TagsImported, clean_tag, import_tags, read_lines, tag_lines
 from anyseek.errors import QueryFileError, UsageError
 from anyseek.folding import folded
 from anyseek.system_errors import of_named
@@ -31,20 +33,43 @@ _REMOVE_KEPT = (
 def tag(catalog: Catalog, paths: Iterable[str | os.PathLike[str]], name: str, *, remove: bool = False) -> int:
     """Give a tag to files and everything below folders, or take it away; how many files that changed.
 
-    Raises UsageError for an empty tag, QueryFileError for a path of which nothing is in the index.
+    It is taken away from files that are gone, too, by where they were. Raises UsageError for an empty tag,
+    QueryFileError for a path of which nothing is in the index.
     """
-    name = clean_tag(name)
-    if not name:
-        raise UsageError("A tag has at least one letter.", "For example: anyseek tag holiday beach.jpg")
+    name = _checked(name)
+    places = [os.fspath(path) for path in paths]
     with catalog.read() as snapshot:
-        file_ids = sorted({number for path in paths for number in _files_at(snapshot, path)})
+        file_ids = sorted({number for path in places for number in _files_at(snapshot, path, or_kept=remove)})
     with catalog.begin() as writer:
         if not remove:
             rows = ((folded(name), number, name) for number in file_ids)
             return writer.database.run_many(_ADD, rows)
         keys = [(folded(name), number) for number in file_ids]
         writer.database.run_many(_REMOVE_KEPT, keys)
-        return writer.database.run_many(_REMOVE, keys)
+        n_files = writer.database.run_many(_REMOVE, keys)
+        reader = FileReader(writer.database)
+        return n_files + sum(remove_kept(writer.database, reader, folded(name), path) for path in places)
+
+
+def remove_everywhere(catalog: Catalog, name: str) -> int:
+    """Take a tag away from all files, those that are gone included; how many had it.
+
+    Raises UsageError for an empty tag.
+    """
+    key = folded(_checked(name))
+    with catalog.begin() as writer:
+        kept = tags_of_gone_files(FileReader(writer.database))
+        n_gone = sum(any(folded(tag) == key for tag in record.tags) for record in kept)
+        n_files = writer.database.run_many("DELETE FROM tags WHERE folded = ?", [(key,)])
+        writer.database.run("DELETE FROM kept_tags WHERE folded = ?", [key])
+    return n_files + n_gone
+
+
+def _checked(name: str) -> str:
+    name = clean_tag(name)
+    if not name:
+        raise UsageError("A tag has at least one letter.", "For example: anyseek tag holiday beach.jpg")
+    return name
 
 
 def counts(snapshot: Snapshot) -> dict[str, int]:
@@ -54,7 +79,7 @@ def counts(snapshot: Snapshot) -> dict[str, int]:
     )
 
 
-def _files_at(snapshot: Snapshot, path: str | os.PathLike[str]) -> list[int]:
+def _files_at(snapshot: Snapshot, path: str, *, or_kept: bool) -> list[int]:
     condition = snapshot.below_folders([os.path.abspath(path)])
     file_ids = [
         number
@@ -62,8 +87,9 @@ def _files_at(snapshot: Snapshot, path: str | os.PathLike[str]) -> list[int]:
             f"SELECT f.file_id FROM files f WHERE f.state != 'partial' AND {condition.sql}", condition.values
         )
     ]
-    if not file_ids:
-        raise QueryFileError(f"Nothing of {os.fspath(path)!r} is in the index.", "Index it first.")
+    if not file_ids and not (or_kept and has_kept(snapshot, path)):
+        hint = "See: anyseek tag --kept" if or_kept else "Index it first."
+        raise QueryFileError(f"Nothing of {path!r} is in the index.", hint)
     return file_ids
 
 
@@ -81,8 +107,18 @@ class Tags:
         return tag(self._catalog, paths, name)
 
     def remove(self, name: str, *paths: str | os.PathLike[str]) -> int:
-        """Take a tag away; how many files changed. Raises what `add` raises."""
+        """Take a tag away, from files that are gone too (`kept`); how many files changed. Raises what `add` raises."""
         return tag(self._catalog, paths, name, remove=True)
+
+    def remove_everywhere(self, name: str) -> int:
+        """Take a tag away from all files, those that are gone included; how many had it. Raises UsageError for an
+        empty tag."""
+        return remove_everywhere(self._catalog, name)
+
+    def kept(self) -> list[TagRecord]:
+        """The tags that are kept of files which are gone, by path: they return with the file."""
+        with self._catalog.read() as snapshot:
+            return list(tags_of_gone_files(snapshot))
 
     def counts(self) -> dict[str, int]:
         """How many files have each tag, by name."""

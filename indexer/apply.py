@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from anyseek.contracts import FileRecord, Modality, Preparer, Report
 from anyseek.errors import RootUnavailable
 from anyseek.indexer.batch import Batch
-from anyseek.indexer.diff import Kind
+from anyseek.indexer.diff import Kind, is_content
 from anyseek.indexer.feed import Feed
 from anyseek.indexer.file_task import FileTask
 from anyseek.indexer.options import IndexOptions
 from anyseek.indexer.pipeline import Pipeline
 from anyseek.indexer.plan import Plan
-from anyseek.indexer.survey import is_content
+from anyseek.indexer.run_state import forget_root_settings
 from anyseek.printable import printable
 
 if TYPE_CHECKING:
@@ -185,8 +185,13 @@ class CatalogUpdate:
                 writer.delete(plan.gone)
                 writer.mark_missing(itertools.chain.from_iterable(plan.absent.values()))
                 self._remember_folders(writer, plan)
-                run.state.trust(writer, roots - set(plan.lost), run.started_ns)
+                read = roots - set(plan.lost) - plan.emptied
+                run.state.trust(writer, read, run.started_ns)
+                run.state.remember_drives(writer, read)
                 run.state.remember(writer, plan.unread, run.options)
+            for root in plan.emptied:
+                writer.forget_root(root)
+                forget_root_settings(writer, run.state.settings, root)
             for root in plan.lost:  # some may have gone since they were marked
                 writer.mark_root_missing(root)
             writer.finish_run(self._run_id, report)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import FileRecord, FileState
+from anyseek.indexer.absent_roots import match_facts
 from anyseek.indexer.diff import TRANSIENT, Kind, Resolution, must_be_read, resolve, same_facts
 from anyseek.indexer.hashing import hashed
 
@@ -24,6 +25,7 @@ def match_content(run: RunContext, snapshot: Snapshot, plan: Plan, applier: Appl
 
     A file that cannot be read here is left to be decoded, which says why.
     """
+    match_facts(run, plan, applier)
     confirmed: list[tuple[FileRecord, FileTask]] = []
     twins: dict[bytes, list[FileTask]] = defaultdict(
         list
@@ -53,6 +55,8 @@ def _is_settled(snapshot: Snapshot, record: FileRecord) -> bool:
 
 def _needs_hash(plan: Plan, task: FileTask) -> bool:
     """Whether a hash may spare this file its decoding: only where a size that is known makes it likely."""
+    if plan.is_settled(task):
+        return False
     if task.kind is Kind.UNSURE:
         return True
     return task.kind in (Kind.NEW, Kind.CHANGED) and task.seen.size in plan.free_sizes
@@ -64,12 +68,12 @@ def _place(snapshot: Snapshot, plan: Plan, twins: dict[bytes, list[FileTask]], a
     for content_hash, tasks in twins.items():
         records = [one for one in snapshot.files_with_hash(content_hash) if one.modality not in plan.reread]
         for task in tasks:
-            resolution, record = resolve(task.seen, records, plan.free.__contains__, plan.gone.__contains__)
+            resolution, record = resolve(task.seen, records, plan.may_move)
             if record is None:
                 continue
             if resolution is Resolution.MOVE:
                 if must_be_read(record):
-                    plan.move_unsettled(record)
+                    plan.move_unsettled(record, task.seen)
                 else:
                     plan.settle_move(task, record)
                 moves.append((record, task))

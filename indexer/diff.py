@@ -34,6 +34,11 @@ def same_facts(one: Facts, other: Facts) -> bool:
     return (one.size, one.mtime_ns, one.inode) == (other.size, other.mtime_ns, other.inode)
 
 
+def facts_without_content(file: FileRecord | SeenFile) -> tuple[str, int, int]:
+    """By what a file is known again at another place when no content of it is known: name, size, time of change."""
+    return name_of(file.path), file.size, file.mtime_ns
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One path. seen: the file that lies there (None: nothing, or unknown). record: what the catalog has."""
@@ -96,6 +101,11 @@ def must_be_read(record: FileRecord) -> bool:
     return record.problem is not None and record.problem.code == READ_AGAIN
 
 
+def is_content(record: FileRecord) -> bool:
+    """Whether a record is of something that was indexed or failed, not of a file that is not media."""
+    return record.modality is not None or record.problem is not None
+
+
 def _place(item: SeenFile | Unread | FileRecord) -> tuple[int, bytes]:
     return item.root, os.fsencode(item.path)
 
@@ -126,27 +136,31 @@ class Resolution(StrEnum):
 
 
 def resolve(
-    seen: SeenFile,
-    twins: Sequence[FileRecord],
-    is_free: Callable[[int], bool],
-    is_gone: Callable[[int], bool],
+    seen: SeenFile, twins: Sequence[FileRecord], may_move: Callable[[FileRecord, SeenFile], bool]
 ) -> tuple[Resolution, FileRecord | None]:
     """How a file is indexed whose content is not what its own place held before, and the record that it takes over.
 
-    twins: the records of that content. is_free: whether a record's own place no longer holds its content, so
-    that its vectors may move; each can move once, which the caller keeps account of. is_gone: whether nothing is at
-    that place any more. Where something is, a file that was copied and then changed leaves its record, and with it
-    what people gave it, at its place, unless this is the very file, by its inode. A record whose vectors are lost
-    moves, and is not copied.
+    twins: the records of that content. may_move: whether a record may leave its place for this file (`Plan.may_move`).
+    Of several the very file is preferred, then one of the same name. A record whose vectors are lost moves, and is not
+    copied.
     """
     usable = [record for record in twins if must_be_read(record) or reads_alike(record.path, seen.path)]
-    for record in usable:
-        if is_free(record.file_id) and (is_gone(record.file_id) or record.inode == seen.inode):
-            return Resolution.MOVE, record
+    movable = [record for record in usable if may_move(record, seen)]
+    if movable:
+        return Resolution.MOVE, min(movable, key=lambda record: _unlikeness(record, seen))
     for record in usable:
         if not must_be_read(record):
             return Resolution.COPY, record
     return Resolution.READ, None
+
+
+def _unlikeness(record: FileRecord, seen: SeenFile) -> tuple[bool, bool]:
+    return record.inode != seen.inode, name_of(record.path) != name_of(seen.path)
+
+
+def name_of(path: str) -> str:
+    """What follows the last "/"."""
+    return path.rpartition("/")[2]
 
 
 def reads_alike(one: str, other: str) -> bool:
@@ -156,5 +170,5 @@ def reads_alike(one: str, other: str) -> bool:
 
 def name_role(path: str) -> tuple[str, bool]:
     """What a name says about reading the content: the suffix, and whether it claims to be depth."""
-    stem, suffix = os.path.splitext(path.rpartition("/")[2].lower())
+    stem, suffix = os.path.splitext(name_of(path).lower())
     return suffix, stem.endswith(("_depth", ".depth"))

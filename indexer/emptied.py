@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from anyseek.contracts import FileRecord, FileState
-from anyseek.indexer.survey import is_content
+from anyseek.indexer.diff import is_content
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot

@@ -1,4 +1,8 @@
-"""A root that is gone and a folder that holds its files: the root has moved, as with a drive that was renamed."""
+"""A root that is gone and a folder that holds its files: the root has moved, as with a drive that was renamed.
+
+This is about a folder that stands for the whole root. Of all other moves, files are recognised one by one
+(absent_roots.py), and those that are not met stay.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.errors import MediaError
+from anyseek.indexer.absent_roots import has_really_gone
 from anyseek.indexer.run_state import is_within
 from anyseek.indexer.survey import is_gone
 from anyseek.media.source import Source
@@ -23,9 +28,10 @@ if TYPE_CHECKING:
 SAMPLE, HASHED = 500, 8
 """Files of a root that are looked for in a folder, and how many of those that are there are read to be sure."""
 
-LEAST_PRESENT, LEAST_EQUAL = 0.5, 0.75
+LEAST_PRESENT, LEAST_EQUAL, LEAST_SAME = 0.9, 0.75, 0.5
 """Shares of the sample that has to be there (same path below the root, same size), and of the read ones that have to
-have the recorded content."""
+have the recorded content; and of those present that have to be the very files, by their inodes, where not all are there
+and the root's drive may be away: its files come back with it, and what is here may be a part that was copied."""
 
 
 def moved_roots(run: RunContext, snapshot: Snapshot, requested: Sequence[Path]) -> dict[int, Path]:
@@ -39,7 +45,7 @@ def moved_roots(run: RunContext, snapshot: Snapshot, requested: Sequence[Path]) 
         if any(is_within(path, root) or is_within(root, path) for root in others):
             continue
         left = [number for number in gone if number not in moved and gone[number] != path]
-        shares = {number: _share_of(snapshot, number, path) for number in left}
+        shares = {number: _share_of(run, snapshot, number, path) for number in left}
         number = max(shares, key=shares.__getitem__, default=None)
         if number is None or shares[number] < LEAST_PRESENT:
             continue
@@ -51,12 +57,17 @@ def moved_roots(run: RunContext, snapshot: Snapshot, requested: Sequence[Path]) 
     return moved
 
 
-def _share_of(snapshot: Snapshot, root: int, folder: Path) -> float:
+def _share_of(run: RunContext, snapshot: Snapshot, root: int, folder: Path) -> float:
     """How much of a sample of the root's files lies in the folder: 0 when the content of some that do is another,
     or when all of them are empty."""
     sample = _sampled(snapshot, root)
-    present = [record for record in sample if _is_there(record, folder)]
+    inodes = {record.file_id: _inode_of(record, folder) for record in sample}
+    present = [record for record in sample if inodes[record.file_id] is not None]
     if not present or len(present) < LEAST_PRESENT * len(sample):
+        return 0.0
+    n_same = sum(inodes[record.file_id] == record.inode for record in present)
+    may_return = not has_really_gone(run, root) and n_same < LEAST_SAME * len(present)
+    if len(present) < len(sample) and may_return:
         return 0.0
     # Empty files are all alike: they prove nothing.
     read = sorted((record for record in present if record.size), key=lambda record: record.size)[:HASHED]
@@ -80,12 +91,13 @@ def _sampled(snapshot: Snapshot, root: int) -> list[FileRecord]:
     return sample
 
 
-def _is_there(record: FileRecord, folder: Path) -> bool:
+def _inode_of(record: FileRecord, folder: Path) -> int | None:
+    """Of the file of this size at the record's place below the folder; None where there is none."""
     try:
         facts = stat_file(FileBelow(str(folder), record.path))
     except (OSError, ValueError):
-        return False
-    return stat.S_ISREG(facts.st_mode) and facts.st_size == record.size
+        return None
+    return facts.st_ino if stat.S_ISREG(facts.st_mode) and facts.st_size == record.size else None
 
 
 def _has_content(record: FileRecord, folder: Path) -> bool:

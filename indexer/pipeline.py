@@ -163,7 +163,7 @@ class Pipeline:
             return
         # The only hint that is stored: what to install is known where the file was read.
         to_read_it = f" To read it: {error.hint}" if error.reason == "missing-reader" and error.hint else ""
-        self._skip(task, Problem(error.reason, stage_of(error), error.message + to_read_it))
+        self._skip(task, Problem(error.reason, stage_of(error), error.message + to_read_it, error.detail))
 
     def _skip(self, task: FileTask, problem: Problem) -> None:
         self._open.pop(task.number, None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 from anyseek.contracts import FileRecord, Modality, Report, SeenFile
-from anyseek.indexer.diff import Kind
+from anyseek.indexer.diff import TRANSIENT, Kind, facts_without_content, is_content, same_facts
 from anyseek.indexer.file_task import FileTask
 from anyseek.indexer.scan import FolderFacts, Unread
 from anyseek.indexer.spool import Spool
@@ -26,6 +26,7 @@ class Tally:
     embedded: int = 0
     segments: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    known_problems: int = 0
 
     def add(self, task: FileTask) -> None:
         """Count a file whose content is now indexed as new or changed."""
@@ -33,6 +34,13 @@ class Tally:
             self.new += 1
         else:
             self.changed += 1
+
+    def add_unchanged(self, record: FileRecord) -> None:
+        """Count a file that stays as it is."""
+        if record.problem is not None and record.problem.code not in TRANSIENT:  # whose content is back
+            self.known_problems += 1
+        elif is_content(record):
+            self.unchanged += 1
 
     def report(self, seconds: float, remarks: Sequence[str], *, interrupted: bool) -> Report:
         """The figures as they are now."""
@@ -49,6 +57,7 @@ class Tally:
             seconds=seconds,
             interrupted=interrupted,
             remarks=tuple(remarks),
+            known_problems=self.known_problems,
         )
 
 
@@ -62,6 +71,11 @@ class Plan:
     be marked so. unread: folders and files that could not be read. lost: roots that are not what was indexed, with
     the reason. empty: roots in which nothing lies. folders: that were read, by root and path. absent: folders whose
     drive is not there, with the records below that are missing since this run (see emptied.py).
+
+    Of roots that are not there (see absent_roots.py): away: records that files elsewhere may take over, and whether
+    their root has really gone. unhashed: those of which no content is known, by name, size and time of change. left:
+    how many a root still has, but for files that are no media. moved_from: where files of each root were met. emptied:
+    roots that leave the index.
     """
 
     spool: Spool
@@ -77,6 +91,11 @@ class Plan:
     empty: set[int] = field(default_factory=set)
     folders: dict[int, dict[bytes, FolderFacts]] = field(default_factory=dict)
     absent: dict[tuple[int, bytes], list[int]] = field(default_factory=dict)
+    away: dict[int, bool] = field(default_factory=dict)
+    unhashed: dict[tuple[str, int, int], list[FileRecord]] = field(default_factory=lambda: defaultdict(list))
+    left: Counter[int] = field(default_factory=Counter)
+    moved_from: dict[int, list[SeenFile]] = field(default_factory=lambda: defaultdict(list))
+    emptied: set[int] = field(default_factory=set)
     _settled: bytearray = field(
         default_factory=bytearray
     )  # by number of a task: 1 where nothing is left to do
@@ -91,6 +110,29 @@ class Plan:
         if record.content_hash:
             self.free.add(record.file_id)
             self.free_sizes.add(record.size)
+
+    def offer(self, record: FileRecord, *, has_gone: bool) -> None:
+        """A record of a root that is not there. has_gone: the root will not come back by itself."""
+        self.left[record.root] += is_content(record)
+        if not record.size:  # empty files are all alike
+            return
+        self.away[record.file_id] = has_gone
+        if record.content_hash:
+            self.free_sizes.add(record.size)
+        else:
+            self.unhashed[facts_without_content(record)].append(record)
+
+    def may_move(self, record: FileRecord, seen: SeenFile) -> bool:
+        """Whether a record may leave its place for a file of the same content.
+
+        It may when nothing is at its place any more. Where something is, a file that was copied and then changed leaves
+        its record, and with it what people gave it, at its place, unless this is the very file, by its inode. Each
+        record moves once.
+        """
+        has_gone = self.away.get(record.file_id)
+        if has_gone is not None:
+            return has_gone or same_facts(record, seen)
+        return record.file_id in self.free and (record.file_id in self.gone or record.inode == seen.inode)
 
     # ------------------------------------------------------------ what hashes settle
 
@@ -111,21 +153,22 @@ class Plan:
         """The record's own place still holds its content."""
         self._settled[task.number] = 1
         self.free.discard(record.file_id)
-        self.tally.unchanged += 1
+        self.tally.add_unchanged(record)
 
     def settle_move(self, task: FileTask, record: FileRecord) -> None:
         """The vectors of the record go with the file, once."""
         self._settled[task.number] = 1
-        self.free.discard(record.file_id)
-        self.tally.moved += 1
-        if self.gone.pop(record.file_id, None) is not None:
-            self.tally.gone -= 1
+        self.tally.moved += is_content(record)
+        self.move_unsettled(record, task.seen)
 
-    def move_unsettled(self, record: FileRecord) -> None:
+    def move_unsettled(self, record: FileRecord, seen: SeenFile) -> None:
         """The record goes with the file, which has to be decoded all the same."""
         self.free.discard(record.file_id)
         if self.gone.pop(record.file_id, None) is not None:
             self.tally.gone -= 1
+        if self.away.pop(record.file_id, None) is not None and is_content(record):
+            self.left[record.root] -= 1
+            self.moved_from[record.root].append(seen)
 
     def settle_copy(self, task: FileTask) -> None:
         """Another record's vectors are copied."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import Embedder, Modality, Preparer, Problem, Report
+from anyseek.indexer.absent_roots import conclude_absent_roots, offer_absent_roots
 from anyseek.indexer.apply import Applier, CatalogUpdate, DryRun
 from anyseek.indexer.content_match import match_content
 from anyseek.indexer.emptied import keep_files_of_absent_drives, remark_on
@@ -82,11 +83,13 @@ def _perform(run: RunContext, applier: Applier, requested: Sequence[Path]) -> Re
             _report_unread(run, plan)
             applier.mark(plan)
             if len(spool) and not run.stop():
+                offer_absent_roots(run, snapshot, plan)
                 match_content(run, snapshot, plan, applier)
         if len(spool) and not run.stop():
             applier.index(plan)
         is_interrupted = run.stop()
         _check_gone(run, plan, is_interrupted=is_interrupted)
+        conclude_absent_roots(run, plan, is_interrupted=is_interrupted)
         seconds = time.monotonic() - run.started_s
         report = plan.tally.report(seconds, run.reporter.remarks, interrupted=is_interrupted)
         applier.finish(plan, roots, report)

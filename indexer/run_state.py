@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from anyseek.catalog.records import other_model
 from anyseek.contracts import Embedder
 from anyseek.errors import IndexDamaged
 from anyseek.indexer.diff import TRANSIENT, Trust
+from anyseek.indexer.drives import Drive, drive_of
 from anyseek.indexer.options import IndexOptions
 from anyseek.indexer.scan import Unread
 from anyseek.printable import printable
@@ -28,11 +30,13 @@ _TICK_NS = 2_000_000_000
 _TRUSTED = "trusted_before_ns"  # by root
 _UNIT = "depth_unit"
 _UNREAD = "unread"
+_DRIVES = "drives"  # by root
 
-OF_RUNS = frozenset({_TRUSTED, _UNREAD})
+OF_RUNS = frozenset({_TRUSTED, _UNREAD, _DRIVES})
 """Settings that only mean something to the next run of the same index; all others are people's choices."""
 
 _MOST_UNREAD = 1000
+_HEXADECIMAL = re.compile("(?:[0-9a-f]{2})+")
 
 
 @dataclass(slots=True)
@@ -102,6 +106,21 @@ class RunState:
         self.settings[_TRUSTED] = {str(root): ns for root, ns in trusted.items()}
         writer.set_setting(_TRUSTED, self.settings[_TRUSTED])
 
+    # ------------------------------------------------------------ the drives of the roots
+
+    def drive(self, root: int) -> Drive | None:
+        """The drive that a root lay on when it was last read; None where it is not known."""
+        drive = self.settings.get(_DRIVES, {}).get(str(root))
+        return drive and (drive[0], drive[1])
+
+    def remember_drives(self, writer: Writer, roots: Iterable[int]) -> None:
+        """At the end: the drives of roots that were read."""
+        before = self.settings.get(_DRIVES, {})
+        now = {str(root): list(drive) for root in roots if (drive := drive_of(self.roots[root]))}
+        if before | now != before:
+            self.settings[_DRIVES] = before | now
+            writer.set_setting(_DRIVES, before | now)
+
     # ------------------------------------------------------------ what is not reported twice
 
     def was_unread(self, place: Unread) -> bool:
@@ -112,6 +131,7 @@ class RunState:
         """At the end: what could not be read, and the unit that depth was read in."""
         places = [[place.root, os.fsencode(place.path).hex()] for place in unread[:_MOST_UNREAD]]
         if places != self.settings.get(_UNREAD, []):
+            self.settings[_UNREAD] = places
             writer.set_setting(_UNREAD, places or None)
         if options.depth_unit is not None:
             writer.set_setting(_UNIT, options.depth_unit)
@@ -148,19 +168,42 @@ def _is_unread(value: Any) -> bool:
     )
 
 
+def _is_drives(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        root.isascii()
+        and root.isdecimal()
+        and isinstance(drive, list)
+        and list(map(type, drive)) == [str, int]
+        and _HEXADECIMAL.fullmatch(drive[0])
+        for root, drive in value.items()
+    )
+
+
 _RIGHT: dict[str, Callable[[Any], bool]] = {
     _TRUSTED: _is_trusted,
     _UNIT: _is_unit,
     _UNREAD: _is_unread,
+    _DRIVES: _is_drives,
 }
 
 
 def forget_root_settings(writer: Writer, settings: dict[str, Any], root: int) -> None:
     """Nothing that was known of a root may be taken for another one that gets its number."""
-    trusted = {number: ns for number, ns in settings.get(_TRUSTED, {}).items() if number != str(root)}
-    writer.set_setting(_TRUSTED, trusted or None)
-    unread = [place for place in settings.get(_UNREAD, []) if place[0] != root]
-    writer.set_setting(_UNREAD, unread or None)
+    for name in (_TRUSTED, _DRIVES):
+        settings[name] = {
+            number: value for number, value in settings.get(name, {}).items() if number != str(root)
+        }
+    settings[_UNREAD] = [place for place in settings.get(_UNREAD, []) if place[0] != root]
+    for name in (_TRUSTED, _DRIVES, _UNREAD):
+        writer.set_setting(name, settings[name] or None)
+
+
+def hand_over_trust(writer: Writer, settings: dict[str, Any], root: int, outer: int) -> None:
+    """The files of a root become those of another one: of both, only what is true of either is believed."""
+    trusted = settings.get(_TRUSTED, {})
+    before_ns = min(trusted.get(str(root), 0), trusted.get(str(outer), 0))
+    settings[_TRUSTED] = trusted | {str(outer): before_ns}
+    writer.set_setting(_TRUSTED, settings[_TRUSTED])
 
 
 def is_within(path: Path, root: Path) -> bool:

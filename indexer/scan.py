@@ -8,6 +8,7 @@ compared side by side, however many files there are.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator, Set
@@ -82,6 +83,21 @@ def scan(
                 open_folders.append(below)
                 if folders is not None:
                     folders[path[:-1]] = below.inode, below.device != level.device
+
+
+def reaches(folder: Path, below: str) -> bool:
+    """Whether a scan of `folder` looks into the folder `below` it (relative): nothing on the way is hidden or ignored.
+
+    Raises UsageError for an ignore file that is not valid.
+    """
+    rules, path = _NO_RULES, ""
+    for name in below.split("/"):
+        with contextlib.suppress(OSError):
+            rules = rules.with_file(path, FileBelow(os.fspath(folder), path + IGNORE_NAME))
+        path += f"{name}/"
+        if name.startswith(".") or rules.names(path):
+            return False
+    return True
 
 
 def is_empty(folder: str) -> bool:

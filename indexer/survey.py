@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anyseek.contracts import FileRecord, FileState, SeenFile
-from anyseek.indexer.diff import Change, Kind, compare, must_be_read
+from anyseek.contracts import FileState, SeenFile
+from anyseek.indexer.diff import Change, Kind, compare, is_content, must_be_read
 from anyseek.indexer.ignore import Rules, exclusions
 from anyseek.indexer.plan import Plan
 from anyseek.indexer.scan import Unread, is_empty, scan
@@ -55,6 +55,11 @@ def is_gone(folder: Path) -> bool:
     return unavailable(folder) in (_EMPTY, _NOT_A_FOLDER, _NOT_THERE)
 
 
+def is_not_there(folder: Path) -> bool:
+    """Whether there is nothing at this path, not even an empty folder."""
+    return unavailable(folder) == _NOT_THERE
+
+
 def _scanned(
     run: RunContext, numbers: Iterable[int], rules: Rules, plan: Plan
 ) -> Iterator[SeenFile | Unread]:
@@ -98,17 +103,12 @@ def _sort_in(plan: Plan, change: Change) -> None:
             plan.lost[record.root] = _EMPTY
         if record.root not in plan.lost and record.state is not FileState.MISSING:
             plan.missing.append(record.file_id)
-    elif kind in (Kind.UNCHANGED, Kind.RETURNED):
-        plan.tally.unchanged += 1
-        if kind is Kind.RETURNED and record is not None:
+    elif kind in (Kind.UNCHANGED, Kind.RETURNED) and record is not None:
+        plan.tally.add_unchanged(record)
+        if kind is Kind.RETURNED:
             plan.returned.append(record.file_id)
     elif seen is not None:
         plan.add(kind, seen)
         # What the index lost may still lie there: its record is nobody else's.
         if record is not None and not (kind is Kind.RETRY and must_be_read(record)):
             plan.set_free(record)
-
-
-def is_content(record: FileRecord) -> bool:
-    """Whether a record is of something that was indexed or failed, not of a file that is not media."""
-    return record.modality is not None or record.problem is not None

@@ -37,17 +37,21 @@ def follow(
 
     every_s: scan so often instead; 0 to learn of changes from the system, or where it cannot watch, by a scan every
     minute. notify: called with a sentence when a run finds another writer (it is tried again until that one is done) or
-    a root gone (it is tried again with the next change), and when the system cannot watch. index: where the index lies,
-    whose own changes are none. Raises MissingExtra.
+    a root gone (said once; it is tried again with the next change), and when the system cannot watch. index: where the
+    index lies, whose own changes are none. Raises MissingExtra.
     """
     bursts = _scheduled(every_s, stop) if every_s else _bursts(list(roots), index, stop, notify)
     next(bursts, None)  # watched before it is scanned: what changes meanwhile is in the first burst
+    said = ""
     while True:
         try:
             report = _run_when_free(add, stop, notify)
         except RootUnavailable as error:
-            notify(f"{error.message} Tried again with the next change.")
+            if error.message != said:
+                notify(f"{error.message} Tried again with the next change.")
+            said = error.message
         else:
+            said = ""
             if report is not None:
                 yield report
         if stop() or next(bursts, None) is None:

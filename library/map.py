@@ -51,7 +51,10 @@ def draw(snapshot: Snapshot, space: SpaceRecord, target: Path, by: By = "modalit
     rows = np.arange(space.rows, dtype=np.int64) if live is None else live
     rows = rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(np.int64)] if len(rows) else rows
     if len(rows) < 3:
-        raise UsageError("There is too little in the index for a map.", "Fill it: anyseek index FOLDER")
+        n_segments = f"{len(rows)} segment{'s' * (len(rows) != 1)}"
+        raise UsageError(
+            f"The index has {n_segments}, too few for a map: it takes 3.", "Index more: anyseek index FOLDER"
+        )
     segments = snapshot.hits_for_rows(space.space_id, rows)
     kinds = [str(segment.modality) for segment, _ in segments]
     groups = np.unique(kinds, return_inverse=True)[1]

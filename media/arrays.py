@@ -17,7 +17,7 @@ from numpy.lib import format as npy
 
 from anyseek.contracts import Limits
 from anyseek.errors import MediaError
-from anyseek.media.limits import check_pixels, damaged
+from anyseek.media.limits import Unsound, check_pixels, damaged
 from anyseek.media.source import Source
 
 _DAMAGE = (
@@ -98,10 +98,10 @@ def _archive(source: Source) -> zipfile.ZipFile:
     tail = stream.read(_TAIL_BYTES)
     end = tail.rfind(b"PK\5\6")  # the record at the end: APPNOTE.TXT, 4.3.16
     if end < 0 or len(tail) < end + 16 or tail.find(b"PK\6\7", max(0, end - 20), end) >= 0:
-        raise ValueError("it has no list of members, or that of a ZIP64 archive")
+        raise Unsound("it has no list of members, or that of a ZIP64 archive")
     (list_bytes,) = struct.unpack_from("<I", tail, end + 12)
     if list_bytes > _MOST_LIST_BYTES:
-        raise ValueError("it has too many members")
+        raise Unsound("it has too many members")
     return zipfile.ZipFile(source.rewound())
 
 
@@ -130,7 +130,7 @@ def _mapped(source: Source, what: str) -> Iterator[None]:
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = npy.read_magic(stream)
     if version not in ((1, 0), (2, 0), (3, 0)):
-        raise ValueError(f"there is no version {version[0]}.{version[1]} of its format")
+        raise Unsound(f"there is no version {version[0]}.{version[1]} of its format")
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read(stream)
     return shape, dtype

@@ -73,13 +73,23 @@ def out_of_memory(name: str, memory_bytes: int) -> MediaError:
     )
 
 
+class Unsound(ValueError):
+    """What a reader of ours found wrong with a file, as the rest of a sentence."""
+
+
 def damaged(name: str, format_name: str, why: object) -> MediaError:
-    """The error for what a library could not decode. why: its message, of which one short line is used."""
-    line = one_line(why).removeprefix("Error : ")
+    """The error for what could not be decoded.
+
+    why: in our own words (text, Unsound); or a library's error, which few people understand: one short line of it is
+    the error's detail.
+    """
+    is_ours = isinstance(why, (str, Unsound))
+    line = one_line(why)
     return MediaError(
-        f"{name} is a damaged {format_name} file: {line or 'it cannot be decoded'}.",
+        f"{name} is a damaged {format_name} file: {line if is_ours and line else 'it cannot be decoded'}.",
         "broken",
         "Copy or download the file again.",
+        "" if is_ours else line,
     )
 
 

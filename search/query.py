@@ -19,7 +19,7 @@ from anyseek import modalities
 from anyseek.contracts import Modality
 from anyseek.errors import QueryFileError, UsageError
 from anyseek.options import AnyPath, path_text
-from anyseek.printable import short_repr
+from anyseek.printable import short_repr, typed
 
 Kind: TypeAlias = Literal["words", "file", "array", "items", "vectors"]
 Example: TypeAlias = tuple[int | str, float]
@@ -171,7 +171,7 @@ def split_weight(value: str) -> tuple[str, float]:
 
 
 def _words(value: str) -> QueryPart:
-    words, weight = split_weight(value)
+    words, weight = split_weight(typed(value))
     return QueryPart("words", words, Modality.TEXT, weight)
 
 
@@ -183,7 +183,7 @@ def _file(value: str, modality: Modality | None) -> QueryPart:
 
 
 def _minus(value: str) -> QueryPart:
-    words, weight = split_weight(value)
+    words, weight = split_weight(typed(value))
     if weight < 0:
         raise UsageError(
             f"--not subtracts already, so its weight {weight:g} would add.", 'For example: --not "snow@0.5"'

@@ -23,7 +23,7 @@ from starlette.requests import ClientDisconnect
 
 from anyseek import modalities
 from anyseek.errors import AnyseekError
-from anyseek.serve import content, embeddings, jobs, searching
+from anyseek.serve import content, embeddings, jobs, searching, wording
 from anyseek.serve.bodies import BodyRefused
 from anyseek.serve.guard import Guard, problem
 from anyseek.serve.guarded import PAGE_POLICY, Guarded
@@ -74,11 +74,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return problem(
-            422, f"{where}: {first['msg']}.", "See /openapi.json for what each endpoint takes.", "malformed"
-        )
+        return wording.malformed(error.errors()).response()
 
     @app.exception_handler(BodyRefused)
     async def not_read(request: Request, error: BodyRefused) -> JSONResponse:
@@ -86,6 +82,11 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        path = request.scope["path"]
+        if error.status_code == 404:
+            return wording.no_such_place(path).response()
+        if error.status_code == 405:
+            return wording.wrong_method(request.method, path, error.headers).response()
         return problem(error.status_code, str(error.detail), "See /openapi.json for what there is.")
 
 

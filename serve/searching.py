@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from anyseek import modalities
-from anyseek.errors import QueryFileError
+from anyseek.errors import AnyseekError, QueryFileError
 from anyseek.printable import json_path
 from anyseek.system_errors import as_anyseek
 
@@ -67,13 +67,17 @@ def hit_record(hit: Hit, version: str) -> dict[str, Any]:
     }
 
 
+UPLOADED = "the uploaded file"
+"""What a client's file is called in messages: the client knows no path of it here."""
+
+
 class Upload:
-    """A file that comes in parts, in a folder of its own that is removed at the end."""
+    """A file that comes in parts, in a folder of its own that is removed at the end. Errors inside name it UPLOADED."""
 
     def __enter__(self) -> Upload:
         with _disk_errors():
             self._folder = tempfile.TemporaryDirectory(prefix="anyseek-")
-            self._path = Path(self._folder.name) / "upload"
+            self._path = Path(self._folder.name) / UPLOADED  # which is what decoders call it
         self._n_bytes = 0
         return self
 
@@ -93,6 +97,10 @@ class Upload:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, AnyseekError):
+            for path in (os.fspath(self._path), os.path.realpath(self._path)):
+                error.message = error.message.replace(path, UPLOADED)
+            error.message = error.message[:1].upper() + error.message[1:]
         self._folder.cleanup()
 
 

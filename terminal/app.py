@@ -130,7 +130,9 @@ def _dash_hint(error: Exception, path: str) -> str:
     """How to write words that begin with a dash, for an error about an unknown option or the value of a short one."""
     command = getattr(getattr(error, "ctx", None), "command", None)
     takes_arguments = any(one.param_type_name == "argument" for one in getattr(command, "params", ()))
-    short = [name for name in getattr(getattr(error, "param", None), "opts", ()) if name[:2] != "--"]
+    short = [
+        name for name in getattr(getattr(error, "param", None), "opts", ()) if name[:1] == "-" != name[1:2]
+    ]
     if not takes_arguments or not (short or getattr(error, "option_name", None)):
         return ""
     return f'. What begins with a dash and is no option comes after --, as in: {path} -- "-5 degrees"'

@@ -76,9 +76,13 @@ def size_text(n_bytes: float) -> str:
 
 
 def problem_text(path: str, reason: str) -> str:
-    """`photos/a.jpg is cut short`: a reason that begins with the file's name begins with its path instead."""
-    shown, name = printable(shown_path(path)), printable(os.path.basename(path))
-    return shown + reason.removeprefix(name) if reason.startswith(name) else f"{shown}: {reason}"
+    """`photos/a.jpg is cut short`: the name or path that a reason begins with gives way to what is shown."""
+    shown = printable(shown_path(path))
+    for name in (path, path.rstrip("/"), os.path.basename(path)):
+        rest = reason.removeprefix(printable(name))
+        if name and rest[:1] in (" ", ":") and rest != reason:
+            return shown + rest
+    return f"{shown}: {reason}"
 
 
 def in_order(counts: dict[Modality, int]) -> dict[Modality, int]:
@@ -94,6 +98,11 @@ def duration(seconds: float) -> str:
 def counted(counts: dict[Any, int]) -> str:
     """`image 20, audio 3`."""
     return ", ".join(f"{name} {n:,}" for name, n in counts.items()) or "none"
+
+
+def plural(n: int, noun: str) -> str:
+    """1 file, 2 files, 1,000 files."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 def json_line(record: dict[str, Any]) -> str:
@@ -198,7 +207,7 @@ def nothing_indexed(answer: Results, options: SearchOptions, as_json: bool) -> N
     if not answer.missing:
         return
     if not answer.available:
-        remark("Nothing is indexed yet. To bring the index up to date: anyseek index", as_json)
+        remark("Nothing is indexed yet. To index a folder: anyseek index FOLDER", as_json)
         return
     where, there = (
         (f" below {shown_path(options.in_)}", "In all there is") if options.in_ else ("", "There is")
@@ -220,8 +229,9 @@ def report_text(report: Report) -> str:
     skipped = (
         f", {n_skipped:,} skipped ({counted(dict(sorted(report.skipped.items())))})" if n_skipped else ""
     )
+    known = f", {report.known_problems:,} skipped before" if report.known_problems else ""
     stopped = ", stopped early" if report.interrupted else ""
-    return f"{text}, {report.unchanged:,} unchanged{skipped}; {report.seconds:.1f} s{stopped}"
+    return f"{text}, {report.unchanged:,} unchanged{skipped}{known}; {report.seconds:.1f} s{stopped}"
 
 
 # ---------------------------------------------------------------- stores, doctor

@@ -54,3 +54,16 @@ def test_every_error_has_its_words_and_survives_a_process_boundary(cls: type[Any
 def test_a_media_error_keeps_its_reason() -> None:
     error = pickle.loads(pickle.dumps(MediaError("It is cut short.", "truncated", "Copy it again.")))
     assert (error.reason, error.hint) == ("truncated", "Copy it again.")
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("It is wrong: no end..", "It is wrong: no end."),
+        ("Wait...", "Wait..."),
+        ("It is wrong.", "It is wrong."),
+    ],
+)
+def test_a_sentence_that_ends_with_another_one_has_one_full_stop(message: str, shown: str) -> None:
+    for error in (AnyseekError(message), MediaError(message)):
+        assert (error.message, str(error)) == (shown, shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyseek.printable import json_path, printable, short_repr
+from anyseek.printable import json_path, printable, short_repr, typed
 
 any_text = st.text(st.characters())  # lone surrogates too
 
@@ -21,3 +21,9 @@ def test_a_value_in_a_message_is_short_and_never_an_error() -> None:
     assert short_repr(10**5000) == short_repr(-(10**5000)) == "<int too long to show>"
     assert short_repr([10**5000]) == "<list too long to show>"
     assert len(short_repr("x" * 10**6)) < 300
+
+
+def test_what_was_typed_is_utf_8_whatever_the_locale() -> None:
+    assert typed("käse →") == "käse →"
+    assert typed("bad \udcff") == "bad \ufffd"
+    assert typed("lone \ud800") == "lone ?"

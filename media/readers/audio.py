@@ -149,9 +149,9 @@ def _opened_by_soundfile(source: Source, file_type: FileType) -> Iterator[_Recor
         with soundfile.SoundFile(source.rewound()) as file:
             yield _Recording(file.samplerate, lambda start: _soundfile_blocks(file, start))
     except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError, OverflowError) as error:
-        why = str(getattr(error, "error_string", error))
-        if why.startswith("File does not exist"):  # what libsndfile says where libmpg123 finds no sound
-            why = "no sound in it can be decoded"
+        # "File does not exist" is what libsndfile says where libmpg123 finds no sound.
+        is_silent = "File does not exist" in str(getattr(error, "error_string", error))
+        why = "no sound in it can be decoded" if is_silent else error
         raise damaged(source.name, file_type.format.name, why) from error
 
 

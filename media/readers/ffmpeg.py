@@ -34,6 +34,4 @@ def opened(source: Source, file_type: FileType, kind: str) -> Iterator[Any]:
         RuntimeError,
         OverflowError,
     ) as error:
-        why = str(getattr(error, "strerror", None) or error)
-        is_unknown = why.startswith("Error number")  # FFmpeg's message where it has no description
-        raise damaged(source.name, format_.name, "" if is_unknown else why) from error
+        raise damaged(source.name, format_.name, error) from error

@@ -19,7 +19,7 @@ from anyseek.errors import MediaError
 from anyseek.media import peek
 from anyseek.media.arrays import bands
 from anyseek.media.format import FileType
-from anyseek.media.limits import check_pixels, damaged, missing_reader
+from anyseek.media.limits import Unsound, check_pixels, damaged, missing_reader
 from anyseek.media.source import Source
 
 # What Pillow's readers raise on damaged files, beside OSError: seen under fuzzing, each of them.
@@ -165,8 +165,11 @@ def _header(stream: BinaryIO, library: str) -> Image.Image:
 
 
 def _check_png_sums(stream: BinaryIO) -> None:
-    """Raises SyntaxError on a wrong checksum: Pillow's decoder skips those of the pixel data."""
-    _header(stream, "PNG").verify()
+    """Raises Unsound on a wrong checksum, SyntaxError: Pillow's decoder skips those of the pixel data."""
+    try:
+        _header(stream, "PNG").verify()
+    except SyntaxError as error:
+        raise Unsound("a checksum in it is wrong") if "checksum" in str(error) else error from error
 
 
 def _check_webp(source: Source, file_type: FileType, limits: Limits) -> None:
@@ -182,9 +185,8 @@ def _problem(name: str, format_name: str, error: BaseException) -> MediaError:
             "truncated",
             "Copy or download the file again.",
         )
-    if isinstance(error, UnidentifiedImageError):
-        text = "its header cannot be read"
-    return damaged(name, format_name, text)
+    is_unknown = isinstance(error, UnidentifiedImageError)
+    return damaged(name, format_name, "its header cannot be read" if is_unknown else error)
 
 
 # ---------------------------------------------------------------- to upright RGB

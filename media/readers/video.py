@@ -19,7 +19,7 @@ import numpy.typing as npt
 from anyseek.contracts import DecodeHint, Modality, SegmentData, Span, Unit
 from anyseek.errors import MediaError
 from anyseek.media.format import FileType
-from anyseek.media.limits import check_pixels
+from anyseek.media.limits import Unsound, check_pixels
 from anyseek.media.readers import ffmpeg
 from anyseek.media.source import Source
 
@@ -175,7 +175,7 @@ class _Video:
             if len(picked) == len(times):
                 break
         if previous is None:
-            raise ValueError(f"no frame can be decoded near {float(times[0]):.1f} s")
+            raise Unsound(f"no frame can be decoded near {float(times[0]):.1f} s")
         return picked + [previous] * (len(times) - len(picked))
 
 

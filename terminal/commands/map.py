@@ -38,5 +38,5 @@ def draw(
     with workspace.open(index=index_dir) as index, of_named(file, "written"):
         n = index.library.map(Path(file), by)  # type: ignore[arg-type]
     record = {"type": "map", "segments": n, "path": file}
-    typer.echo(output.json_line(record) if as_json else f"{file} shows {n:,} segment{'s' * (n != 1)}.")
+    typer.echo(output.json_line(record) if as_json else f"{file} shows {output.plural(n, 'segment')}.")
     return EXIT_OK

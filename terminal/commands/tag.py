@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anyseek.errors import EXIT_OK
+from anyseek.folding import folded
+from anyseek.printable import printable, typed
+from anyseek.terminal import output
 from anyseek.terminal.app import App
 from anyseek.terminal.options import IndexDir, Json, Many
 
@@ -32,7 +36,11 @@ def tag(
     paths: Annotated[
         Many, typer.Argument(metavar="[PATH]...", help="Indexed files, or folders of them.")
     ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Take the tag away.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Take the tag away, also from files that are gone.")
+    ] = False,
+    everywhere: Annotated[bool, typer.Option("--everywhere", help="With --remove: from all files.")] = False,
+    kept: Annotated[bool, typer.Option("--kept", help="List the tags kept for files that are gone.")] = False,
     export: Annotated[
         str | None,
         typer.Option("--export", metavar="FILE", help="Save all tags as JSON lines; - for standard output."),
@@ -51,36 +59,82 @@ def tag(
     """
     from anyseek import workspace
     from anyseek.errors import UsageError
-    from anyseek.terminal import output
 
-    if (export is not None or import_ is not None) and (name is not None or remove):
+    if sum((export is not None, import_ is not None, kept, name is not None or remove or everywhere)) > 1:
         raise UsageError(
-            "--export and --import are about all tags.", "Give them alone: anyseek tag --export FILE"
+            "--export, --import and --kept are about all tags.",
+            "Give one of them alone: anyseek tag --export FILE",
         )
-    if export is not None and import_ is not None:
-        raise UsageError("Tags are either exported or imported.", "Give --export or --import.")
+    if everywhere and not (remove and name and not paths):
+        raise UsageError(
+            "--everywhere takes one tag from all files.", "Like: anyseek tag holiday --remove --everywhere"
+        )
+    if remove and name is None:
+        raise UsageError("No tag is named.", "For example: anyseek tag holiday beach.jpg --remove")
+    if name is not None and not paths and not everywhere:
+        or_all = ", or from all files: --everywhere" if remove else ""
+        raise UsageError(
+            "No file is named.",
+            f"For example: anyseek tag {name} beach.jpg{' --remove' if remove else ''}{or_all}",
+        )
+    name = name and typed(name)
     with workspace.open(index=index_dir) as index:
         if export is not None:
             return _export(index.tags, export, as_json)
         if import_ is not None:
             return _import(index.tags, import_, as_json)
+        if kept:
+            return _list_kept(index.tags, as_json)
         if name is None:
-            for known, n in index.tags.counts().items():
-                record = {"type": "tag", "tag": known, "files": n}
-                typer.echo(output.json_line(record) if as_json else f"{known}  {n:,}")
-            return EXIT_OK
-        if not paths:
-            raise UsageError("No file is named.", f"For example: anyseek tag {name} beach.jpg")
-        change = index.tags.remove if remove else index.tags.add
-        n = change(name, *paths)
+            return _list(index.tags, as_json)
+        if everywhere:
+            n = index.tags.remove_everywhere(name)
+        else:
+            n = (index.tags.remove if remove else index.tags.add)(name, *paths or ())
     record = {"type": "tagged", "tag": name, "changed": n, "removed": remove}
-    text = f"Removed the tag from {_files(n)}." if remove else f"Tagged {_files(n)}."
+    text = (
+        f"Removed the tag from {output.plural(n, 'file')}."
+        if remove
+        else f"Tagged {output.plural(n, 'file')}."
+    )
     typer.echo(output.json_line(record) if as_json else text)
     return EXIT_OK
 
 
+def _list(tags: Tags, as_json: bool) -> int:
+    """Each tag with the number of its files, and of those that are gone."""
+    files, gone = tags.counts(), _count_kept(tags)
+    if not files and not gone and not as_json:
+        output.remark("No file has a tag. To tag files: anyseek tag holiday beach.jpg")
+    for known in sorted({*files, *gone}, key=folded):
+        record = {"type": "tag", "tag": known, "files": files.get(known, 0), "kept": gone.get(known, 0)}
+        kept = f"  ({gone[known]:,} kept for files that are gone)" if known in gone else ""
+        typer.echo(output.json_line(record) if as_json else f"{known}  {files.get(known, 0):,}{kept}")
+    return EXIT_OK
+
+
+def _count_kept(tags: Tags) -> dict[str, int]:
+    """Files that are gone, by the tag as `counts` names it."""
+    names = {folded(known): known for known in tags.counts()}
+    counted: Counter[str] = Counter()
+    for record in tags.kept():
+        counted.update(names.setdefault(folded(known), known) for known in record.tags)
+    return dict(counted)
+
+
+def _list_kept(tags: Tags, as_json: bool) -> int:
+    records = tags.kept()
+    if not records and not as_json:
+        output.remark("No tag is kept for a file that is gone.")
+    for record in records:
+        facts = {"path": record.path, "hash": record.content_hash.hex(), "tags": list(record.tags)}
+        place = printable(output.shown_path(record.path)) if record.path else f"hash {facts['hash']}"
+        text = f"{place}  {', '.join(record.tags)}"
+        typer.echo(output.json_line({"type": "kept-tags", **facts}) if as_json else text)
+    return EXIT_OK
+
+
 def _export(tags: Tags, target: str, as_json: bool) -> int:
-    from anyseek.terminal import output
 
     if target == _STANDARD_STREAM:
         sys.stdout.flush()
@@ -89,13 +143,12 @@ def _export(tags: Tags, target: str, as_json: bool) -> int:
         return EXIT_OK
     n = tags.export(target)
     record = {"type": "exported-tags", "lines": n}
-    typer.echo(output.json_line(record) if as_json else f"Saved the tags of {_files(n)}.")
+    typer.echo(output.json_line(record) if as_json else f"Saved the tags of {output.plural(n, 'file')}.")
     return EXIT_OK
 
 
 def _import(tags: Tags, source: str, as_json: bool) -> int:
     from anyseek.catalog.tag_records import read_lines
-    from anyseek.terminal import output
 
     if source == _STANDARD_STREAM:
         done = tags.import_lines(read_lines(sys.stdin.buffer), "standard input")
@@ -105,10 +158,5 @@ def _import(tags: Tags, source: str, as_json: bool) -> int:
         typer.echo(output.json_line({"type": "imported-tags", **asdict(done)}))
         return EXIT_OK
     kept = f" {done.kept:,} fit no file of the index; they are kept until one comes." if done.kept else ""
-    lines = f"{done.lines:,} line{'s' * (done.lines != 1)}"
-    typer.echo(f"Read {lines}; tagged {_files(done.files)}.{kept}")
+    typer.echo(f"Read {output.plural(done.lines, 'line')}; tagged {output.plural(done.files, 'file')}.{kept}")
     return EXIT_OK
-
-
-def _files(n: int) -> str:
-    return f"{n:,} file{'s' * (n != 1)}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from anyseek.contracts import Report
-from anyseek.errors import EXIT_OK
+from anyseek.errors import EXIT_OK, EXIT_TERMINATED, RootUnavailable, UsageError
 from anyseek.terminal.app import App
 from anyseek.terminal.options import IndexDir, Json
 
@@ -32,8 +32,8 @@ def watch(
 ) -> int:
     """Keep an index up to date as files change.
 
-    Ends with Ctrl-C. Where the system cannot tell of changes (too many folders, a network drive), folders are looked
-    through every minute.
+    Ends with Ctrl-C: exit code 0, or 41 while an indexed folder is gone. Where the system cannot tell of changes (too
+    many folders, a network drive), folders are looked through every minute.
     """
     from anyseek import workspace
     from anyseek.indexer.watching import follow, require_watchfiles
@@ -46,12 +46,22 @@ def watch(
 
     if not every:
         require_watchfiles()
+    last_code = EXIT_OK
     with Stop().listening() as stop, workspace.open(index=index_dir) as index:
 
         def add(**options: Any) -> Report:
+            nonlocal last_code
             with stop.working():
-                return index.add(**options)
+                try:
+                    report = index.add(**options)
+                except RootUnavailable as error:
+                    last_code = error.exit_code
+                    raise
+            last_code = EXIT_OK
+            return report
 
+        if not index.roots():
+            raise UsageError("No folder is indexed.", "Name one: anyseek index FOLDER")
         stop.is_idle = True
         say(f"Watching {', '.join(map(str, index.roots()))}. Ctrl-C ends it.")
         reports = follow(
@@ -69,4 +79,4 @@ def watch(
                 with IndexingScreen(as_json=False, is_quiet=False, said=said) as screen:
                     screen.finish(report, index.folder, is_dry_run=False, is_empty=False)
             said = report.remarks  # what stays as it is, is not said with every run
-    return EXIT_OK
+    return EXIT_TERMINATED if stop.exit_code == EXIT_TERMINATED else last_code

@@ -15,7 +15,7 @@ from anyseek.catalog.catalog import Catalog, Writer
 from anyseek.catalog.tag_records import TagsImported, carry_over, read_lines
 from anyseek.catalog.tags import Tags, tag
 from anyseek.contracts import Modality, Problem
-from anyseek.errors import UsageError
+from anyseek.errors import QueryFileError, UsageError
 
 UNREAD = Problem("unreadable", "read", "permission denied")
 
@@ -145,6 +145,74 @@ def test_a_hash_that_is_dropped_is_remembered_for_the_tags(tmp_path: Path) -> No
         delete(catalog, "a0")
         put_again(catalog, "elsewhere", hash_of("a0"))
         assert tagged(catalog) == {"elsewhere": ["one"]}
+
+
+def kept(catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    return {record.path: record.tags for record in Tags(catalog).kept()}
+
+
+@pytest.mark.parametrize("where", ["the file", "its folder"])
+def test_a_tag_is_taken_away_from_a_file_that_is_gone(tmp_path: Path, where: str) -> None:
+    catalog, _ = new_index(tmp_path)
+    with catalog:
+        for path in ("in/a", "in/b", "inner"):
+            put_again(catalog, path, path.encode())
+        tags = Tags(catalog)
+        tags.add("Holiday", tmp_path)
+        tags.add("other", tmp_path / "in/a")
+        delete(catalog, "in/a", "inner")
+        both = {str(tmp_path / "in/a"): ("Holiday", "other"), str(tmp_path / "inner"): ("Holiday",)}
+        assert kept(catalog) == both
+        path = tmp_path / "in" if where == "its folder" else tmp_path / "in/a"
+        assert tags.remove("HOLIDAY", path) == (2 if where == "its folder" else 1)
+        assert kept(catalog) == both | {str(tmp_path / "in/a"): ("other",)}
+        put_again(catalog, "in/a", b"in/a")
+        put_again(catalog, "inner", b"inner")
+        assert tagged(catalog)["in/a"] == ["other"]
+        assert tagged(catalog)["inner"] == ["Holiday"]
+        assert kept(catalog) == {}, "they are back"
+
+
+def test_a_path_of_which_nothing_is_known_has_no_tag_to_take_away(tmp_path: Path) -> None:
+    catalog, _ = new_index(tmp_path, 2)
+    with catalog:
+        tag(catalog, [tmp_path / "a0"], "x")
+        delete(catalog, "a0")
+        for remove, path in ((True, "a00"), (False, "a0")):
+            with pytest.raises(QueryFileError, match="Nothing of"):
+                tag(catalog, [tmp_path / path], "x", remove=remove)
+        assert tag(catalog, [tmp_path / "a0"], "y", remove=True) == 0
+
+
+def test_a_tag_that_is_taken_away_everywhere_does_not_return(tmp_path: Path) -> None:
+    catalog, _ = new_index(tmp_path, 2)
+    with catalog:
+        tags = Tags(catalog)
+        tags.add("Holiday", tmp_path)
+        tags.add("other", tmp_path)
+        tags.import_lines([b'{"path": "", "hash": "abcd", "tags": ["holiday"]}'])
+        delete(catalog, "a0")
+        assert tags.remove_everywhere("holiday") == 3
+        assert kept(catalog) == {str(tmp_path / "a0"): ("other",)}
+        put_again(catalog, "a0", hash_of("a0"))
+        put_again(catalog, "x", bytes.fromhex("abcd"))
+        assert {name for names in tagged(catalog).values() for name in names} == {"other"}
+        with pytest.raises(UsageError):
+            tags.remove_everywhere(" ")
+
+
+def test_tags_of_a_gone_file_are_named_where_its_folder_is_now(tmp_path: Path) -> None:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    catalog, _ = new_index(folder, 1)
+    with catalog:
+        tag(catalog, [folder / "a0"], "x")
+        delete(catalog, "a0")
+    folder.rename(tmp_path / "moved")
+    with Catalog.open(tmp_path / "moved" / catalog.folder.relative_to(folder)) as moved:
+        assert kept(moved) == {str(tmp_path / "moved/a0"): ("x",)}
+        assert Tags(moved).remove("x", tmp_path / "moved/a0") == 1
+        assert kept(moved) == {}
 
 
 def test_a_half_indexed_file_that_is_forgotten_loses_no_tags(tmp_path: Path) -> None:

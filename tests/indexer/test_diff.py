@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from anyseek.contracts import FileRecord, FileState, Modality, Problem, SeenFile
 from anyseek.indexer.diff import Kind, Resolution, Trust, compare, reads_alike, resolve
+from anyseek.indexer.plan import Plan
 from anyseek.indexer.scan import Unread
+from anyseek.indexer.spool import Spool
 
 NOW = 1000
 RECORD = FileRecord(1, 0, "a.txt", 5, 10, 7, b"hash", Modality.TEXT, FileState.OK)
@@ -49,32 +51,55 @@ def test_problems_are_tried_again_when_the_file_changes_or_on_request() -> None:
     assert kind(RECORD, SEEN, replace(TRUST, reread={Modality.TEXT})) is Kind.RETRY
 
 
-def yes(_: int) -> bool:
+def yes(_: FileRecord, __: SeenFile) -> bool:
     return True
 
 
-def no(_: int) -> bool:
+def no(_: FileRecord, __: SeenFile) -> bool:
     return False
 
 
 def test_a_record_stays_at_a_place_where_something_is_unless_its_own_file_went() -> None:
     elsewhere = replace(RECORD, path="b.txt")
-    assert resolve(SEEN, [elsewhere], yes, no) == (Resolution.MOVE, elsewhere)
     other_inode = replace(elsewhere, inode=SEEN.inode + 1)
-    assert resolve(SEEN, [other_inode], yes, no) == (Resolution.COPY, other_inode)
-    assert resolve(SEEN, [other_inode], yes, yes) == (Resolution.MOVE, other_inode)
+    with Spool() as spool:
+        plan = Plan(spool, frozenset())
+        assert not plan.may_move(elsewhere, SEEN), "its place holds its content"
+        plan.set_free(elsewhere)
+        assert plan.may_move(elsewhere, SEEN)
+        assert not plan.may_move(other_inode, SEEN)
+        plan.gone[elsewhere.file_id] = elsewhere.root
+        assert plan.may_move(other_inode, SEEN)
+
+
+def test_a_record_of_a_root_that_may_come_back_leaves_it_for_its_very_file_only() -> None:
+    for has_gone in (False, True):
+        with Spool() as spool:
+            plan = Plan(spool, frozenset())
+            plan.offer(RECORD, has_gone=has_gone)
+            assert plan.may_move(RECORD, replace(SEEN, path="b.txt"))
+            for fact in ("inode", "mtime_ns"):
+                assert plan.may_move(RECORD, replace(SEEN, **{fact: 1})) is has_gone
+
+
+def test_the_very_file_takes_over_its_record_then_one_of_the_same_name() -> None:
+    very = replace(RECORD, path="old/c.txt")
+    named = replace(RECORD, file_id=2, path="old/a.txt", inode=8)
+    other = replace(RECORD, file_id=3, path="old/b.txt", inode=9)
+    assert resolve(SEEN, [other, named, very], yes) == (Resolution.MOVE, very)
+    assert resolve(SEEN, [other, named], yes) == (Resolution.MOVE, named)
 
 
 def test_settling_by_hash() -> None:
     one, two = replace(RECORD, path="old/a.txt"), replace(RECORD, file_id=2, path="b.txt")
-    assert resolve(SEEN, [], yes, yes) == (Resolution.READ, None)
-    assert resolve(SEEN, [one, two], no, no) == (Resolution.COPY, one)
-    assert resolve(SEEN, [one, two], lambda number: number == 2, yes) == (Resolution.MOVE, two)
+    assert resolve(SEEN, [], yes) == (Resolution.READ, None)
+    assert resolve(SEEN, [one, two], no) == (Resolution.COPY, one)
+    assert resolve(SEEN, [one, two], lambda record, _: record is two) == (Resolution.MOVE, two)
 
 
 def test_a_name_that_changes_the_reading_is_read_again() -> None:
     as_cues = replace(RECORD, path="a.srt")
-    assert resolve(SEEN, [as_cues], yes, yes) == (Resolution.READ, None)
+    assert resolve(SEEN, [as_cues], yes) == (Resolution.READ, None)
     assert reads_alike("x/one.PNG", "two.png")
     assert not reads_alike("one.png", "one_depth.png")
     assert not reads_alike("one", "one.txt")

@@ -62,7 +62,8 @@ def test_a_second_run_opens_nothing(made: Indexed, monkeypatch: pytest.MonkeyPat
     opened: list[object] = []
     monkeypatch.setattr("anyseek.media.source.Source.open", lambda path: opened.append(path))
     report = made.run()
-    assert counted(report, *CHANGES, "embedded") == (0, 0, 0, 0, 14, 0)
+    assert counted(report, *CHANGES, "embedded") == (0, 0, 0, 0, 13, 0), "what is no media is not counted"
+    assert report.seen == 14
     assert opened == []
 
 

@@ -228,8 +228,8 @@ def test_bodies_that_are_none(client: TestClient) -> None:
     is_problem(client.post("/search/file", content=b""), 422, "empty")
     is_problem(client.post("/search/file", content=b"\x89PNG\r\n\x1a\n broken"), 422)
     is_problem(client.post("/search/file", content=b"PK\x03\x04" + bytes(99)), 422)
-    is_problem(client.get("/nowhere"), 404)
-    is_problem(client.delete("/search"), 405)
+    is_problem(client.get("/nowhere"), 404, "There is nothing at /nowhere.")
+    is_problem(client.delete("/search"), 405, "/search cannot be asked with DELETE.")
 
 
 # ---------------------------------------------------------------- who may ask
@@ -409,3 +409,54 @@ def test_clients_that_stall_or_leave_get_nowhere_and_leave_nothing(
     assert not thread.is_alive()
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG\r\n\x1a\n broken", b"PK\x03\x04" + bytes(99), b"fLaC" + bytes(99)]
+)
+def test_a_file_that_cannot_be_searched_with_is_called_the_uploaded_file(
+    client: TestClient, content: bytes
+) -> None:
+    uploaded = client.post("/search/file", content=content)
+    embedded = client.post("/v1/embeddings", json={"input": {"audio": base64.b64encode(content).decode()}})
+    for answer in (uploaded, embedded):
+        is_problem(answer, 422, "The uploaded file ")
+        assert "/anyseek-" not in answer.text
+        assert tempfile.gettempdir() not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        ({"words": "a", "k": 0}, "The field k should be greater than or equal to 1."),
+        ({"words": 3}, "The field words should be a valid string."),
+        (
+            {"like": ["x"]},
+            "The field like.0 should be a valid integer, unable to parse string as an integer.",
+        ),
+        ([], "The request's body is not a JSON object."),
+        (b"{", "The request's body is not valid JSON (character 1)."),
+        (b"", "The request has no body."),
+    ],
+)
+def test_a_request_that_fits_no_endpoint_gets_one_sentence(client: TestClient, body: Any, title: str) -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = client.post("/search", content=content, headers={"content-type": "application/json"})
+    is_problem(answer, 422)
+    assert answer.json()["title"] == title
+    assert answer.json()["detail"]
+
+
+def test_what_is_not_there_or_not_allowed_says_what_is(client: TestClient) -> None:
+    assert client.get("/nowhere").json()["detail"] == "See /openapi.json for what there is."
+    assert "GET" in client.put("/status").json()["detail"]
+    missing = client.post("/v1/embeddings", json={})
+    assert missing.json()["title"] == "The field input is missing."
+    sent_as_text = client.post("/search", content=b'{"words": "a"}', headers={"content-type": "text/plain"})
+    is_problem(sent_as_text, 422, "is not a JSON object")
+    assert "application/json" in sent_as_text.json()["detail"]
+    of_address = client.get("/search", params={"words": "a", "k": "many"})
+    is_problem(of_address, 422, "The parameter k should be a valid integer")
+    is_problem(
+        client.get("/segments/x/preview"), 422, "The part of the address segment_id should be a valid integer"
+    )

@@ -181,6 +181,29 @@ def test_paths_of_every_kind_reach_a_pipe_unharmed(tmp_path: Path, shell: Run) -
     assert {os.fsencode(os.path.basename(hit["path"])) for hit in hits} == set(odd)
 
 
+def test_commands_speak_in_a_locale_of_ascii(tmp_path: Path, shell: Run) -> None:
+    folder = tmp_path / "käse →"
+    folder.mkdir()
+    sample_files.picture(folder / "ü🧀.png", "red")
+    (folder / "ß.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert shell("index", folder, "--model", "words", "--workers", "1", **plain).code == 3
+    for command, code in (
+        (("index", ".", "--dry-run", "--retry-failed"), 0),
+        (("status",), 0),
+        (("tag", "ü", "."), 0),
+        (("tag",), 0),
+        (("search", "red →"), 0),
+        (("duplicates",), 0),
+        (("map", "ü.txt"), 2),
+        (("forget", "→"), 2),
+    ):
+        ran = shell(*command, cwd=folder, **plain)
+        assert (ran.code, "unexpected" in ran.err) == (code, False), (command, ran.err)
+    (tagged,) = lines(shell("tag", "--json", cwd=folder).out)
+    assert tagged["tag"] == "ü", "it is what was typed"
+
+
 def test_a_modality_in_which_nothing_is_indexed(tmp_path: Path, here: Run) -> None:
     folder = tmp_path / "media"
     folder.mkdir()
@@ -413,7 +436,9 @@ def test_results_are_narrowed_by_filters_and_tags(media: Path, here: Run) -> Non
     assert here("tag", cwd=media).out == "holiday  5\n"
     assert found("--tag", "Holiday", "--type", "png") == ["pictures/red.png"]
     assert here("tag", "holiday", media, "--remove", cwd=media).out == "Removed the tag from 5 files.\n"
-    assert here("tag", cwd=media).out == ""
+    none = here("tag", cwd=media)
+    assert (none.code, none.out) == (0, "")
+    assert "anyseek tag holiday beach.jpg" in none.err
 
 
 def test_tags_are_saved_and_brought_back(media: Path, here: Run, tmp_path: Path) -> None:
@@ -428,7 +453,7 @@ def test_tags_are_saved_and_brought_back(media: Path, here: Run, tmp_path: Path)
     assert here("tag", "--import", saved, cwd=media).out == (
         "Read 5 lines; tagged 4 files. 1 fit no file of the index; they are kept until one comes.\n"
     )
-    assert here("tag", cwd=media).out == "Holiday  4\n"
+    assert here("tag", cwd=media).out == "Holiday  4\nlater  0  (1 kept for files that are gone)\n"
     (done,) = lines(here("tag", "--import", saved, "--json", cwd=media).out)
     assert done == {"type": "imported-tags", "lines": 5, "files": 0, "kept": 1}
     saved.write_text('{"path": 1}\n')
@@ -439,8 +464,51 @@ def test_tags_are_saved_and_brought_back(media: Path, here: Run, tmp_path: Path)
         ("x", "--export", saved),
         ("--import", saved, "--export", saved),
         ("--remove", "--export", "-"),
+        ("--kept", "--export", "-"),
+        ("--everywhere", "--kept"),
     ):
         assert here("tag", *arguments, cwd=media).code == 2
+
+
+def test_tags_of_files_that_are_gone_are_listed_and_taken_away(media: Path, here: Run) -> None:
+    here("index", media)
+    assert here("tag", "--kept", cwd=media).err == "No tag is kept for a file that is gone.\n"
+    here("tag", "Holiday", media / "sounds", media / "pictures", cwd=media)
+    (media / "pictures/red.png").unlink()
+    (media / "sounds/red.wav").unlink()
+    here("index", cwd=media)
+    assert here("tag", cwd=media).out == "Holiday  5  (2 kept for files that are gone)\n"
+    (record,) = lines(here("tag", "--json", cwd=media).out)
+    assert record == {"type": "tag", "tag": "Holiday", "files": 5, "kept": 2}
+    listed = "pictures/red.png  Holiday\nsounds/red.wav  Holiday\n"
+    assert here("tag", "--kept", cwd=media).out == listed
+    (first, _) = lines(here("tag", "--kept", "--json", cwd=media).out)
+    assert (first["path"], first["tags"]) == (str(media / "pictures/red.png"), ["Holiday"])
+    removed = here("tag", "holiday", "pictures/red.png", "--remove", cwd=media)
+    assert removed.out == "Removed the tag from 1 file.\n"
+    assert here("tag", "--kept", cwd=media).out == "sounds/red.wav  Holiday\n"
+    removed = here("tag", "holiday", "--remove", "--everywhere", cwd=media)
+    assert removed.out == "Removed the tag from 6 files.\n"
+    assert here("tag", "--json", cwd=media).out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("x",), "anyseek tag x beach.jpg"),
+        (("x", "--remove"), "--everywhere"),
+        (("--remove",), "anyseek tag holiday beach.jpg --remove"),
+        (("x", "--everywhere"), "--remove --everywhere"),
+        (("x", "sounds", "--remove", "--everywhere"), "--remove --everywhere"),
+    ],
+)
+def test_a_tag_command_that_lacks_something_says_what(
+    media: Path, here: Run, arguments: tuple[str, ...], hint: str
+) -> None:
+    here("index", media)
+    ran = here("tag", *arguments, cwd=media)
+    assert (ran.code, ran.out) == (2, "")
+    assert hint in ran.err
 
 
 def test_tags_come_from_standard_input(media: Path, here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -470,6 +538,8 @@ def test_a_folder_is_forgotten_and_a_drive_that_is_away_is_pruned(
         "files": 13,
         "segments": 15,
         "tagged": 3,
+        "covered_by": "",
+        "stay": 0,
     }
     assert here("index", cwd=media).code == 0
     (media / "sounds").rename(tmp_path / "sounds")
@@ -488,3 +558,74 @@ def test_a_filter_that_makes_no_sense_is_told_in_a_sentence(media: Path, here: R
     assert ran.code == 2
     assert ran.err.startswith("anyseek: A filter has no field 'colour'.")
     assert here("tag", "holiday", "nowhere.jpg", cwd=media).code == 40
+
+
+def test_an_index_without_folders_says_how_to_get_one(media: Path, here: Run) -> None:
+    here("index", media)
+    gone = here("forget", media, cwd=media)
+    assert "13 files" in gone.out
+    assert gone.out.endswith("No folder is indexed now. To index one: anyseek index FOLDER\n")
+    for command in (("index",), ("watch", "--every", "1")):
+        ran = here(*command, cwd=media)
+        assert (ran.code, ran.out) == (2, ""), command
+        assert ran.err == "anyseek: No folder is indexed.\n  Name one: anyseek index FOLDER\n"
+    drawn = here("map", "map.png", cwd=media)
+    assert drawn.err.splitlines() == [
+        "anyseek: The index has 0 segments, too few for a map: it takes 3.",
+        "  Index more: anyseek index FOLDER",
+    ]
+    assert "anyseek index FOLDER" in here("search", "red", cwd=media).err
+
+
+def test_a_missing_argument_has_nothing_to_do_with_dashes(media: Path, here: Run) -> None:
+    ran = here("map", cwd=media)
+    assert (ran.code, ran.err) == (2, "anyseek: Missing argument 'FILE'.\n  See: anyseek map --help\n")
+
+
+def test_what_a_decoder_says_is_for_programs(media: Path, here: Run) -> None:
+    for name, content in (
+        ("a.flac", b"fLaC" + bytes(300)),
+        ("a.npy", b"\x93NUMPY\x01\x00\x76\x00{'descr'"),
+        ("a.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(500)),
+    ):
+        (media / name).write_bytes(content)
+    ran = here("index", media)
+    skipped = sorted(line for line in ran.err.splitlines() if "skipped" in line)
+    assert len(skipped) == 3
+    assert all(line.endswith(" file: it cannot be decoded.") for line in skipped), skipped
+    records = [
+        record for record in lines(here("index", media, "--retry-failed", "--json").out) if "reason" in record
+    ]
+    assert len(records) == 3
+    assert all(record["detail"] not in record["reason"] and record["detail"] for record in records), records
+
+
+def test_a_report_counts_media_only_and_known_problems_apart(media: Path, here: Run) -> None:
+    (media / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    (media / "program.bin").write_bytes(bytes(range(256)))
+    assert here("index", media).out.startswith("nothing new, 13 unchanged, 1 skipped (broken 1); ")
+    assert here("index", media).out.startswith("nothing new, 13 unchanged, 1 skipped before; ")
+    again = here("index", media, "--retry-failed").out
+    assert again.startswith("nothing new, 13 unchanged, 1 skipped (broken 1); ")
+    here("forget", media, cwd=media)
+    assert here("index", media).out.startswith("13 new, 0 unchanged, 1 skipped (broken 1); ")
+
+
+@pytest.mark.parametrize("is_dry_run", [False, True])
+def test_a_folder_that_cannot_be_read_is_named_once(
+    media: Path, here: Run, monkeypatch: pytest.MonkeyPatch, is_dry_run: bool
+) -> None:
+    from anyseek.indexer import scan
+
+    opened = scan.open_folder
+
+    def refuse(base: str, path: str) -> int:
+        if path.rstrip("/") == "notes":
+            raise PermissionError(13, "Permission denied")
+        return opened(base, path)
+
+    monkeypatch.setattr(scan, "open_folder", refuse)
+    err = here("index", media, *["--dry-run"] * is_dry_run, cwd=media).err
+    assert [line for line in err.splitlines() if "notes" in line] == [
+        "skipped: notes cannot be read: Permission denied."
+    ]

@@ -216,6 +216,39 @@ def test_a_watch_that_waits_for_changes_ends_without_a_word(media: Path, environ
     assert "Watching" in watching
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 41), (signal.SIGTERM, 143)])
+def test_a_watch_whose_folder_is_gone_says_so_once_and_goes_on(
+    media: Path, tmp_path: Path, environment: dict[str, str], number: signal.Signals, code: int
+) -> None:
+    other, away = sample_files.fill(tmp_path / "other"), tmp_path / "away"
+    with Catalog.open(media / ".anyseek") as catalog, catalog.begin() as writer:
+        writer.add_root(other)
+    with subprocess.Popen(
+        [str(ANYSEEK), "watch", "--every", "0.01", "--json"],
+        cwd=media,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["new"] == 13
+        process.stderr.readline()
+        for _ in range(2):  # it is back, and gone again
+            other.rename(away)
+            assert "is not there" in process.stderr.readline()
+            sample_files.picture(media / f"pictures/{os.urandom(4).hex()}.png", "red")
+            away.rename(other)
+            wait_until(lambda: json.loads(process.stdout.readline())["new"] >= 0, "a run")
+        other.rename(away)
+        assert "is not there" in process.stderr.readline()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=BRAKE_S)
+    assert process.returncode == code
+    assert "is not there" not in err
+
+
 def test_a_watch_says_once_what_its_runs_remark(media: Path, environment: dict[str, str]) -> None:
     """A drive that was away when it began, and a store that never answers."""
     pytest.importorskip("qdrant_client")

@@ -1,0 +1,36 @@
+"""The drive that an indexed folder lies on: by it, a folder that was moved or deleted is told from one whose drive is
+not connected.
+
+A drive is known by where it is mounted and by the number of its file system. Both are recorded when a run has read the
+folder. When the folder is not there and its drive still is, the folder has really gone. When its drive is not there, or
+another one is mounted in its place, or no run has recorded one, the folder may come back.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TypeAlias
+
+Drive: TypeAlias = tuple[str, int]
+"""Where it is mounted (bytes of the path, hexadecimal), and the number of its file system."""
+
+
+def drive_of(folder: Path) -> Drive | None:
+    """None where it cannot be told."""
+    path = os.path.realpath(folder)
+    try:
+        while not os.path.ismount(path):
+            path = os.path.dirname(path)
+        return os.fsencode(path).hex(), os.statvfs(path).f_fsid
+    except OSError:
+        return None
+
+
+def is_connected(drive: Drive) -> bool:
+    """Whether this very drive is mounted where it was."""
+    place = os.fsdecode(bytes.fromhex(drive[0]))
+    try:
+        return os.path.ismount(place) and os.statvfs(place).f_fsid == drive[1]
+    except OSError:
+        return False

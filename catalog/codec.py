@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyseek import jsonable
 from anyseek.catalog.failures import REPAIR
+from anyseek.catalog.records import SpaceRecord
 from anyseek.contracts import FileRecord, FileState, Modality, ModelCard, Problem, Report, Segment, Span, Unit
 from anyseek.errors import IndexDamaged, MissingExtra
 from anyseek.modalities import PACKAGES, UnknownModality
@@ -116,6 +117,13 @@ def row_array(rows: Iterable[Any], *, sort: bool = False) -> Rows:
     if sort:
         array.sort()
     return array
+
+
+def space(space_id: int, card_text: str, generation: int, rows: int, live: int) -> SpaceRecord:
+    """A space's record. Raises IndexDamaged, MissingExtra."""
+    if not all(isinstance(number, int) and number >= 0 for number in (generation, rows, live)):
+        raise unreadable("a model", TypeError())
+    return SpaceRecord(space_id, card(card_text), generation, rows, live)
 
 
 def card(text: str) -> ModelCard:

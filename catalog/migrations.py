@@ -106,7 +106,7 @@ def read_format(database: Database) -> int:
             "Make it again with `anyseek index`.",
         )
     number = _stored_format(database) if "index_info" in tables else None
-    if number is None and _has_our_tables(database):
+    if number != FORMAT and _is_of_this_format(database, number):
         raise IndexDamaged(
             f"The catalog in {printable(str(database.folder))} does not say of which format it is.", REPAIR
         )
@@ -130,6 +130,14 @@ def _stored_format(database: Database) -> int | None:
     return int(row[0]) if row and row[0].isdigit() and len(row[0]) < 10 else None
 
 
+def _is_of_this_format(database: Database, number: int | None) -> bool:
+    """Whether the tables are of FORMAT, whatever number is stored: another one is believed unless what says it once
+    more, where there is that, says FORMAT."""
+    if number is not None and database.first("PRAGMA user_version") != (FORMAT,):
+        return False
+    return _has_our_tables(database)
+
+
 def _has_our_tables(database: Database) -> bool:
     """Whether the tables, indices and triggers are those of FORMAT, by their names."""
     ours = sqlite3.connect(":memory:")
@@ -150,7 +158,8 @@ def has_lost_its_format(folder: Path) -> bool:
     """Whether only the number is damaged, which the tables tell. Raises IndexNotFound, IndexDamaged."""
     database = connect(folder, writable=False)
     try:
-        return _has_our_tables(database) and _stored_format(database) is None
+        number = _stored_format(database)
+        return number != FORMAT and _is_of_this_format(database, number)
     finally:
         database.close()
 
@@ -169,6 +178,7 @@ def migrate(folder: Path) -> None:
                     [time.time(), f"format {number} to {number + 1}"],
                 )
             database.run("UPDATE index_info SET value = ? WHERE name = 'format'", [str(FORMAT)])
+            database.run(f"PRAGMA user_version = {FORMAT}")
             database.run("COMMIT")
         finally:
             database.rollback()

@@ -137,6 +137,9 @@ def _left_over(folder: Path) -> Iterator[Finding]:
 
 
 def _catalog_damage(database: Database) -> Finding | None:
+    if names := migrations.damaged_schema(database):
+        message = f"Parts of the catalog's schema are not what Anyseek wrote: {', '.join(sorted(names))}."
+        return Finding("catalog-damaged", message, len(names), True, REBUILD)
     messages = [text for (text,) in database.rows("PRAGMA integrity_check")]
     if messages == ["ok"]:
         return None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from anyseek.catalog import sql_functions
 from anyseek.catalog.database import Database, connect
@@ -140,18 +142,41 @@ def _is_of_this_format(database: Database, number: int | None) -> bool:
 
 def _has_our_tables(database: Database) -> bool:
     """Whether the tables, indices and triggers are those of FORMAT, by their names."""
+    with _fresh() as ours:
+        names = set(ours.execute(_NAMES))
+    return names == set(database.rows(_NAMES))
+
+
+def damaged_schema(database: Database) -> list[str]:
+    """Names of tables, indices and triggers that are not there, or are not what FORMAT says: SQLite may take a text
+    for one that it is not."""
+    theirs = dict(_described(database.run))
+    with _fresh() as ours:
+        return [name for name, what in _described(ours.execute) if theirs.get(name) != what]
+
+
+@contextmanager
+def _fresh() -> Iterator[sqlite3.Connection]:
+    """The tables of FORMAT, empty."""
     ours = sqlite3.connect(":memory:")
     try:
         sql_functions.register(ours)
         for statement in (*TABLES.split(";"), *WORDS, *KEPT):
             ours.execute(statement)
-        names = set(ours.execute(_NAMES))
+        yield ours
     finally:
         ours.close()
-    return names == set(database.rows(_NAMES))
+
+
+def _described(run: Callable[[str], sqlite3.Cursor]) -> Iterator[tuple[str, Any]]:
+    """Each table, index and trigger by name: of a table its columns, since a step of a migration leaves a text of its
+    own; of all else the text."""
+    for kind, name, sql in run(f"SELECT type, name, sql{_NAMES.partition('name')[2]}").fetchall():
+        yield name, run(f"SELECT * FROM {_COLUMNS_OF.format(name)}").fetchall() if kind == "table" else sql
 
 
 _NAMES = "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"
+_COLUMNS_OF = "(SELECT name, type, \"notnull\", pk FROM pragma_table_info('{}'))"
 
 
 def has_lost_its_format(folder: Path) -> bool:

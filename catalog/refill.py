@@ -8,13 +8,16 @@ out: the checks after this mark these files to be read again.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from anyseek.catalog.file_reader import FileReader
 from anyseek.catalog.pages import Row
 from anyseek.catalog.places import put_missing_roots_right
+from anyseek.catalog.tag_records import restored_tag
 from anyseek.contracts import READ_AGAIN
 from anyseek.folding import folded
 
@@ -120,7 +123,7 @@ def _stage_files(database: Database, salvage: Salvage) -> None:
 def _put_roots(database: Database, salvage: Salvage) -> None:
     used = {root for (root,) in database.rows("SELECT root FROM read_files UNION SELECT root FROM places")}
     read = {row[0]: row for row in salvage.rows("roots")}
-    numbers = dict(salvage.rows("sqlite_autoindex_roots_1"))
+    numbers: dict[Any, Any] = dict(map(_pair, salvage.rows("sqlite_autoindex_roots_1")))
     for root, path, relative in list(read.values()):
         other = numbers.get(path)
         if other in used and other not in read and root not in used:
@@ -131,11 +134,17 @@ def _put_roots(database: Database, salvage: Salvage) -> None:
     _put(database, "roots", 3, read.values())
 
 
+def _pair(row: Row) -> tuple[Any, Any]:
+    one, other = row
+    return one, other
+
+
 def _put_files(database: Database, salvage: Salvage) -> None:
     again = [READ_AGAIN, LOST]
     database.run(_NUMBERS)
     database.run(_ROOTS)
     database.run(_PATHS)
+    _choose_by_disk(database)
     database.run(_HASHES, again)
     database.run(_LOST_FILES, again)
     database.run(f"INSERT OR IGNORE INTO files SELECT {_FILES} FROM read_files ORDER BY rowid")
@@ -144,6 +153,22 @@ def _put_files(database: Database, salvage: Salvage) -> None:
         " WHERE w.file_id = file_words.file_id AND w.caption != ''"
     )
     _put(database, "folders", 4, salvage.rows("folders"))
+
+
+def _choose_by_disk(database: Database) -> None:
+    """Of two paths that differ in what folding hides, the one where something lies."""
+    reader = FileReader(database)
+    doubtful = database.run(
+        "SELECT r.file_id, r.root, r.path, p.path FROM read_files r JOIN places p ON p.file_id = r.file_id"
+        " WHERE p.path != r.path AND r.root IN (SELECT root FROM roots WHERE typeof(path) = 'blob')"
+    ).fetchall()
+    for number, root, path, other in doubtful:
+        if not _lies(reader, root, path) and _lies(reader, root, other):
+            database.run("UPDATE read_files SET path = ? WHERE file_id = ?", [other, number])
+
+
+def _lies(reader: FileReader, root: int, path: bytes) -> bool:
+    return b"\0" not in path and os.path.lexists(reader.absolute(root, path))
 
 
 # ---------------------------------------------------------------- tags
@@ -178,7 +203,7 @@ def _put_tags(database: Database, salvage: Salvage) -> int:
 
 def _right_tag(fold: Any, tag: Any, *, is_confirmed: bool) -> str:
     """What a tag reads, of its text and its fold, of which one may be damaged."""
-    return str(fold if folded(tag) != fold and is_confirmed else tag)
+    return restored_tag(str(tag), str(fold)) if is_confirmed else str(tag)
 
 
 def _put_kept_tags(database: Database, salvage: Salvage) -> None:
@@ -239,7 +264,7 @@ def _put_lost_spaces(database: Database, salvage: Salvage) -> None:
         )
         generations = [
             int(generation)
-            for path in (database.folder / "vectors").glob(f"{number}.*.f16")
+            for path in (database.folder / "vectors").glob(f"{number!r}.*.f16")
             if (generation := path.name.split(".")[1]).isdecimal()
         ]
         _put(database, "spaces", 7, [(number, fingerprint, 0, "", max(generations, default=0), rows, 0)])

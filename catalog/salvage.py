@@ -67,6 +67,13 @@ _TELLING = {
 _SCHEMA = "tttiT"
 _KINDS_OF_SCHEMA = {"table", "index", "trigger", "view"}
 _MADE_AS = re.compile(r"CREATE TABLE (\w+)")
+_TYPES: dict[str, tuple[type, ...]] = {
+    "i": (int,),
+    "z": (int,),
+    "n": (int, float),
+    "t": (str,),
+    "b": (bytes,),
+}
 _LARGEST_NUMBER = 1 << 53  # of a row: none of ours is larger, and SQLite needs room above
 
 
@@ -155,7 +162,7 @@ def _is(kind: str, value: Value) -> bool:
     kind = kind.lower()
     if kind == "r":
         return isinstance(value, int) and 0 <= value < _LARGEST_NUMBER
-    return isinstance(value, {"i": int, "z": int, "n": (int, float), "t": str, "b": bytes}[kind])
+    return isinstance(value, _TYPES[kind])
 
 
 def fit(shape: str, row: Row) -> Row | None:

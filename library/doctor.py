@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from anyseek.stores.trial import faults
 
 if TYPE_CHECKING:
     from anyseek.catalog.snapshot import Snapshot
+    from anyseek.contracts import Floats
 
 _WRONG_SETTINGS = "settings-wrong"
 _CALIBRATION_DAMAGED = "calibration-damaged"
@@ -89,18 +91,21 @@ def _calibrations(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _repair_calibrations(snapshot: Snapshot) -> None:
-    from anyseek.embedders import registry
     from anyseek.search import calibration
-    from anyseek.search.background import embedded
 
     for space in snapshot.spaces():
         if calibration.is_damaged(snapshot.folder, space):
             calibration.forget(snapshot.folder, space)
             # Without its model, or its vectors, the next `anyseek index` measures.
             with suppress(AnyseekError):
-                calibration.refresh(
-                    snapshot, space, lambda name=space.card.name: embedded(registry.load(name))
-                )
+                calibration.refresh(snapshot, space, partial(_bank, space.card.name))
+
+
+def _bank(name: str) -> Floats:
+    from anyseek.embedders import registry
+    from anyseek.search.background import embedded
+
+    return embedded(registry.load(name))
 
 
 def _repair_derived(folder: Path, finding: Finding) -> bool:

@@ -69,8 +69,8 @@ def unreadable(record: str, error: BaseException) -> IndexDamaged | MissingExtra
     if isinstance(cause, UnknownModality) and _MODALITY.fullmatch(str(cause.name)):
         return MissingExtra(
             f"The index has the modality {cause.name}, which no installed package declares.",
-            f"Install the package that it was made with (entry-point group {PACKAGES.name}). If there is none, the record"
-            " is damaged: run `anyseek doctor --repair`.",
+            f"Install the package that it was made with (entry-point group {PACKAGES.name}). If there is none, the"
+            " record is damaged: run `anyseek doctor --repair`.",
         )
     return IndexDamaged(f"The catalog's record of {record} cannot be read.", REPAIR)
 

@@ -111,6 +111,11 @@ class Database:
                 yield row
             self._n_unread -= 1
 
+    def all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows as tuples, at once: for few of them, which the same transaction goes on to change."""
+        with self._checked():
+            return self._connection.execute(sql, values).fetchall()
+
     def first(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """The first row as a tuple, or None."""
         with self._checked():

@@ -150,9 +150,10 @@ def _has_our_tables(database: Database) -> bool:
 def damaged_schema(database: Database) -> list[str]:
     """Names of tables, indices and triggers that are not there, or are not what FORMAT says: SQLite may take a text
     for one that it is not."""
-    theirs = dict(_described(database.run))
+    theirs = dict(_described(database.all))
     with _fresh() as ours:
-        return [name for name, what in _described(ours.execute) if theirs.get(name) != what]
+        described = _described(lambda sql: ours.execute(sql).fetchall())
+        return [name for name, what in described if theirs.get(name) != what]
 
 
 @contextmanager
@@ -168,15 +169,17 @@ def _fresh() -> Iterator[sqlite3.Connection]:
         ours.close()
 
 
-def _described(run: Callable[[str], sqlite3.Cursor]) -> Iterator[tuple[str, Any]]:
+def _described(rows: Callable[[str], list[Any]]) -> Iterator[tuple[str, Any]]:
     """Each table, index and trigger by name: of a table its columns, since a step of a migration leaves a text of its
     own; of all else the text."""
-    for kind, name, sql in run(f"SELECT type, name, sql{_NAMES.partition('name')[2]}").fetchall():
-        yield name, run(f"SELECT * FROM {_COLUMNS_OF.format(name)}").fetchall() if kind == "table" else sql
+    columns = "SELECT type, name, CAST(sql AS BLOB)"
+    for kind, name, sql in rows(f"{columns}{_NAMES.partition('name')[2]}"):
+        has_columns = kind == "table" and not sql.startswith(b"CREATE VIRTUAL")
+        yield name, rows(_COLUMNS_OF.format(name.replace("'", "''"))) if has_columns else sql
 
 
 _NAMES = "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"
-_COLUMNS_OF = "(SELECT name, type, \"notnull\", pk FROM pragma_table_info('{}'))"
+_COLUMNS_OF = "SELECT CAST(name AS BLOB), CAST(type AS BLOB), \"notnull\", pk FROM pragma_table_info('{}')"
 
 
 def has_lost_its_format(folder: Path) -> bool:

@@ -62,10 +62,10 @@ def put_kept_tags_right(database: Database) -> None:
     """What can be read of them stays, with a mark where something cannot."""
     columns = ("content_hash", "place", "folded", "tag")
     as_bytes = [f"CAST({column} AS BLOB)" for column in columns]
-    damaged = database.run(
+    damaged = database.all(
         f"SELECT {', '.join(as_bytes)}, {_HASH}, {_PLACE} FROM kept_tags"
         f" WHERE NOT ({_HASH} AND {_PLACE} AND {_FOLDED})"
-    ).fetchall()
+    )
     for content_hash, place, fold, tag, is_hash, is_place in damaged:
         where = " AND ".join(f"{column} = ?" for column in as_bytes)
         database.run(f"DELETE FROM kept_tags WHERE {where}", [content_hash, place, fold, tag])

@@ -18,7 +18,7 @@ _WITHOUT_ROOT = "root NOT IN (SELECT root FROM roots)"
 def put_missing_roots_right(database: Database) -> None:
     """Every file has a root again: the one below which it lies on the disk; else one that is not there, which is
     recognised by its files when its folder is indexed again. Inside a transaction."""
-    numbers = database.run(f"SELECT DISTINCT root FROM files WHERE {_WITHOUT_ROOT}").fetchall()
+    numbers = database.all(f"SELECT DISTINCT root FROM files WHERE {_WITHOUT_ROOT}")
     for (number,) in numbers:
         for root, folder in _roots(database).items():
             if _has_files_of(database, folder, number):
@@ -52,7 +52,7 @@ def _free_number(database: Database) -> int:
 
 
 def _roots(database: Database) -> dict[int, bytes]:
-    rows = database.run("SELECT root, path, relative FROM roots").fetchall()
+    rows = database.all("SELECT root, path, relative FROM roots")
     return {
         root: os.fsencode(codec.find_root(database.folder, path, relative))
         for root, path, relative in rows
@@ -62,6 +62,6 @@ def _roots(database: Database) -> dict[int, bytes]:
 
 def _has_files_of(database: Database, folder: bytes, number: Any) -> bool:
     """Whether one of the first files of a root lies below a folder."""
-    rows = database.run(f"SELECT path FROM files WHERE root = ? LIMIT {_SAMPLE}", [number]).fetchall()
+    rows = database.all(f"SELECT path FROM files WHERE root = ? LIMIT {_SAMPLE}", [number])
     paths = (path for (path,) in rows if isinstance(path, bytes) and b"\0" not in path)
     return any(os.path.lexists(os.path.join(folder, path)) for path in paths)

@@ -158,10 +158,10 @@ def _put_files(database: Database, salvage: Salvage) -> None:
 def _choose_by_disk(database: Database) -> None:
     """Of two paths that differ in what folding hides, the one where something lies."""
     reader = FileReader(database)
-    doubtful = database.run(
+    doubtful = database.all(
         "SELECT r.file_id, r.root, r.path, p.path FROM read_files r JOIN places p ON p.file_id = r.file_id"
         " WHERE p.path != r.path AND r.root IN (SELECT root FROM roots WHERE typeof(path) = 'blob')"
-    ).fetchall()
+    )
     for number, root, path, other in doubtful:
         if not _lies(reader, root, path) and _lies(reader, root, other):
             database.run("UPDATE read_files SET path = ? WHERE file_id = ?", [other, number])

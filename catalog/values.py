@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anyseek.catalog import codec
-from anyseek.contracts import FileState, Modality, Unit
 from anyseek.catalog.tag_records import restored_tag
+from anyseek.contracts import FileState, Modality, Unit
 from anyseek.errors import IndexDamaged, MissingExtra
 from anyseek.folding import folded
 

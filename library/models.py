@@ -98,7 +98,7 @@ def _write(database: Database, space: _Space, card: ModelCard) -> None:
 
 
 def _spaces(database: Database) -> list[_Space]:
-    rows = database.run(f"SELECT {_COLUMNS} FROM spaces ORDER BY space_id").fetchall()
+    rows = database.all(f"SELECT {_COLUMNS} FROM spaces ORDER BY space_id")
     return [
         _Space(
             number,

@@ -208,6 +208,8 @@ def refresh(snapshot: Snapshot, space: SpaceRecord, texts: Callable[[], Floats])
     """
     counts = {kind: n for kind, n in snapshot.counts_in(space.space_id).items() if n >= LEAST_ROWS}
     old = read(snapshot.folder, space)
+    if is_damaged(snapshot.folder, space):  # though there may be too little to measure now
+        forget(snapshot.folder, space)
     if not counts or (old is not None and _is_like(old, counts)):
         return
     rng = np.random.default_rng(0)

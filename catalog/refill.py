@@ -187,9 +187,11 @@ def _put_tags(database: Database, salvage: Salvage) -> int:
         if number not in known or right != tag:
             strays.add((number, fold))
     if salvage.faults["tags"] or strays:
-        for number, fold in indexed - strays:
-            if number in known:
-                tags.setdefault((number, fold), fold)
+        missing = {(number, fold): fold for number, fold in indexed - strays if number in known}
+        n_found = len(missing.keys() - tags.keys())
+        tags = {**missing, **tags}
+    else:
+        n_found = 0
     _put(database, "tags", 3, ((fold, number, tag) for (number, fold), tag in tags.items()))
     # Of files whose place is lost, but not their content.
     lost = [key for key in strays if key[0] not in known]
@@ -198,7 +200,7 @@ def _put_tags(database: Database, salvage: Salvage) -> int:
         " SELECT content_hash, x'', ?2, ?2 FROM hashes WHERE file_id = ?1 AND length(content_hash) > 0",
         lost,
     )
-    return max(0, len(lost) - by_content - sum((number, fold) in tags for number, fold in indexed - strays))
+    return max(0, len(lost) - by_content - n_found)
 
 
 def _right_tag(fold: Any, tag: Any, *, is_confirmed: bool) -> str:

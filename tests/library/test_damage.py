@@ -158,6 +158,23 @@ def test_what_of_the_tags_cannot_be_read_is_said_and_the_rest_is_saved(index: Pa
     assert left <= tags_of(index)
 
 
+def test_tags_of_files_that_nothing_tells_any_more_are_counted(index: Path) -> None:
+    pages = [
+        start
+        for name in ("files", "sqlite_autoindex_files_1", "files_by_hash")
+        for start in pages_of(index, name)
+    ]
+
+    def blank(data: bytearray) -> bytes:
+        for start in pages:
+            data[start : start + PAGE] = bytes(PAGE)
+        return bytes(data)
+
+    damage(index, blank)
+    assert "20 tags are of files that cannot be told any more" in tags.saved(index).shortage
+    repaired(index)
+
+
 # ---------------------------------------------------------------- single records
 
 

@@ -175,6 +175,18 @@ def test_tags_of_files_that_nothing_tells_any_more_are_counted(index: Path) -> N
     repaired(index)
 
 
+@pytest.mark.parametrize("number", ["2", "7", "x"])
+def test_a_damaged_number_of_the_format_upgrades_nothing_and_refuses_nobody_for_good(
+    index: Path, number: str
+) -> None:
+    before = tags_of(index)
+    sql(index, f"UPDATE index_info SET value = '{number}' WHERE name = 'format'")
+    assert codes(index) == ["format-damaged"]
+    assert tags_of(index) == before
+    repaired(index)
+    assert tags_of(index) == before
+
+
 # ---------------------------------------------------------------- single records
 
 
@@ -190,7 +202,7 @@ def test_the_number_of_a_folder_that_was_damaged_costs_no_record_and_no_tag(inde
 
     damage(index, renumber)
     connection = sqlite3.connect(index / "catalog.sqlite")
-    assert connection.execute("SELECT root FROM roots").fetchall() == [(4,)]
+    assert connection.execute("SELECT root FROM roots NOT INDEXED").fetchall() == [(4,)]
     connection.close()
     assert codes(index) == ["catalog-damaged"]
     repaired(index)

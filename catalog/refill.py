@@ -187,7 +187,9 @@ def _put_tags(database: Database, salvage: Salvage) -> int:
         if number not in known or right != tag:
             strays.add((number, fold))
     if salvage.faults["tags"] or strays:
-        missing = {(number, fold): fold for number, fold in indexed - strays if number in known}
+        missing: dict[Row, Any] = {
+            (number, fold): fold for number, fold in indexed - strays if number in known
+        }
         n_found = len(missing.keys() - tags.keys())
         tags = {**missing, **tags}
     else:

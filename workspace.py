@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.database import has_catalog
+from anyseek.catalog.database import INDEX_NAME as INDEX_NAME
+from anyseek.catalog.database import has_catalog, what_is_lost
 from anyseek.catalog.failures import translated
 from anyseek.catalog.records import other_model
 from anyseek.contracts import Embedder, ModelCard
@@ -21,9 +22,9 @@ from anyseek.printable import printable
 
 if TYPE_CHECKING:
     from anyseek.catalog.check import Finding
+    from anyseek.catalog.tags import SavedTags
     from anyseek.indexer import Progress, Reindexed
 
-INDEX_NAME = ".anyseek"
 CATALOG_NAME = "catalog.sqlite"
 
 
@@ -151,8 +152,13 @@ def index_folder(folder: AnyPath = ".", index: AnyPath | None = None) -> Path:
 
 def _inside(place: Path) -> Path:
     """The index in `place` where it is not one itself but has one."""
-    has_index = not has_catalog(place) and has_catalog(place / INDEX_NAME)
+    has_index = not _was_index(place) and _was_index(place / INDEX_NAME)
     return place / INDEX_NAME if has_index else place
+
+
+def _was_index(place: Path) -> bool:
+    """Whether there is an index, or one that lost its catalog."""
+    return has_catalog(place) or what_is_lost(place) is not None
 
 
 def nearest_index(folder: AnyPath = ".") -> Path:
@@ -165,10 +171,10 @@ def nearest_index(folder: AnyPath = ".") -> Path:
         is_there = start.exists()
     if not is_there:
         raise UsageError(f"There is no folder {printable(os.fspath(folder))}.", "Check the path.")
-    if has_catalog(start):
+    if _was_index(start):
         return start
     for place in (start, *start.parents):
-        if has_catalog(place / INDEX_NAME):
+        if _was_index(place / INDEX_NAME):
             return place / INDEX_NAME
     raise IndexNotFound(f"There is no index in {start} or above it.", f"Make one: anyseek index {folder}")
 
@@ -191,6 +197,16 @@ def check(
     from anyseek.library.doctor import check_all
 
     return check_all(index_folder(folder, index), repair=repair or mend)
+
+
+def saved_tags(folder: AnyPath = ".", *, index: AnyPath | None = None) -> SavedTags:
+    """All tags of an index, however damaged, as far as they can be read (`Tags.saved`).
+
+    Raises UsageError (no such folder), IndexNotFound, NewerFormat; IndexDamaged for a catalog that is gone.
+    """
+    from anyseek.catalog.tags import saved
+
+    return saved(index_folder(folder, index))
 
 
 def _loaded(model: str | Embedder) -> Embedder:

@@ -54,9 +54,10 @@ def retrieve(index: Index, words: str, options: SearchOptions) -> list[Retrieved
     results = index.search(words, options=options)
     if results.unmeasured:
         raise UsageError(
-            f"min_match cannot be applied to {' and '.join(results.unmeasured)}:"
-            " too little is indexed to tell a match.",
-            "Leave min_match out, or index more.",
+            f"min_match cannot be applied to {' and '.join(results.unmeasured)}: {results.why_unmeasured}.",
+            "Leave min_match out; or run `anyseek index`."
+            if results.is_unread
+            else "Leave min_match out, or index more.",
         )
     return [_retrieved(index, hit) for hit in results]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,18 +13,23 @@ from typing import Any, TypeAlias
 from anyseek import modalities
 from anyseek.catalog import migrations
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.database import CATALOG_NAME, Database, connect
+from anyseek.catalog.database import CATALOG_NAME, DAMAGED_NAME, Database, connect, what_is_lost
 from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import is_locked, read_holder, what_is_not_a_lock
 from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.schema import FORMAT
 from anyseek.catalog.segment_writer import PARTIAL
 from anyseek.catalog.snapshot import Snapshot
-from anyseek.errors import IndexDamaged, IndexLocked, NewerFormat, ReadOnlyIndex
+from anyseek.errors import IndexDamaged, IndexLocked, MissingExtra, NewerFormat, ReadOnlyIndex
 
 # A row may be searched when its file has no problem and is not in the middle of being indexed.
 SHOULD_BE_VISIBLE = f"(f.problem_code IS NULL AND f.state != '{PARTIAL}')"
 
+REBUILD = (
+    f"put it aside as {DAMAGED_NAME}, and make a new one of all that can be read of it, tags first; what else is"
+    " missing, the next `anyseek index` reads again"
+)
+_OF_MADE_INDEX = re.compile(r" index (segments|embeddings)_\w+$")
 READ_AGAIN = "have the next `anyseek index` read these files again; their records and tags stay"
 
 
@@ -81,23 +87,34 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
 
 
 def _unopened(folder: Path, error: IndexDamaged) -> Finding:
+    from anyseek.catalog.rebuild import can_be_rebuilt
+
+    if what_is_lost(folder) is not None:
+        remedy = f"start anew; better, if there is a backup: put {CATALOG_NAME} back from it"
+        return Finding("catalog-gone", error.message, 1, True, remedy)
     with suppress(IndexDamaged):
         if migrations.has_lost_its_format(folder):
             remedy = f"take it for format {FORMAT}, whose tables it has"
             return Finding("format-damaged", error.message, 1, True, remedy)
+    if can_be_rebuilt(folder):
+        return Finding("catalog-damaged", error.message, 1, True, REBUILD)
     return Finding("catalog-damaged", error.message, 1, False, error.hint)
 
 
 def _all(snapshot: Snapshot, checks: Sequence[Check]) -> list[Finding]:
     """What the checks find. One that damage keeps from its work counts only where no other one says what it is."""
     findings: list[Finding] = []
-    stopped: list[Finding] = []
+    stopped: list[IndexDamaged | MissingExtra] = []
     for find in checks:
         try:
             findings += find(snapshot)
-        except IndexDamaged as error:
-            stopped.append(Finding("catalog-damaged", error.message, 1, False, error.hint))
-    return findings or stopped[:1]
+        except (IndexDamaged, MissingExtra) as error:
+            stopped.append(error)
+    if findings or not stopped:
+        return findings
+    if isinstance(stopped[0], MissingExtra):
+        raise stopped[0]
+    return [Finding("catalog-damaged", stopped[0].message, 1, True, REBUILD)]
 
 
 def _not_a_lock(folder: Path) -> Iterator[Finding]:
@@ -120,14 +137,19 @@ def _left_over(folder: Path) -> Iterator[Finding]:
 
 
 def _catalog_damage(database: Database) -> Finding | None:
+    if names := migrations.damaged_schema(database):
+        message = f"Parts of the catalog's schema are not what Anyseek wrote: {', '.join(sorted(names))}."
+        return Finding("catalog-damaged", message, len(names), True, REBUILD)
     messages = [text for (text,) in database.rows("PRAGMA integrity_check")]
     if messages == ["ok"]:
         return None
-    # An index of a table can be made again from the table; a table cannot.
-    if all(" index " in text for text in messages):
-        return Finding("table-index-damaged", messages[0], len(messages), True, "rebuild the table indices")
-    hint = "Save the tags if they can still be read (anyseek tag --export FILE); then index into a new folder: --index."
-    return Finding("catalog-damaged", messages[0], len(messages), False, hint)
+    faults = [line for text in messages for line in text.splitlines() if not line.startswith("***")]
+    message = f"SQLite finds faults in the catalog: {len(faults)}, the first: {faults[0]}."
+    # What is made of files has its indices made again from the table. Of what people made, and of the files that have
+    # it, an index may be right where the table is wrong.
+    if all(_OF_MADE_INDEX.search(text) for text in faults):
+        return Finding("table-index-damaged", message, len(faults), True, "rebuild the table indices")
+    return Finding("catalog-damaged", message, len(faults), True, REBUILD)
 
 
 def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
@@ -136,23 +158,26 @@ def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
             "orphan-files",
             "Files that belong to no root: {}.",
             "SELECT f.file_id FROM files f WHERE root NOT IN (SELECT root FROM roots)",
+            "give them the folder again that they lie in; one that is not found then: give it to `anyseek index`",
         ),
         (
             "orphan-segments",
             "Segments that belong to no file: {}.",
             "SELECT s.segment_id FROM segments s WHERE s.file_id NOT IN (SELECT file_id FROM files)",
+            "remove them",
         ),
         (
             "orphan-rows",
             "Rows of vectors that belong to no segment or no space: {}.",
             "SELECT e.row FROM embeddings e WHERE e.segment_id NOT IN (SELECT segment_id FROM segments)"
             " OR e.space_id NOT IN (SELECT space_id FROM spaces)",
+            "remove them",
         ),
     ]
-    for code, message, sql in cases:
+    for code, message, sql, remedy in cases:
         (count,) = snapshot.database.first(f"SELECT count(*) FROM ({sql})")
         if count:
-            yield Finding(code, message.format(count), count, True, "remove them")
+            yield Finding(code, message.format(count), count, True, remedy)
 
 
 def _unembedded(snapshot: Snapshot) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyseek import jsonable
 from anyseek.catalog.failures import REPAIR
+from anyseek.catalog.records import SpaceRecord
 from anyseek.contracts import FileRecord, FileState, Modality, ModelCard, Problem, Report, Segment, Span, Unit
 from anyseek.errors import IndexDamaged, MissingExtra
 from anyseek.modalities import PACKAGES, UnknownModality
@@ -68,7 +69,8 @@ def unreadable(record: str, error: BaseException) -> IndexDamaged | MissingExtra
     if isinstance(cause, UnknownModality) and _MODALITY.fullmatch(str(cause.name)):
         return MissingExtra(
             f"The index has the modality {cause.name}, which no installed package declares.",
-            f"Install the package that it was made with (entry-point group {PACKAGES.name}).",
+            f"Install the package that it was made with (entry-point group {PACKAGES.name}). If there is none, the"
+            " record is damaged: run `anyseek doctor --repair`.",
         )
     return IndexDamaged(f"The catalog's record of {record} cannot be read.", REPAIR)
 
@@ -116,6 +118,13 @@ def row_array(rows: Iterable[Any], *, sort: bool = False) -> Rows:
     if sort:
         array.sort()
     return array
+
+
+def space(space_id: int, card_text: str, generation: int, rows: int, live: int) -> SpaceRecord:
+    """A space's record. Raises IndexDamaged, MissingExtra."""
+    if not all(isinstance(number, int) and number >= 0 for number in (generation, rows, live)):
+        raise unreadable("a model", TypeError())
+    return SpaceRecord(space_id, card(card_text), generation, rows, live)
 
 
 def card(text: str) -> ModelCard:

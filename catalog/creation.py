@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from anyseek import atomic
 from anyseek.catalog import migrations
-from anyseek.catalog.database import CATALOG_NAME, connect, create_database, has_catalog
+from anyseek.catalog.database import (
+    CATALOG_NAME,
+    DAMAGED_NAME,
+    Database,
+    connect,
+    create_database,
+    has_catalog,
+    what_is_lost,
+)
 from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import LOCK_NAME, WriterLock
 from anyseek.catalog.schema import APPLICATION_ID, FORMAT, KEPT, TABLES, WORDS
@@ -27,9 +35,9 @@ _CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
 """
 _MARKS = {".gitignore": "*\n", "CACHEDIR.TAG": _CACHEDIR_TAG}
 # SQLite's own files beside a database. One that belonged to another database would be taken for this one's.
-_BESIDE = ("-wal", "-shm", "-journal")
+BESIDE = ("-wal", "-shm", "-journal")
 _UNFINISHED = {
-    *(f"{name}{end}" for name in (CATALOG_NAME, _NEW_NAME) for end in ("", *_BESIDE)),
+    *(f"{name}{end}" for name in (CATALOG_NAME, _NEW_NAME) for end in ("", *BESIDE)),
     *(atomic.partial(Path(name)).name for name in _MARKS),
 }
 _OURS = _UNFINISHED | {*_MARKS, LOCK_NAME, "vectors", "faiss", "qdrant", "stores", "calibration"}
@@ -39,7 +47,8 @@ def create(folder: Path, roots: Sequence[Path]) -> None:
     """A new index in `folder` (made when missing) over `roots`, on the disk when this returns.
 
     Raises UsageError when the folder holds an index or anything else, IndexLocked while another process makes one
-    there, ReadOnlyIndex, DiskFull; NewerFormat and IndexDamaged for an index that cannot be opened.
+    there, ReadOnlyIndex, DiskFull; NewerFormat and IndexDamaged for an index that cannot be opened,
+    or whose catalog is gone.
     """
     with translated(folder):
         has_catalog(folder)  # one that was left aside comes back, and is in the way
@@ -47,6 +56,8 @@ def create(folder: Path, roots: Sequence[Path]) -> None:
             raise UsageError(f"{folder} is not a folder.")
         _make_folder(folder)
         foreign = sorted(name for name in os.listdir(folder) if not _is_ours(folder / name))
+        if lost := what_is_lost(folder):
+            raise lost
         if foreign:
             raise UsageError(
                 f"{folder} contains other files ({foreign[0]!r}), so no index was made there.",
@@ -59,17 +70,18 @@ def create(folder: Path, roots: Sequence[Path]) -> None:
             _clear(folder)
             for name, text in _MARKS.items():
                 atomic.write(folder / name, text)
+            new = build(folder, lambda database: _add_roots(database, roots))
             try:
-                _build(folder, roots)
+                atomic.put_in_place(new, folder / CATALOG_NAME)
             except BaseException:
-                (folder / _NEW_NAME).unlink(missing_ok=True)
+                new.unlink(missing_ok=True)
                 raise
 
 
 def _is_ours(path: Path) -> bool:
     """Whether an attempt to make an index may have left it. A person's own .gitignore is theirs."""
     if path.name not in _MARKS:
-        return path.name in _OURS
+        return path.name in _OURS or path.name.startswith(DAMAGED_NAME)
     if path.is_symlink() or not path.is_file():
         return False
     return path.read_bytes() == _MARKS[path.name].encode()
@@ -104,24 +116,40 @@ def _clear(folder: Path) -> None:
     atomic.sync_folder(folder)
 
 
-def _build(folder: Path, roots: Sequence[Path]) -> None:
+def build(folder: Path, fill: Callable[[Database], None]) -> Path:
+    """A new catalog, beside where it belongs: whole, and not synced. fill: what to put into its tables."""
     new = folder / _NEW_NAME
+    for end in ("", *BESIDE):
+        (folder / f"{_NEW_NAME}{end}").unlink(missing_ok=True)
     database = create_database(new, folder)
     try:
         database.run("BEGIN IMMEDIATE")
-        database.run(f"PRAGMA application_id = {APPLICATION_ID}")
-        database.script(TABLES)
-        for statement in (*WORDS, *KEPT):
-            database.run(statement)
-        database.run(
-            "INSERT INTO index_info VALUES ('format', ?), ('created', ?)", [str(FORMAT), str(time.time())]
-        )
+        make_tables(database)
         database.run("COMMIT")
-        with Writer(database, lambda kept: None) as writer:
-            for root in roots:
-                writer.add_root(root)
+        fill(database)
         # Last, so that everything is in the one file that is renamed: closing could leave a log behind it.
         database.run("PRAGMA journal_mode = WAL")
-    finally:
+    except BaseException:
         database.close()
-    atomic.put_in_place(new, folder / CATALOG_NAME)
+        new.unlink(missing_ok=True)
+        raise
+    database.close()
+    return new
+
+
+def make_tables(database: Database) -> None:
+    """The tables of a new catalog, inside a transaction."""
+    database.run(f"PRAGMA application_id = {APPLICATION_ID}")
+    database.run(f"PRAGMA user_version = {FORMAT}")
+    database.script(TABLES)
+    for statement in (*WORDS, *KEPT):
+        database.run(statement)
+    database.run(
+        "INSERT INTO index_info VALUES ('format', ?), ('created', ?)", [str(FORMAT), str(time.time())]
+    )
+
+
+def _add_roots(database: Database, roots: Sequence[Path]) -> None:
+    with Writer(database, lambda kept: None) as writer:
+        for root in roots:
+            writer.add_root(root)

@@ -18,7 +18,12 @@ from anyseek.errors import IndexDamaged, IndexLocked, IndexNotFound, ReadOnlyInd
 from anyseek.printable import printable
 from anyseek.system_errors import ABSENT, is_absent
 
+INDEX_NAME = ".anyseek"
+"""The folder of an index, inside the first that it indexes unless another is named."""
+
 CATALOG_NAME = "catalog.sqlite"
+DAMAGED_NAME = f"{CATALOG_NAME}.damaged"
+"""What a catalog is called that was damaged, and took the place of."""
 
 # How long a reader or writer waits for another process's short transaction. Long runs are kept apart by
 # the writer lock, not by this.
@@ -106,6 +111,11 @@ class Database:
                 yield row
             self._n_unread -= 1
 
+    def all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows as tuples, at once: for few of them, which the same transaction goes on to change."""
+        with self._checked():
+            return self._connection.execute(sql, values).fetchall()
+
     def first(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """The first row as a tuple, or None."""
         with self._checked():
@@ -162,6 +172,24 @@ def has_catalog(folder: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
 
 
+def what_is_lost(folder: Path) -> IndexDamaged | None:
+    """The error for a catalog that is gone or empty while its vectors are there; None for one that is there, or never
+    was: vectors come after it, so what a killed creation leaves has none. Raises what `has_catalog` raises."""
+    path = folder / CATALOG_NAME
+    is_there = has_catalog(folder)
+    with translated(folder):
+        if (is_there and path.stat().st_size) or not any((folder / "vectors").glob("*.f16")):
+            return None
+        if not is_there and not is_absent(path.lstat):  # a folder, or a link that leads nowhere
+            return None
+    state = "empty" if is_there else "gone"
+    return IndexDamaged(
+        f"The catalog of the index in {printable(str(folder))} is {state}, and its vectors are still there: it said"
+        " which file is where, and held the tags.",
+        f"Put {CATALOG_NAME} back from a backup. Without one: `anyseek doctor --repair` starts anew.",
+    )
+
+
 def file_number(folder: Path) -> int | None:
     """The inode of the catalog in `folder`, None where there is none. Raises what `has_catalog` raises."""
     with translated(folder):
@@ -172,10 +200,13 @@ def file_number(folder: Path) -> int | None:
 def connect(folder: Path, *, writable: bool) -> Database:
     """A connection to the catalog in `folder`; a reader's one refuses to write.
 
-    Raises IndexNotFound, ReadOnlyIndex, IndexDamaged, IndexLocked, DiskFailed, SystemRefused.
+    Raises IndexNotFound, ReadOnlyIndex, IndexDamaged (also for a catalog that was lost), IndexLocked, DiskFailed,
+    SystemRefused.
     """
     path = folder / CATALOG_NAME
     with translated(folder):
+        if lost := what_is_lost(folder):
+            raise lost
         if not has_catalog(folder) or path.stat().st_size == 0:
             raise IndexNotFound(
                 f"There is no index in {folder}.",

@@ -33,7 +33,8 @@ _TOO_MUCH = re.compile(r"too (many|large|long|big|deep|complex)|stack overflow|e
 _UNDECODABLE = re.compile(r"could not decode", re.IGNORECASE)
 # A table, a column or a statement of the schema is not what we made.
 _OTHER_SCHEMA = re.compile(
-    r"no such|has no column|malformed|already another|incomplete input|unsupported file"
+    r"no such|has no column|malformed|already another|incomplete input|unsupported file|unrecognized option"
+    r"|tokenizer|vtable constructor"
 )
 
 # Of the second byte of an SQLITE_IOERR: what it was at.
@@ -51,6 +52,8 @@ _OF_LOCKS = {
     sqlite3.SQLITE_IOERR_BLOCKED,
 }
 _OF_READING = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+
+_MOST_WORDS = 200  # characters
 
 # Larger than a page of the catalog and its frame in the log.
 _PROBE_BYTES = 16 << 10
@@ -88,7 +91,7 @@ def _from_sqlite(error: sqlite3.Error, folder: Path) -> AnyseekError:
     if _UNDECODABLE.search(text):  # raised by Python, without a code
         return _damaged("a stored text is not what was written", folder)
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return _damaged(printable(text), folder)
+        return _damaged(_one_line(text), folder)
     if code == sqlite3.SQLITE_IOERR:
         return _from_io(full_code, folder)
     if code == sqlite3.SQLITE_CANTOPEN:
@@ -111,11 +114,17 @@ def _from_sqlite(error: sqlite3.Error, folder: Path) -> AnyseekError:
             "Use fewer conditions, fewer brackets inside one another, or shorter texts.",
         )
     if code == sqlite3.SQLITE_ERROR and _OTHER_SCHEMA.search(text):
-        return _damaged(f"its tables are not those of Anyseek: {printable(text)}", folder)
+        return _damaged(f"its tables are not those of Anyseek: {_one_line(text)}", folder)
     return AnyseekError(
-        f"The catalog of {it} refused a statement: {printable(text)}.",
+        f"The catalog of {it} refused a statement: {_one_line(text)}.",
         "Run `anyseek doctor`. If the index is healthy, this is a bug of Anyseek; please report it.",
     )
+
+
+def _one_line(text: str) -> str:
+    """SQLite's words as a part of a sentence: of a damaged schema it quotes what it read there, over several lines."""
+    words = printable(" ".join(text.split()))
+    return words if len(words) <= _MOST_WORDS else f"{words[:_MOST_WORDS]}..."
 
 
 def _no_space(it: str) -> DiskFull:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from anyseek.catalog import sql_functions
 from anyseek.catalog.database import Database, connect
@@ -106,7 +108,7 @@ def read_format(database: Database) -> int:
             "Make it again with `anyseek index`.",
         )
     number = _stored_format(database) if "index_info" in tables else None
-    if number is None and _has_our_tables(database):
+    if number != FORMAT and _is_of_this_format(database, number):
         raise IndexDamaged(
             f"The catalog in {printable(str(database.folder))} does not say of which format it is.", REPAIR
         )
@@ -130,27 +132,62 @@ def _stored_format(database: Database) -> int | None:
     return int(row[0]) if row and row[0].isdigit() and len(row[0]) < 10 else None
 
 
+def _is_of_this_format(database: Database, number: int | None) -> bool:
+    """Whether the tables are of FORMAT, whatever number is stored: another one is believed unless what says it once
+    more, where there is that, says FORMAT."""
+    if number is not None and database.first("PRAGMA user_version") != (FORMAT,):
+        return False
+    return _has_our_tables(database)
+
+
 def _has_our_tables(database: Database) -> bool:
     """Whether the tables, indices and triggers are those of FORMAT, by their names."""
+    with _fresh() as ours:
+        names = set(ours.execute(_NAMES))
+    return names == set(database.rows(_NAMES))
+
+
+def damaged_schema(database: Database) -> list[str]:
+    """Names of tables, indices and triggers that are not there, or are not what FORMAT says: SQLite may take a text
+    for one that it is not."""
+    theirs = dict(_described(database.all))
+    with _fresh() as ours:
+        described = _described(lambda sql: ours.execute(sql).fetchall())
+        return [name for name, what in described if theirs.get(name) != what]
+
+
+@contextmanager
+def _fresh() -> Iterator[sqlite3.Connection]:
+    """The tables of FORMAT, empty."""
     ours = sqlite3.connect(":memory:")
     try:
         sql_functions.register(ours)
         for statement in (*TABLES.split(";"), *WORDS, *KEPT):
             ours.execute(statement)
-        names = set(ours.execute(_NAMES))
+        yield ours
     finally:
         ours.close()
-    return names == set(database.rows(_NAMES))
+
+
+def _described(rows: Callable[[str], list[Any]]) -> Iterator[tuple[str, Any]]:
+    """Each table, index and trigger by name: of a table its columns, since a step of a migration leaves a text of its
+    own; of all else the text."""
+    columns = "SELECT type, name, CAST(sql AS BLOB)"
+    for kind, name, sql in rows(f"{columns}{_NAMES.partition('name')[2]}"):
+        has_columns = kind == "table" and not sql.startswith(b"CREATE VIRTUAL")
+        yield name, rows(_COLUMNS_OF.format(name.replace("'", "''"))) if has_columns else sql
 
 
 _NAMES = "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"
+_COLUMNS_OF = "SELECT CAST(name AS BLOB), CAST(type AS BLOB), \"notnull\", pk FROM pragma_table_info('{}')"
 
 
 def has_lost_its_format(folder: Path) -> bool:
     """Whether only the number is damaged, which the tables tell. Raises IndexNotFound, IndexDamaged."""
     database = connect(folder, writable=False)
     try:
-        return _has_our_tables(database) and _stored_format(database) is None
+        number = _stored_format(database)
+        return number != FORMAT and _is_of_this_format(database, number)
     finally:
         database.close()
 
@@ -169,6 +206,7 @@ def migrate(folder: Path) -> None:
                     [time.time(), f"format {number} to {number + 1}"],
                 )
             database.run("UPDATE index_info SET value = ? WHERE name = 'format'", [str(FORMAT)])
+            database.run(f"PRAGMA user_version = {FORMAT}")
             database.run("COMMIT")
         finally:
             database.rollback()

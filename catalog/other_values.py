@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from anyseek.catalog.schema import NAME
 from anyseek.catalog.tag_records import HASH_BYTES
-from anyseek.catalog.values import is_text_sql
+from anyseek.catalog.values import is_text_sql, right_tag
 from anyseek.errors import IndexDamaged
 
 if TYPE_CHECKING:
@@ -62,16 +62,16 @@ def put_kept_tags_right(database: Database) -> None:
     """What can be read of them stays, with a mark where something cannot."""
     columns = ("content_hash", "place", "folded", "tag")
     as_bytes = [f"CAST({column} AS BLOB)" for column in columns]
-    damaged = database.run(
+    damaged = database.all(
         f"SELECT {', '.join(as_bytes)}, {_HASH}, {_PLACE} FROM kept_tags"
         f" WHERE NOT ({_HASH} AND {_PLACE} AND {_FOLDED})"
-    ).fetchall()
-    for content_hash, place, folded, tag, is_hash, is_place in damaged:
+    )
+    for content_hash, place, fold, tag, is_hash, is_place in damaged:
         where = " AND ".join(f"{column} = ?" for column in as_bytes)
-        database.run(f"DELETE FROM kept_tags WHERE {where}", [content_hash, place, folded, tag])
+        database.run(f"DELETE FROM kept_tags WHERE {where}", [content_hash, place, fold, tag])
         database.run(
             "INSERT OR IGNORE INTO kept_tags (content_hash, place, folded, tag) VALUES (?1, ?2, fold(?3), ?3)",
-            [content_hash if is_hash else b"", place if is_place else b"", tag.decode("utf-8", "replace")],
+            [content_hash if is_hash else b"", place if is_place else b"", right_tag(tag, fold)],
         )
 
 

@@ -6,6 +6,7 @@ and marks the file to be read again. Whatever can fail comes before anything is 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,24 +17,21 @@ from anyseek.catalog.check import SHOULD_BE_VISIBLE, Check, Finding, check, unus
 from anyseek.catalog.database import Database, connect
 from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import WriterLock
+from anyseek.catalog.places import put_missing_roots_right
+from anyseek.catalog.rebuild import rebuild
 from anyseek.catalog.records import SpaceRecord
+from anyseek.catalog.refill import LOST
 from anyseek.catalog.schema import FORMAT, NAME, WORDS
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.vector_damage import is_whole, vector_damage
 
-LOST = "A part of the index was damaged; the next `anyseek index` reads it again."
+LOG = logging.getLogger(__name__)
 
-_MOST_ROUNDS = 5
+_MOST_ROUNDS = 8
 
-# These follow from other damage and its repair.
-_UNCOVERED = {
-    "words-damaged",
-    "tags-damaged",
-    "files-without-segments",
-    "segments-without-vector",
-    "orphan-rows",
-    "wrong-counts",
-}
+_STRUCTURE = {"catalog-damaged", "catalog-gone"}
+
+_ABOUT_VECTORS = {"unused-files", "vectors-cut-off"}
 
 # Taking the lock, opening the catalog and closing both repairs these.
 _REPAIRED_BY_OPENING = {"lock-left", "log-left"}
@@ -46,19 +44,22 @@ def repair(
     more: Sequence[Check] = (),
     repair_derived: Callable[[Path, Finding], bool] = lambda folder, finding: False,
 ) -> list[Finding]:
-    """Repair what `findings` name, as far as it can be; returns what was repaired.
+    """Repair what can be, where one of `findings` can; returns what was repaired.
 
     more: as for `check`. repair_derived: repairs a finding of one of `more` and returns True; False for others.
-    Takes the writer lock and checks again first, so that only what is still wrong is touched.
+    Takes the writer lock and checks again first, so that only what is still wrong is touched. What cannot be had again
+    of people's tags is a warning in the log.
     Raises IndexLocked, ReadOnlyIndex, DiskFull, IndexDamaged.
     """
-    codes = {finding.code for finding in findings if finding.is_repairable}
-    codes |= _UNCOVERED if codes else set()
+    is_wanted = any(finding.is_repairable for finding in findings)
     repaired = [finding for finding in findings if finding.code in _REPAIRED_BY_OPENING]
     with WriterLock(folder, "doctor"):
-        # One repair can uncover another fault (a damaged table index hides rows), hence the rounds.
+        # One repair can uncover another fault (a damaged table index hides rows), hence the rounds; and the catalog is
+        # made anew once.
         for _ in range(_MOST_ROUNDS):
-            todo = [finding for finding in check(folder, is_alone=True, more=more) if finding.code in codes]
+            wrong = check(folder, is_alone=True, more=more) if is_wanted else []
+            is_new = _STRUCTURE.intersection(finding.code for finding in repaired)
+            todo = [one for one in wrong if one.is_repairable and not (is_new and one.code in _STRUCTURE)]
             if not todo:
                 break
             for finding in todo:
@@ -69,11 +70,15 @@ def repair(
 
 
 def _repair(folder: Path, finding: Finding) -> None:
+    if finding.code in _STRUCTURE:
+        if lost := rebuild(folder):
+            LOG.warning("%s", lost)
+        return
     if finding.code in _BY_SQL:
         _run_sql(folder, _BY_SQL[finding.code])
         return
     with Catalog.open(folder) as catalog, catalog.read() as snapshot:
-        spaces = snapshot.spaces()
+        spaces = snapshot.spaces() if finding.code in _ABOUT_VECTORS else []
         if finding.code == "unused-files" and any(
             not is_whole(vector_damage(snapshot, one)) for one in spaces
         ):
@@ -121,7 +126,7 @@ def _put_right(writer: Writer, finding: Finding) -> None:
     if finding.code == "segments-damaged":
         values.clear_captions(database, finding.file_ids)
     if finding.code == "orphan-files":
-        database.run("DELETE FROM files WHERE root NOT IN (SELECT root FROM roots)")
+        put_missing_roots_right(database)
     if finding.code == "half-indexed":
         writer.delete(
             number for (number,) in database.run("SELECT file_id FROM files WHERE state = 'partial'")

@@ -162,11 +162,11 @@ class SegmentWriter:
 
     def _copy_segments(self, source: int, target: int) -> None:
         """Give file `target` segments and vectors like those of `source`, visible."""
-        segments = self.database.run(
+        segments = self.database.all(
             "SELECT segment_id, modality, start, end, unit, excerpt, crc FROM segments WHERE file_id = ?"
             " ORDER BY segment_id",
             [source],
-        ).fetchall()
+        )
         copies: dict[int, int] = {}
         for segment_id, *fields in segments:
             cursor = self.database.run(
@@ -184,12 +184,12 @@ class SegmentWriter:
             [source, target],
         )
         for space_id in self._dims:
-            rows = self.database.run(
+            rows = self.database.all(
                 "SELECT e.row, e.segment_id, e.modality FROM segments s"
                 " JOIN embeddings e ON e.segment_id = s.segment_id"
                 " WHERE s.file_id = ? AND e.space_id = ? ORDER BY s.segment_id",
                 [source, space_id],
-            ).fetchall()
+            )
             if rows:
                 halves = self._appender(space_id).read([row for row, _, _ in rows])
                 numbers = [copies[segment_id] for _, segment_id, _ in rows]

@@ -16,7 +16,7 @@ from anyseek.catalog.filter_sql import Condition
 from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
 from anyseek.catalog.snapshot_cache import SnapshotCache
 from anyseek.contracts import Filter, Modality, Segment
-from anyseek.errors import AnyseekError, IndexDamaged, UsageError
+from anyseek.errors import AnyseekError, IndexDamaged, MissingExtra, UsageError
 from anyseek.opening import FileBelow
 from anyseek.system_errors import ABSENT, as_anyseek
 
@@ -61,12 +61,7 @@ class Snapshot(FileReader):
             self.database.run("BEGIN")
             row = self.database.first("SELECT max(change) FROM changes")
             self.change: int = row[0] or 0
-            self._spaces = [
-                SpaceRecord(space_id, codec.card(card), generation, rows, live)
-                for space_id, card, generation, rows, live in self.database.rows(
-                    "SELECT space_id, card, generation, rows, live FROM spaces ORDER BY space_id"
-                )
-            ]
+            self._spaces, self._unreadable = self._read_spaces()
             if self._open_vectors():
                 return
             self.database.rollback()
@@ -74,6 +69,18 @@ class Snapshot(FileReader):
         # A file is truly gone. Everything but its vectors can still be read.
         self.database.run("BEGIN")
         self._open_vectors()
+
+    def _read_spaces(self) -> tuple[list[SpaceRecord], AnyseekError | None]:
+        """Those that can be read, and why one cannot: who needs no model, tags say, is not kept from the rest."""
+        spaces, unreadable = [], None
+        for space_id, card, *numbers in self.database.rows(
+            "SELECT space_id, card, generation, rows, live FROM spaces ORDER BY space_id"
+        ):
+            try:
+                spaces.append(codec.space(space_id, card, *numbers))
+            except (IndexDamaged, MissingExtra) as error:
+                unreadable = error
+        return spaces, unreadable
 
     def _open_vectors(self) -> bool:
         """Whether no file is gone. One that cannot be opened is not gone: `vectors` says why."""
@@ -95,12 +102,15 @@ class Snapshot(FileReader):
     # ------------------------------------------------------------ the index itself
 
     def spaces(self) -> list[SpaceRecord]:
-        """Every space, oldest first."""
+        """Every space, oldest first. Raises IndexDamaged, and MissingExtra for a model of a modality whose package is
+        gone."""
+        if self._unreadable is not None:
+            raise self._unreadable
         return list(self._spaces)
 
     def space(self, fingerprint: str) -> SpaceRecord | None:
         """The space of one model, or None when this index has none of it."""
-        return next((space for space in self._spaces if space.card.fingerprint == fingerprint), None)
+        return next((space for space in self.spaces() if space.card.fingerprint == fingerprint), None)
 
     @property
     def index_id(self) -> str:

@@ -249,6 +249,17 @@ def _tags(value: Any, where: str) -> tuple[str, ...]:
     return tags
 
 
+def restored_tag(tag: str, fold: str) -> str:
+    """A damaged tag by its fold, which is whole: in its own letters where they agree."""
+    if len(tag) == len(fold):
+        restored = "".join(
+            mine if folded(mine) == right else right for mine, right in zip(tag, fold, strict=True)
+        )
+        if folded(restored) == fold:
+            return restored
+    return tag if folded(tag) == fold else fold
+
+
 def clean_tag(name: str) -> str:
     """A tag as it is stored: one space between words, nothing that UTF-8 cannot hold; "" for none."""
     return codec.clean_text(" ".join(name.split()))

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.atomic import replacing
+from anyseek.catalog.database import what_is_lost
+from anyseek.catalog.failures import REPAIR
 from anyseek.catalog.file_reader import FileReader
 from anyseek.catalog.kept_tags import has_kept, remove_kept, tags_of_gone_files
+from anyseek.catalog.other_values import damaged_kept_tags, damaged_places
 from anyseek.catalog.schema import place_of
 from anyseek.catalog.tag_records import TagRecord, TagsImported, clean_tag, import_tags, read_lines, tag_lines
-from anyseek.errors import QueryFileError, UsageError
+from anyseek.catalog.values import damaged_tags
+from anyseek.errors import IndexDamaged, QueryFileError, UsageError
 from anyseek.folding import folded
 from anyseek.system_errors import of_named
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog, Snapshot
+    from anyseek.catalog.database import Database
 
-__all__ = ["Tags", "TagsImported", "counts", "tag"]
+__all__ = ["SavedTags", "Tags", "TagsImported", "counts", "saved", "tag"]
+
+LOG = logging.getLogger(__name__)
 
 _ADD = "INSERT OR IGNORE INTO tags (folded, file_id, tag) VALUES (?, ?, ?)"
 _REMOVE = "DELETE FROM tags WHERE folded = ? AND file_id = ?"
@@ -93,6 +102,52 @@ def _files_at(snapshot: Snapshot, path: str, *, or_kept: bool) -> list[int]:
     return file_ids
 
 
+@dataclass(frozen=True, slots=True)
+class SavedTags:
+    """lines: JSON Lines with their ends. shortage: a sentence on what of a damaged index could not be read; ""."""
+
+    lines: tuple[bytes, ...]
+    shortage: str = ""
+
+    def write(self, target: str | os.PathLike[str]) -> int:
+        """The lines into a file, which is written completely or not at all; how many there are.
+
+        Raises UsageError for a path that leads nowhere, DiskFull, ReadOnlyIndex, DiskFailed.
+        """
+        with of_named(target, "written"), replacing(Path(target)) as file:
+            for line in self.lines:
+                file.write(line)
+        return len(self.lines)
+
+
+def saved(folder: Path) -> SavedTags:
+    """The tags of the index in `folder`, whatever else of it is damaged. Raises what `Tags.saved` raises."""
+    from anyseek.catalog.catalog import Catalog
+    from anyseek.catalog.rebuild import can_be_rebuilt, saved_tags
+
+    try:
+        with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+            if is_whole(snapshot.database):
+                return SavedTags(tuple(tag_lines(snapshot)))
+    except IndexDamaged:
+        if what_is_lost(folder) is not None or not can_be_rebuilt(folder):
+            raise
+    lines, shortage = saved_tags(folder)
+    return SavedTags(tuple(lines), shortage)
+
+
+def is_whole(database: Database) -> bool:
+    """Whether tags, and all that is saved with them, are what was written."""
+    checked = [
+        text
+        for table in ("tags", "kept_tags", "files", "roots")
+        for (text,) in database.rows(f"PRAGMA integrity_check({table})")
+    ]
+    return set(checked) == {"ok"} and not (
+        damaged_tags(database) or damaged_kept_tags(database) or damaged_places(database)
+    )
+
+
 class Tags:
     """`Index.tags`: words that people give to files."""
 
@@ -125,25 +180,32 @@ class Tags:
         with self._catalog.read() as snapshot:
             return counts(snapshot)
 
-    def lines(self) -> Iterator[bytes]:
-        """All tags as JSON Lines, a line a file: its absolute path, the hash of its content in hexadecimal, its tags.
+    def saved(self) -> SavedTags:
+        """All tags, a line a file: its absolute path, the hash of its content in hexadecimal, its tags. Those that are
+        kept for files which are not in the index come last.
 
-        Tags that are kept for files which are not in the index come last.
+        Of a damaged index too, as far as the catalog's own pages of them are whole. Raises IndexNotFound, NewerFormat,
+        IndexLocked, ReadOnlyIndex, DiskFailed; IndexDamaged for a catalog that is gone.
         """
-        with self._catalog.read() as snapshot:
-            yield from tag_lines(snapshot)
+        return saved(self._catalog.folder)
+
+    def lines(self) -> Iterator[bytes]:
+        """All tags as JSON Lines. Raises what `saved` raises, and IndexDamaged where it cannot read all."""
+        tags = self.saved()
+        yield from tags.lines
+        if tags.shortage:
+            raise IndexDamaged(tags.shortage, REPAIR)
 
     def export(self, target: str | os.PathLike[str]) -> int:
         """`lines` to a file, which is written completely or not at all; how many there are.
 
-        Raises UsageError for a path that leads nowhere, DiskFull, ReadOnlyIndex, DiskFailed.
+        What cannot be read of a damaged index is a warning in the log, and the rest is saved.
+        Raises UsageError for a path that leads nowhere, DiskFull, ReadOnlyIndex, DiskFailed; and what `saved` raises.
         """
-        n_lines = 0
-        with of_named(target, "written"), replacing(Path(target)) as file:
-            for line in self.lines():
-                file.write(line)
-                n_lines += 1
-        return n_lines
+        tags = self.saved()
+        if tags.shortage:
+            LOG.warning("%s", tags.shortage)
+        return tags.write(target)
 
     def import_(self, source: str | os.PathLike[str]) -> TagsImported:
         """Add the tags of a file that `export` wrote, or of one like it: all of it or, when a line is wrong, nothing.

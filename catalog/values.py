@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anyseek.catalog import codec
+from anyseek.catalog.tag_records import restored_tag
 from anyseek.contracts import FileState, Modality, Unit
 from anyseek.errors import IndexDamaged, MissingExtra
+from anyseek.folding import folded
 
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
@@ -65,11 +67,13 @@ def _columns_of_files() -> tuple[_Column, ...]:
         _Column("inode", whole.format("inode"), "0"),
         _Column("change", whole.format("change"), "0"),
         _Column("content_hash", "typeof(content_hash) = 'blob'", "x''"),
-        # Of a file that failed, the modality may be one whose package is gone.
+        # Of files that failed, the modality may be one whose package is gone: of several, for one may be damaged.
         _Column(
             "modality",
             f"(modality IS NULL OR {_one_of('modality', modalities)}"
-            f" OR (problem_code IS NOT NULL AND {is_text_sql('modality')}))",
+            f" OR (problem_code IS NOT NULL AND {is_text_sql('modality')} AND modality GLOB '[a-z]*'"
+            " AND modality NOT GLOB '*[^a-z0-9_]*'"
+            " AND (SELECT count(*) FROM (SELECT 1 FROM files o WHERE o.modality = files.modality LIMIT 2)) > 1))",
             "NULL",
         ),
         _Column("state", _one_of("state", states), "'failed'"),
@@ -143,22 +147,31 @@ def files_without_segments(database: Database) -> Iterator[int]:
     return (number for (number,) in database.rows(sql))
 
 
-def damaged_tags(database: Database) -> list[tuple[int, bytes]]:
-    """(file_id, the bytes that stand there) of tags that are not a text, or not under their fold."""
+def damaged_tags(database: Database) -> list[tuple[int, bytes, bytes]]:
+    """(file_id, the bytes that stand there, those of its fold) of tags that are not a text, or not under their fold."""
     is_right = (
         f"CASE WHEN {is_text_sql('tag')} AND {is_text_sql('folded')} THEN folded = fold(tag) ELSE 0 END"
     )
-    sql = f"SELECT file_id, CAST(tag AS BLOB) FROM tags WHERE NOT ({is_right})"
-    return [(number, bytes(tag)) for number, tag in database.rows(sql)]
+    sql = f"SELECT file_id, CAST(tag AS BLOB), CAST(folded AS BLOB) FROM tags WHERE NOT ({is_right})"
+    return [(number, bytes(tag), bytes(fold)) for number, tag, fold in database.rows(sql)]
 
 
 def put_tags_right(database: Database) -> None:
-    """What can be read of damaged tags stays, with a mark where something cannot."""
-    for file_id, tag in damaged_tags(database):
+    """A tag is what its fold says, which an index says too. Where that is no fold, what can be read of the tag stays,
+    with a mark where something cannot."""
+    for file_id, tag, fold in damaged_tags(database):
         database.run(
-            "UPDATE OR REPLACE tags SET tag = ?1, folded = fold(?1) WHERE file_id = ?2 AND CAST(tag AS BLOB) = ?3",
-            [tag.decode("utf-8", "replace"), file_id, tag],
+            "UPDATE OR REPLACE tags SET tag = ?1, folded = fold(?1)"
+            " WHERE file_id = ?2 AND CAST(tag AS BLOB) = ?3 AND CAST(folded AS BLOB) = ?4",
+            [right_tag(tag, fold), file_id, tag, fold],
         )
+
+
+def right_tag(tag: bytes, fold: bytes) -> str:
+    """What a damaged tag reads, of its text and of its fold."""
+    text, by_fold = tag.decode("utf-8", "replace"), fold.decode("utf-8", "replace")
+    is_fold = by_fold.encode() == fold and folded(by_fold) == by_fold != ""
+    return restored_tag(text, by_fold) if is_fold else text
 
 
 def damaged_settings(database: Database) -> list[str]:

@@ -251,7 +251,7 @@ class Writer(SegmentWriter):
     def add_root(self, path: Path) -> int:
         """The number of an indexed folder; the same folder again has the same number."""
         stale: dict[int, Path] = {}
-        for root, stored, relative in self.database.run("SELECT root, path, relative FROM roots").fetchall():
+        for root, stored, relative in self.database.all("SELECT root, path, relative FROM roots"):
             folder = codec.find_root(self.database.folder, stored, relative)
             if codec.same_folder(folder, path):
                 return int(root)
@@ -288,7 +288,7 @@ class Writer(SegmentWriter):
         folder = codec.find_root(self.database.folder, stored, relative)
         if stored != codec.absolute_bytes(folder):
             self.move_root(root, folder)
-        rows = self.database.run("SELECT file_id FROM files WHERE root = ?", [root]).fetchall()
+        rows = self.database.all("SELECT file_id FROM files WHERE root = ?", [root])
         self.delete([file_id for (file_id,) in rows])
         self.database.run("DELETE FROM folders WHERE root = ?", [root])
         self.database.run("DELETE FROM roots WHERE root = ?", [root])
@@ -299,9 +299,7 @@ class Writer(SegmentWriter):
         """Remember the folders of a root, and no others: by path, the inode and whether it is a mount point. What was
         known of `kept` folders and those below them stays."""
         stems = tuple(path + b"/" for path in kept)
-        rows = self.database.run(
-            "SELECT path, inode, is_mount FROM folders WHERE root = ?", [root]
-        ).fetchall()
+        rows = self.database.all("SELECT path, inode, is_mount FROM folders WHERE root = ?", [root])
         known = {path: (codec.unsigned(inode), bool(is_mount)) for path, inode, is_mount in rows}
         staying = {path for path in known if (path + b"/").startswith(stems)}
         gone = known.keys() - folders.keys() - staying
@@ -330,7 +328,7 @@ class Writer(SegmentWriter):
 
     def start_run(self, command: str) -> int:
         """The number of a new run. Files that an earlier run left half-indexed are forgotten here."""
-        partial = self.database.run("SELECT file_id FROM files WHERE state = ?", [PARTIAL]).fetchall()
+        partial = self.database.all("SELECT file_id FROM files WHERE state = ?", [PARTIAL])
         self.delete([file_id for (file_id,) in partial])
         cursor = self.database.run(
             "INSERT INTO runs (command, started) VALUES (?, ?)", [codec.clean_text(command), time.time()]

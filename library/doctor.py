@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from anyseek.catalog.repair import repair as repair_catalog
 from anyseek.errors import AnyseekError
 from anyseek.indexer.reindex import EXCHANGE_SETTING, is_damaged_exchange
 from anyseek.indexer.run_state import wrong_settings
+from anyseek.library.models import MODEL_DAMAGED, models, put_right
 from anyseek.media.source import HASH_BYTES
 from anyseek.stores.backend import SyncRequest
 from anyseek.stores.guarded import sentence
@@ -21,8 +23,10 @@ from anyseek.stores.trial import faults
 
 if TYPE_CHECKING:
     from anyseek.catalog.snapshot import Snapshot
+    from anyseek.contracts import Floats
 
 _WRONG_SETTINGS = "settings-wrong"
+_CALIBRATION_DAMAGED = "calibration-damaged"
 _STORE_DAMAGED, _STORE_FAILS = "store-damaged", "store-fails"
 
 
@@ -72,7 +76,47 @@ def _repair_settings(folder: Path) -> None:
                 writer.set_setting(name, None)
 
 
+def _calibrations(snapshot: Snapshot) -> Iterator[Finding]:
+    """Measurements that cannot be read: hits have no match without them."""
+    from anyseek.search import calibration
+
+    damaged = [one for one in snapshot.spaces() if calibration.is_damaged(snapshot.folder, one)]
+    if damaged:
+        message = (
+            f"What tells how good a match is cannot be read: {len(damaged)} files in {calibration.FOLDER}/."
+        )
+        yield Finding(
+            _CALIBRATION_DAMAGED, message, len(damaged), True, "measure again, as `anyseek index` does"
+        )
+
+
+def _repair_calibrations(snapshot: Snapshot) -> None:
+    from anyseek.search import calibration
+
+    for space in snapshot.spaces():
+        if calibration.is_damaged(snapshot.folder, space):
+            calibration.forget(snapshot.folder, space)
+            # Without its model, or its vectors, the next `anyseek index` measures.
+            with suppress(AnyseekError):
+                calibration.refresh(snapshot, space, partial(_bank, space.card.name))
+
+
+def _bank(name: str) -> Floats:
+    from anyseek.embedders import registry
+    from anyseek.search.background import embedded
+
+    return embedded(registry.load(name))
+
+
 def _repair_derived(folder: Path, finding: Finding) -> bool:
+    if finding.code == MODEL_DAMAGED:
+        with Catalog.open(folder) as catalog:
+            put_right(catalog)
+        return True
+    if finding.code == _CALIBRATION_DAMAGED:
+        with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+            _repair_calibrations(snapshot)
+        return True
     if finding.code == _WRONG_SETTINGS:
         _repair_settings(folder)
         return True
@@ -89,4 +133,4 @@ def _repair_derived(folder: Path, finding: Finding) -> bool:
     return True
 
 
-_MORE = (hashes_of(HASH_BYTES), _settings, _derived)
+_MORE = (models, hashes_of(HASH_BYTES), _settings, _derived, _calibrations)

@@ -35,7 +35,8 @@ def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options
     with closing(open_store(snapshot, space.space_id)) as store:
         engine = Engine(snapshot, space, store, calibration.read(snapshot.folder, space))
         all_hits, missing, is_left_out = engine.find(query, targets, options)
-        remarks = tuple(filter(None, [sampled, LEFT_OUT if is_left_out else "", store.remark]))
+        unread = calibration.DAMAGED if calibration.is_damaged(snapshot.folder, space) else ""
+        remarks = tuple(filter(None, [sampled, LEFT_OUT if is_left_out else "", store.remark, unread]))
     if missing:
         _check_there(options.in_, snapshot, space)
     hits = select(all_hits, options)
@@ -43,13 +44,21 @@ def answer(snapshot: Snapshot, space: SpaceRecord, query: EmbeddedQuery, options
     if options.to is None and len(missing) < len(targets):
         targets = tuple(target for target in targets if target not in missing)
         return Results(
-            hits, query.label, targets, is_merged=options.merge, unmeasured=unknown, remarks=remarks
+            hits,
+            query.label,
+            targets,
+            is_merged=options.merge,
+            unmeasured=unknown,
+            remarks=remarks,
+            is_unread=bool(unread),
         )
     available: tuple[Modality, ...] = ()
     if missing:
         indexed = snapshot.counts_in(space.space_id)
         available = tuple(modality for modality in Modality if indexed.get(modality))
-    return Results(hits, query.label, targets, missing, available, options.merge, unknown, remarks)
+    return Results(
+        hits, query.label, targets, missing, available, options.merge, unknown, remarks, bool(unread)
+    )
 
 
 def check_words(options: SearchOptions, words: Sequence[str]) -> None:

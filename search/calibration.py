@@ -29,25 +29,27 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from anyseek.catalog.derived import read_file, write_file
+from anyseek.catalog.derived import read_file, remove, write_file
+from anyseek.catalog.failures import translated
 from anyseek.contracts import Filter, Modality
 from anyseek.search.products import products
+from anyseek.system_errors import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from anyseek.catalog.records import SpaceRecord
     from anyseek.catalog.snapshot import Snapshot
-    from anyseek.contracts import Floats, Rows
+    from anyseek.contracts import Floats, ModelCard, Rows
 
     Doubles = npt.NDArray[np.float64]
 
 FOLDER = "calibration"
+DAMAGED = "What tells how good a match is cannot be read, so no hit has one: `anyseek index` makes it again."
 SAMPLE = 512
 """Rows a modality that a query's mean and deviation are taken over: their errors are 4 and 3 % of the deviation."""
 
@@ -146,35 +148,57 @@ def _standardised(queries: Floats, sample: Floats, pair: Pair, scores: Floats) -
 
 def read(index: Path, space: SpaceRecord) -> Calibration | None:
     """What was measured, None where nothing was or the file is damaged."""
-    path = index / FOLDER / f"{space.space_id}.npz"
+    return _state(index, space)[0]
+
+
+def is_damaged(index: Path, space: SpaceRecord) -> bool:
+    """Whether there is a file of measurements that cannot be read."""
+    return _state(index, space)[1]
+
+
+def _state(index: Path, space: SpaceRecord) -> tuple[Calibration | None, bool]:
+    """What was measured; and whether there is a file of it that cannot be read."""
+    path = _path(index, space)
     try:
         facts = path.stat()
+    except ABSENT:
+        return None, False
     except OSError:
-        return None
-    return _read(path, space.card.fingerprint, facts.st_mtime_ns, facts.st_ino)
+        return None, True
+    return _read(path, space.card, facts.st_mtime_ns, facts.st_ino)
+
+
+def _path(index: Path, space: SpaceRecord) -> Path:
+    return index / FOLDER / f"{space.space_id}.npz"
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, fingerprint: str, mtime_ns: int, inode: int) -> Calibration | None:
+def _read(path: Path, card: ModelCard, mtime_ns: int, inode: int) -> tuple[Calibration | None, bool]:
     """Read once for each state of the file."""
     data = read_file(path)
     if data is None:
-        return None
+        return None, True
     try:
         with np.load(io.BytesIO(data)) as saved:
             about = json.loads(str(saved["about"]))
-            if about["fingerprint"] != fingerprint:
-                return None
+            if about["fingerprint"] != card.fingerprint:
+                return None, False
             samples = {
                 Modality(name): saved[f"sample_{name}"].astype(np.float32) for name in about["samples"]
             }
             pairs = {(Modality(a), Modality(t)): Pair(**facts) for a, t, facts in about["pairs"]}
             bank = saved["bank"].astype(np.float32)
-            if bank.ndim != 3:
-                return None
-    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile):
-        return None
-    return Calibration(samples, pairs, bank)
+    except Exception:  # noqa: BLE001 - whatever lies there may raise anything in zipfile and numpy
+        return None, True
+    if bank.ndim != 3 or any(rows.shape[1:] != (card.dim,) for rows in (*samples.values(), *bank)):
+        return None, True
+    return Calibration(samples, pairs, bank), False
+
+
+def forget(index: Path, space: SpaceRecord) -> None:
+    """Remove what was measured. Raises ReadOnlyIndex, DiskFailed."""
+    with translated(index):
+        remove(_path(index, space))
 
 
 def refresh(snapshot: Snapshot, space: SpaceRecord, texts: Callable[[], Floats]) -> None:
@@ -184,6 +208,8 @@ def refresh(snapshot: Snapshot, space: SpaceRecord, texts: Callable[[], Floats])
     """
     counts = {kind: n for kind, n in snapshot.counts_in(space.space_id).items() if n >= LEAST_ROWS}
     old = read(snapshot.folder, space)
+    if is_damaged(snapshot.folder, space):  # though there may be too little to measure now
+        forget(snapshot.folder, space)
     if not counts or (old is not None and _is_like(old, counts)):
         return
     rng = np.random.default_rng(0)
@@ -257,4 +283,4 @@ def _write(index: Path, space: SpaceRecord, calibration: Calibration) -> None:
     arrays["bank"] = calibration.bank.astype(np.float16)
     out = io.BytesIO()
     np.savez(out, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-    write_file(index / FOLDER / f"{space.space_id}.npz", out.getvalue())
+    write_file(_path(index, space), out.getvalue())

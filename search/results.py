@@ -19,6 +19,7 @@ class Results:
     is_merged: one list over all modalities by lift, ranks 1 to k over all of it. unmeasured: those among whose hits a
     least match that was asked for could not be applied, since too little of them is indexed to tell a match. remarks:
     sentences for people on what was not as it should be, though every hit is right: a store that failed, say.
+    is_unread: what tells a match is damaged, so no hit has one, however much is indexed.
     """
 
     hits: tuple[Hit, ...]
@@ -29,6 +30,12 @@ class Results:
     is_merged: bool = False
     unmeasured: tuple[Modality, ...] = ()
     remarks: tuple[str, ...] = ()
+    is_unread: bool = False
+
+    @property
+    def why_unmeasured(self) -> str:
+        """Why a least match could not be applied to `unmeasured`, as the end of a sentence."""
+        return "what tells a match is damaged" if self.is_unread else "too little is indexed to tell a match"
 
     @property
     def is_nothing_like_it(self) -> bool:

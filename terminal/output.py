@@ -195,7 +195,7 @@ def not_applied(answer: Results, as_json: bool) -> None:
     """A remark on the modalities of which no least match could be asked."""
     if answer.unmeasured:
         names = " and ".join(answer.unmeasured)
-        remark(f"--min-match was not applied to {names}: too little is indexed to tell a match.", as_json)
+        remark(f"--min-match was not applied to {names}: {answer.why_unmeasured}.", as_json)
 
 
 def nothing_indexed(answer: Results, options: SearchOptions, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from anyseek.terminal.app import App
 from anyseek.terminal.options import IndexDir, Json, Many
 
 if TYPE_CHECKING:
-    from anyseek.catalog.tags import Tags
+    from anyseek.catalog.tags import SavedTags, Tags
 
 _STANDARD_STREAM = "-"
 
@@ -78,9 +78,9 @@ def tag(
             f"For example: anyseek tag {name} beach.jpg{' --remove' if remove else ''}{or_all}",
         )
     name = name and typed(name)
+    if export is not None:  # of any index, however damaged
+        return _export(workspace.saved_tags(index=index_dir), export, as_json)
     with workspace.open(index=index_dir) as index:
-        if export is not None:
-            return _export(index.tags, export, as_json)
         if import_ is not None:
             return _import(index.tags, import_, as_json)
         if kept:
@@ -134,16 +134,19 @@ def _list_kept(tags: Tags, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _export(tags: Tags, target: str, as_json: bool) -> int:
+def _export(tags: SavedTags, target: str, as_json: bool) -> int:
+    from anyseek.errors import IndexDamaged
 
     if target == _STANDARD_STREAM:
         sys.stdout.flush()
-        for line in tags.lines():
-            sys.stdout.buffer.write(line)
-        return EXIT_OK
-    n = tags.export(target)
-    record = {"type": "exported-tags", "lines": n}
-    typer.echo(output.json_line(record) if as_json else f"Saved the tags of {output.plural(n, 'file')}.")
+        sys.stdout.buffer.writelines(tags.lines)
+    else:
+        n = tags.write(target)
+        record = {"type": "exported-tags", "lines": n}
+        typer.echo(output.json_line(record) if as_json else f"Saved the tags of {output.plural(n, 'file')}.")
+    if tags.shortage:
+        output.remark(tags.shortage, as_json)
+        return IndexDamaged.exit_code
     return EXIT_OK
 
 

@@ -141,10 +141,11 @@ def test_rows_that_do_not_fit_together(folder: Path) -> None:
         "wrong-counts",
     }
     repair_all(folder)
-    assert names(folder) == ["a1", "a4", "a5", "a6", "a7", "a8", "a9"]
+    assert names(folder) == ["a1", "a3", "a4", "a5", "a6", "a7", "a8", "a9"]
     with Catalog.open(folder) as catalog, catalog.read() as snapshot:
         (space,) = snapshot.spaces()
-        assert space.live == 2 + 6 * 3
+        assert space.live == 2 + 7 * 3
+        assert snapshot.roots() == {0: folder.parent, 9: Path("/damaged-9")}
 
 
 def test_leftovers_of_a_killed_run(folder: Path) -> None:

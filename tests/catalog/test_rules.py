@@ -317,6 +317,7 @@ def test_a_migration_reads_the_format_once_it_has_the_lock(
     def set_format(number: int) -> None:
         connection = sqlite3.connect(catalog.folder / "catalog.sqlite")
         connection.execute("UPDATE index_info SET value = ? WHERE name = 'format'", [str(number)])
+        connection.execute(f"PRAGMA user_version = {number}")
         connection.commit()
         connection.close()
 

@@ -1,0 +1,67 @@
+"""Folders whose record is gone, while files say that they lie in them. Such files are never forgotten for it."""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from anyseek.catalog import codec
+
+if TYPE_CHECKING:
+    from anyseek.catalog.database import Database
+
+_SAMPLE = 20
+_WITHOUT_ROOT = "root NOT IN (SELECT root FROM roots)"
+
+
+def put_missing_roots_right(database: Database) -> None:
+    """Every file has a root again: the one below which it lies on the disk; else one that is not there, which is
+    recognised by its files when its folder is indexed again. Inside a transaction."""
+    numbers = database.all(f"SELECT DISTINCT root FROM files WHERE {_WITHOUT_ROOT}")
+    for (number,) in numbers:
+        for root, folder in _roots(database).items():
+            if _has_files_of(database, folder, number):
+                database.run("UPDATE OR IGNORE files SET root = ? WHERE root = ?", [root, number])
+                break
+        if database.first("SELECT 1 FROM files WHERE root = ?", [number]):
+            _make_root(database, number)
+
+
+def _make_root(database: Database, number: Any) -> None:
+    around = os.fsencode(
+        os.path.abspath(database.folder.parent)
+    )  # where an index lies unless another place is named
+    if around not in _roots(database).values() and _has_files_of(database, around, number):
+        relative = codec.relative_root(database.folder, database.folder.parent)
+        database.run("INSERT OR IGNORE INTO roots VALUES (?, ?, ?)", [number, around, relative])
+    root = number if isinstance(number, int) and number >= 0 else _free_number(database)
+    if root != number:
+        database.run("UPDATE OR IGNORE files SET root = ? WHERE root = ?", [root, number])
+    for path in (b"/damaged-%d" % n for n in count(root)):
+        if database.first("SELECT 1 FROM roots WHERE root = ?", [root]):
+            return
+        database.run("INSERT OR IGNORE INTO roots VALUES (?, ?, NULL)", [root, path])
+
+
+def _free_number(database: Database) -> int:
+    (number,) = database.first(
+        "SELECT max(coalesce((SELECT max(root) FROM roots), -1), coalesce((SELECT max(root) FROM files), -1)) + 1"
+    )
+    return int(number)
+
+
+def _roots(database: Database) -> dict[int, bytes]:
+    rows = database.all("SELECT root, path, relative FROM roots")
+    return {
+        root: os.fsencode(codec.find_root(database.folder, path, relative))
+        for root, path, relative in rows
+        if isinstance(path, bytes) and isinstance(relative, (bytes, type(None)))
+    }
+
+
+def _has_files_of(database: Database, folder: bytes, number: Any) -> bool:
+    """Whether one of the first files of a root lies below a folder."""
+    rows = database.all(f"SELECT path FROM files WHERE root = ? LIMIT {_SAMPLE}", [number])
+    paths = (path for (path,) in rows if isinstance(path, bytes) and b"\0" not in path)
+    return any(os.path.lexists(os.path.join(folder, path)) for path in paths)

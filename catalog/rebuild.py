@@ -1,0 +1,134 @@
+"""A damaged catalog: a new one made of all that can be read of it; or its tags alone, saved.
+
+The new catalog takes the place of the damaged one, which stays beside it under another name. Killed at any moment, one
+of the two is in its place, whole, and the next attempt begins anew.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+
+from anyseek import atomic
+from anyseek.catalog import sql_functions
+from anyseek.catalog.creation import BESIDE, build, make_tables
+from anyseek.catalog.database import CATALOG_NAME, DAMAGED_NAME, INDEX_NAME, Database
+from anyseek.catalog.failures import translated
+from anyseek.catalog.file_reader import FileReader
+from anyseek.catalog.pages import Pages
+from anyseek.catalog.refill import Refilled, refill
+from anyseek.catalog.salvage import Salvage
+from anyseek.catalog.schema import APPLICATION_ID
+from anyseek.catalog.tag_records import tag_lines
+from anyseek.catalog.writer import Writer
+
+_HEADER, _ID_AT = b"SQLite format 3\0", 68
+
+
+def can_be_rebuilt(folder: Path) -> bool:
+    """Whether what lies in the catalog's place is not another program's database. Raises DiskFailed, ReadOnlyIndex."""
+    with _pages(folder) as pages:
+        first = pages.get(1)
+        is_foreign = first.startswith(_HEADER) and first[_ID_AT : _ID_AT + 4] != APPLICATION_ID.to_bytes(
+            4, "big"
+        )
+        return not is_foreign or Salvage(pages).is_ours
+
+
+def rebuild(folder: Path) -> str:
+    """Put a new catalog in the place of a damaged or lost one, with all that can be read of it, tags first.
+
+    Returns a sentence on tags that are lost, "" where none are. For who holds the writer's lock.
+    Raises DiskFull, ReadOnlyIndex, DiskFailed.
+    """
+    results: list[Refilled] = []
+
+    def fill(database: Database) -> None:
+        database.run("BEGIN IMMEDIATE")
+        results.append(refill(database, Salvage(pages), all_of_it=True))
+        database.run("COMMIT")
+        if folder.name == INDEX_NAME and not database.first("SELECT 1 FROM roots"):
+            with Writer(database, lambda kept: None) as writer:
+                writer.add_root(folder.parent)
+
+    with _pages(folder) as pages, translated(folder):
+        new = build(folder, fill)
+        _keep_damaged(folder, pages)
+    with translated(folder):
+        for end in BESIDE:
+            (folder / f"{CATALOG_NAME}{end}").unlink(missing_ok=True)
+        atomic.put_in_place(new, folder / CATALOG_NAME)
+    return about(*results)
+
+
+def saved_tags(folder: Path) -> tuple[list[bytes], str]:
+    """The lines of `tag_lines` from a damaged catalog; and a sentence on what could not be read, "" where all could.
+
+    Raises IndexNotFound, DiskFailed, ReadOnlyIndex.
+    """
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    sql_functions.register(connection)
+    database = Database(connection, folder)
+    try:
+        with _pages(folder) as pages:
+            database.run("BEGIN")
+            make_tables(database)
+            result = refill(database, Salvage(pages), all_of_it=False)
+            database.run("COMMIT")
+        return list(tag_lines(FileReader(database))), about(result)
+    finally:
+        database.close()
+
+
+def about(result: Refilled) -> str:
+    """A sentence on what is lost; "" for nothing."""
+    parts = []
+    if result.unread:
+        parts.append(f"of the catalog's tables {', '.join(result.unread)} a part cannot be read")
+    if result.tags:
+        parts.append(f"{result.tags:,} tags are of files that cannot be told any more")
+    return f"Tags may be missing: {'; '.join(parts)}." if parts else ""
+
+
+@contextmanager
+def _pages(folder: Path) -> Iterator[Pages]:
+    with Pages(folder / CATALOG_NAME, folder / f"{CATALOG_NAME}-wal") as pages:
+        yield pages
+
+
+def _keep_damaged(folder: Path, pages: Pages) -> None:
+    """The damaged catalog under another name, with what its log holds; in its own place too, so that the log is not
+    needed there any more."""
+    path, log = folder / CATALOG_NAME, folder / f"{CATALOG_NAME}-wal"
+    if not pages.count:
+        return
+    names = (DAMAGED_NAME if n == 1 else f"{DAMAGED_NAME}-{n}" for n in count(1))
+    aside = next(folder / name for name in names if not (folder / name).exists())
+    if not pages.has_log:
+        _link(path, aside)
+        with suppress(FileNotFoundError):
+            if log.stat().st_size:
+                log.replace(aside.with_name(f"{aside.name}-wal"))
+        return
+    with atomic.replacing(aside) as file:
+        for number in range(1, pages.count + 1):
+            file.write(pages.get(number))
+    beside = atomic.partial(path)
+    beside.unlink(missing_ok=True)
+    _link(aside, beside)
+    beside.replace(path)
+    atomic.sync_folder(folder)
+
+
+def _link(path: Path, name: Path) -> None:
+    """The same file under another name; a copy where the file system has no such thing. Raises OSError."""
+    try:
+        os.link(path, name)
+    except OSError:
+        shutil.copyfile(path, name)
+    atomic.sync_folder(name.parent)

@@ -137,11 +137,11 @@ class Index:
             )
         except RootUnavailable:  # all other folders were brought up to date
             if not options.dry_run:
-                for remark in self._refresh_derived():
+                for remark in self.refresh_derived():
                     LOG.warning("%s", remark)
             raise
         if not options.dry_run and not report.interrupted:
-            report = replace(report, remarks=(*report.remarks, *self._refresh_derived()))
+            report = replace(report, remarks=(*report.remarks, *self.refresh_derived()))
         return report
 
     def forget(self, folder: AnyPath, *, dry_run: bool = False) -> Forgotten:
@@ -158,8 +158,8 @@ class Index:
         remark = self.store.follow()  # the calibration waits for the next run: it may need the model
         return replace(forgotten, remarks=(remark,) if remark else ())
 
-    def _refresh_derived(self) -> list[str]:
-        """Bring what is derived from the catalog up to date with it; remarks on what could not be."""
+    def refresh_derived(self) -> list[str]:
+        """Bring the store and the calibration up to date, as `add` does; remarks on what could not be."""
         from anyseek.search import calibration
         from anyseek.search.background import embedded
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -130,7 +131,7 @@ def reindex(
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Reindexed:
-    """Make an index one of another model; the old vectors answer until all new ones are there.
+    """Make an index one of another model; the old vectors answer until all new ones are there. The store follows.
 
     An interrupted run is continued by the same call. keep: the old index stays, beside the new one.
     Raises UsageError (it is that model's already), ModelNotFound, RootUnavailable and what `Index.add` raises.
@@ -139,7 +140,13 @@ def reindex(
 
     place = index_folder(folder, index)
     options = indexer.IndexOptions(workers=workers)
-    return indexer.reindex(place, _loaded(model), keep=keep, options=options, progress=progress, stop=stop)
+    embedder = _loaded(model)
+    done = indexer.reindex(place, embedder, keep=keep, options=options, progress=progress, stop=stop)
+    if not done.is_done:
+        return done
+    with open(index=place, model=embedder) as made:
+        remarks = (*done.report.remarks, *made.refresh_derived())
+    return replace(done, report=replace(done.report, remarks=remarks))
 
 
 def index_folder(folder: AnyPath = ".", index: AnyPath | None = None) -> Path:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from anyseek.catalog import sql_functions
 from anyseek.catalog.aside import put_back
-from anyseek.catalog.failures import translated
+from anyseek.catalog.failures import has_passed, translated
 from anyseek.errors import IndexDamaged, IndexLocked, IndexNotFound, ReadOnlyIndex, UsageError
 from anyseek.printable import printable
 from anyseek.system_errors import ABSENT, is_absent
@@ -232,6 +232,20 @@ def create_database(path: Path, folder: Path) -> Database:
 
 
 def _open(path: Path, parameters: str) -> sqlite3.Connection:
+    """A connection that has read, so that its log and the index of that are there.
+
+    SQLite says of a disk that is full for a moment no more than that something failed. Where nothing fails any more,
+    opening is tried once more.
+    """
+    try:
+        return _connection(path, parameters)
+    except sqlite3.OperationalError as error:
+        if not has_passed(error, path.parent):
+            raise
+    return _connection(path, parameters)
+
+
+def _connection(path: Path, parameters: str) -> sqlite3.Connection:
     # A Snapshot may be made in one thread and used in another, one at a time.
     connection = sqlite3.connect(
         f"file:{quote(os.fsencode(path.absolute()))}?{parameters}",
@@ -240,8 +254,13 @@ def _open(path: Path, parameters: str) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=256,
     )
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-    sql_functions.register(connection)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        sql_functions.register(connection)
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -255,19 +274,14 @@ def _connect_reader(path: Path) -> Database:
     """
     can_write = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
     before = _facts(path)
-    connection = _open(path, "mode=rw" if can_write else "mode=ro")
     try:
-        connection.execute("PRAGMA query_only = 1")
-        connection.execute("PRAGMA cache_size = -32768")  # KiB: listing in order of path jumps about
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection = _open(path, "mode=rw" if can_write else "mode=ro")
     except sqlite3.OperationalError as error:
-        connection.close()
         if error.sqlite_errorcode & 0xFF not in _NO_PLACE_FOR_SHM or (can_write and _has_log(path)):
             raise
-    except BaseException:
-        connection.close()
-        raise
     else:
+        connection.execute("PRAGMA query_only = 1")
+        connection.execute("PRAGMA cache_size = -32768")  # KiB: listing in order of path jumps about
         return Database(connection, path.parent, path.stat().st_ino)
     if _has_log(path):
         raise ReadOnlyIndex(

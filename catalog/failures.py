@@ -16,7 +16,6 @@ from pathlib import Path
 
 from anyseek.errors import (
     AnyseekError,
-    DiskFull,
     IndexDamaged,
     IndexLocked,
     IndexNotFound,
@@ -39,10 +38,6 @@ _OTHER_SCHEMA = re.compile(
 
 # Of the second byte of an SQLITE_IOERR: what it was at.
 _OF_MEMORY = {sqlite3.SQLITE_IOERR_NOMEM, sqlite3.SQLITE_IOERR_SHMMAP}  # the latter: mmap() gave none
-_OF_SPACE = {
-    sqlite3.SQLITE_IOERR_SHMOPEN,
-    sqlite3.SQLITE_IOERR_SHMSIZE,
-}  # the log's index did not get its length
 _OF_LOCKS = {
     sqlite3.SQLITE_IOERR_LOCK,
     sqlite3.SQLITE_IOERR_UNLOCK,
@@ -55,8 +50,8 @@ _OF_READING = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlit
 
 _MOST_WORDS = 200  # characters
 
-# Larger than a page of the catalog and its frame in the log.
-_PROBE_BYTES = 16 << 10
+# Larger than what SQLite writes at once: a page and its frame in the log, the log's index (32 KiB).
+_PROBE_BYTES = 64 << 10
 
 
 @contextmanager
@@ -97,7 +92,7 @@ def _from_sqlite(error: sqlite3.Error, folder: Path) -> AnyseekError:
     if code == sqlite3.SQLITE_CANTOPEN:
         return _why_not_opened(folder)
     if code == sqlite3.SQLITE_FULL:
-        return _why_not_written(folder) or _no_space(it)
+        return _why_not_written(folder) or as_anyseek(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), it)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return IndexLocked(f"Another process is writing to {it}.", "Try again when it is done.")
     if full_code == sqlite3.SQLITE_READONLY_DBMOVED:
@@ -127,13 +122,6 @@ def _one_line(text: str) -> str:
     return words if len(words) <= _MOST_WORDS else f"{words[:_MOST_WORDS]}..."
 
 
-def _no_space(it: str) -> DiskFull:
-    return DiskFull(
-        f"There is no space left for {it}.",
-        "What was stored before is intact. Free some space and run the same command again.",
-    )
-
-
 def _damaged(what: str, folder: Path) -> IndexDamaged:
     return IndexDamaged(f"The catalog in {printable(str(folder))} is damaged: {what}.", REPAIR)
 
@@ -149,9 +137,16 @@ def _from_io(full_code: int, folder: Path) -> AnyseekError:
         )
     # SQLite keeps the system's reason to itself; the same refusal meets whoever tries to write there.
     refused = None if full_code in _OF_READING else _why_not_written(folder)
-    if refused is None and full_code in _OF_SPACE:
-        return _no_space(it)
     return refused or as_anyseek(OSError(errno.EIO, "a read or a write was refused"), it)
+
+
+def has_passed(error: sqlite3.Error, folder: Path) -> bool:
+    """Whether SQLite failed to open or write a file for a reason that it does not give, and nothing would fail now."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    has_no_reason = code & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+    if not has_no_reason or code in _OF_MEMORY | _OF_LOCKS | _OF_READING:
+        return False
+    return _why_not_written(folder) is None
 
 
 def _why_not_written(folder: Path) -> AnyseekError | None:
@@ -181,6 +176,8 @@ def _why_not_opened(folder: Path) -> AnyseekError:
         # Not by opening the catalog itself: closing it again would drop the locks that SQLite holds on it.
         os.close(os.open(folder, os.O_RDONLY))
         os.stat(path)
+    except FileNotFoundError as error:  # so it is, too, while a catalog is being made
+        return _why_not_written(folder) or as_anyseek(error, it)
     except OSError as error:
         return as_anyseek(error, it)
     if not os.access(path, os.R_OK):

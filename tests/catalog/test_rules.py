@@ -128,6 +128,26 @@ def test_a_compaction_commits_what_is_on_the_disk_and_deletes_what_nobody_needs(
         assert events == [f"sync {space}.1.f16", "sync vectors", "commit", f"delete {space}.0.f16"]
 
 
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_compaction_clears_what_one_left_that_was_killed_after_its_commit(
+    tmp_path: Path, is_whole: bool
+) -> None:
+    """But while the generation that counts lacks a part, the one before it may be all that there is."""
+    catalog, space = new_index(tmp_path, 3)
+    old, new = (catalog.folder / f"vectors/{space}.{generation}.f16" for generation in (0, 1))
+    with catalog:
+        with catalog.begin() as writer:
+            writer.delete([2])
+        kept = old.read_bytes()
+        catalog.compact(space)
+        old.write_bytes(kept)
+        if not is_whole:
+            os.truncate(new, 10)
+        assert catalog.compact(space) == 0
+    assert old.exists() is not is_whole
+    assert new.exists()
+
+
 _ONE_FILE = """
 import sys
 from pathlib import Path

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
-from fault_scenarios import SCENARIOS, Stage, state
+from fault_scenarios import LEFT_BY_A_FAULT, SCENARIOS, Stage, state
 from faults import (
     FOR_EVER,
     HALF,
@@ -23,7 +25,10 @@ from faults import (
     WRITE,
     Fault,
     Outcome,
+    Program,
 )
+
+from anyseek.catalog.check import check
 
 StageOf = Callable[[str], Stage]
 Note = Callable[[str, object], None]
@@ -90,6 +95,32 @@ def test_a_failing_call_while_tags_are_written(
     stage_of: StageOf, record_property: Note, failure: str
 ) -> None:
     fail_at_many_steps(stage_of("tag"), Case("tag", failure, 2), record_property)
+
+
+def test_a_disk_that_fails_once_while_a_catalog_is_opened_is_not_called_full(
+    stage_of: StageOf, record_property: Note
+) -> None:
+    """A repair opens the catalog again and again, and SQLite gives no reason for what fails then."""
+    fail_at_many_steps(stage_of("repair"), Case("repair", "failing disk", 25), record_property)
+
+
+@pytest.mark.parametrize("failure", ["full for a moment", "full disk"])
+def test_a_disk_that_is_full_while_a_catalog_is_made(
+    program: Program, tmp_path: Path, record_property: Note, failure: str
+) -> None:
+    """It is made, or there was no space; never is a part of it said to be missing."""
+    fault, _ = FAILURES[failure]
+    index = tmp_path / "library" / "index"
+    command = ("create", str(index))
+    steps = program.run(command, tmp_path, index.parent, Fault(kinds=fault.kinds)).steps
+    for at in range(1, steps + 1):
+        shutil.rmtree(index.parent, ignore_errors=True)
+        ended = program.run(command, tmp_path, index.parent, replace(fault, at=at))
+        assert ended.code == 0 or "\nanyseek.errors.DiskFull: " in ended.err, f"at step {at}: {ended}"
+        if ended.code == 0:
+            assert {finding.code for finding in check(index)} <= LEFT_BY_A_FAULT
+    assert steps > 10
+    record_property("faults", {"what": "failing calls", "of": "create", "steps": steps, "faults": steps})
 
 
 def test_a_full_disk_while_an_index_is_made(stage_of: StageOf, record_property: Note) -> None:

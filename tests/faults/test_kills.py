@@ -29,14 +29,14 @@ def killed(stage: Stage, faults: Iterable[Fault], note: Note) -> None:
 
 
 def spread(stage: Stage, count: int) -> list[Fault]:
-    """`count` kills over the steps, or one at each: half of them before a step, half in the middle of a write."""
-    halves = [(KILL, CHANGES, count - count // 2), (TORN, WRITE, count // 2)]
+    """`count` kills over the steps: half in the middle of a write, as far as there are writes, the others before a
+    step. Fewer where there are fewer steps."""
+    writes, steps = stage.n_steps(WRITE), stage.n_steps(CHANGES)
+    n_torn = min(count // 2, writes)
+    n_before = min(count - n_torn, steps)
     return [
-        Fault(1 + i * steps // n, error, kinds)
-        for error, kinds, n_wanted in halves
-        for steps in [stage.n_steps(kinds)]
-        for n in [min(n_wanted, steps)]
-        for i in range(n)
+        *(Fault(1 + i * steps // n_before, KILL, CHANGES) for i in range(n_before)),
+        *(Fault(1 + i * writes // n_torn, TORN, WRITE) for i in range(n_torn)),
     ]
 
 

@@ -198,6 +198,18 @@ def test_reindex_refuses_what_add_refuses(media: Path) -> None:
         anyseek.reindex(media, model=WordEmbedder(version="2"), workers=-1)
 
 
+def test_after_a_reindex_the_chosen_store_answers(media: Path) -> None:
+    pytest.importorskip("faiss")
+    with anyseek.open(media, model=WordEmbedder()) as index:
+        index.store.set("faiss")
+        before = index.store.state()
+    anyseek.reindex(media, model=WordEmbedder(version="2"), workers=1)
+    assert anyseek.check(media) == []
+    with anyseek.open(media, model=WordEmbedder(version="2")) as index:
+        assert index.store.state() == before
+        assert index.search("red", to="image").remarks == ()
+
+
 def test_an_index_moves_with_its_folder(media: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     shutil.move(media, moved)

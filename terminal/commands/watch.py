@@ -57,7 +57,8 @@ def watch(
                 except RootUnavailable as error:
                     last_code = error.exit_code
                     raise
-            last_code = EXIT_OK
+            if not report.interrupted:  # which has not looked at everything
+                last_code = EXIT_OK
             return report
 
         if not index.roots():

@@ -36,7 +36,7 @@ def test_groups_share_the_plane_in_which_they_differ_within() -> None:
 def test_a_library_is_drawn_by_modality_and_by_folder(tmp_path: Path) -> None:
     folder = sample_files.fill(tmp_path / "media")
     with anyseek.create(folder, model=WordEmbedder()) as index:
-        with pytest.raises(UsageError, match="too little"):
+        with pytest.raises(UsageError, match="too few"):
             index.library.map(tmp_path / "map.png")
         index.add(workers=1)
         for by in ("modality", "folder"):

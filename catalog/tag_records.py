@@ -25,6 +25,7 @@ HASH_BYTES = 32
 """The longest content hash that a line may have."""
 
 _LONGEST_LINE = 1 << 20
+_MOST_DAMAGED = 2  # letters of a tag that is told by its fold
 _FIELDS = {"path", "hash", "tags"}
 
 
@@ -250,14 +251,13 @@ def _tags(value: Any, where: str) -> tuple[str, ...]:
 
 
 def restored_tag(tag: str, fold: str) -> str:
-    """A damaged tag by its fold, which is whole: in its own letters where they agree."""
-    if len(tag) == len(fold):
-        restored = "".join(
-            mine if folded(mine) == right else right for mine, right in zip(tag, fold, strict=True)
-        )
-        if folded(restored) == fold:
-            return restored
-    return tag if folded(tag) == fold else fold
+    """A damaged tag by its fold, in its own letters where they agree. Where they are not alike but for a letter or two,
+    the fold is of another tag, and what can be read of this one stays."""
+    alike = [folded(mine) == right for mine, right in zip(tag, fold, strict=False)]
+    if len(tag) != len(fold) or alike.count(False) > _MOST_DAMAGED:
+        return tag
+    restored = "".join(mine if same else right for mine, right, same in zip(tag, fold, alike, strict=True))
+    return restored if folded(restored) == fold else tag
 
 
 def clean_tag(name: str) -> str:

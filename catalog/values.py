@@ -157,7 +157,7 @@ def damaged_tags(database: Database) -> list[tuple[int, bytes, bytes]]:
 
 
 def put_tags_right(database: Database) -> None:
-    """A tag is what its fold says, which an index says too. Where that is no fold, what can be read of the tag stays,
+    """A tag is what its fold says, which an index says too. Where that is not alike, what can be read of the tag stays,
     with a mark where something cannot."""
     for file_id, tag, fold in damaged_tags(database):
         database.run(

@@ -233,6 +233,7 @@ def test_an_index_of_a_newer_format_is_refused(media: Path) -> None:
 
     with sqlite3.connect(media / ".anyseek/catalog.sqlite") as catalog:
         catalog.execute("UPDATE index_info SET value = '99' WHERE name = 'format'")
+        catalog.execute("PRAGMA user_version = 99")
     catalog.close()
     with pytest.raises(NewerFormat):
         anyseek.open(media)

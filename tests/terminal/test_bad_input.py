@@ -161,6 +161,7 @@ def test_insisting_on_another_model(media: Path, here: Run) -> None:
 def test_an_index_of_a_newer_format(media: Path, here: Run) -> None:
     with sqlite3.connect(media / ".anyseek/catalog.sqlite") as catalog:
         catalog.execute("UPDATE index_info SET value = '99' WHERE name = 'format'")
+        catalog.execute("PRAGMA user_version = 99")
     catalog.close()
     for command in (("search", "red"), ("status",), ("doctor",), ("index",)):
         refused(here(*command, cwd=media), 13)

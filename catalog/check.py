@@ -110,11 +110,21 @@ def _all(snapshot: Snapshot, checks: Sequence[Check]) -> list[Finding]:
             findings += find(snapshot)
         except (IndexDamaged, MissingExtra) as error:
             stopped.append(error)
+    extra = next((error for error in stopped if isinstance(error, MissingExtra)), None)
+    if extra and (not findings or _has_unknown_modality(snapshot.database)):
+        raise extra  # the model and what it embedded say the same: that is no damage
     if findings or not stopped:
         return findings
-    if isinstance(stopped[0], MissingExtra):
-        raise stopped[0]
     return [Finding("catalog-damaged", stopped[0].message, 1, True, REBUILD)]
+
+
+def _has_unknown_modality(database: Database) -> bool:
+    known = [str(modality) for modality in modalities.Modality]
+    sql = (
+        f"SELECT 1 FROM segments s, spaces p WHERE s.modality NOT IN ({', '.join('?' * len(known))})"
+        " AND instr(p.card, '\"' || s.modality || '\"') LIMIT 1"
+    )
+    return database.first(sql, known) is not None
 
 
 def _not_a_lock(folder: Path) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ _UNDECODABLE = re.compile(r"could not decode", re.IGNORECASE)
 # A table, a column or a statement of the schema is not what we made.
 _OTHER_SCHEMA = re.compile(
     r"no such|has no column|malformed|already another|incomplete input|unsupported file|unrecognized option"
-    r"|tokenizer|vtable constructor"
+    r"|tokenizer|vtable constructor|fts5 file format"
 )
 
 # Of the second byte of an SQLITE_IOERR: what it was at.

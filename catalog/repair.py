@@ -13,17 +13,18 @@ from pathlib import Path
 
 from anyseek.catalog import other_values, values
 from anyseek.catalog.catalog import Catalog, Writer
-from anyseek.catalog.check import SHOULD_BE_VISIBLE, Check, Finding, check, unused_vector_files
+from anyseek.catalog.check import REBUILD, SHOULD_BE_VISIBLE, Check, Finding, check, unused_vector_files
 from anyseek.catalog.database import Database, connect
 from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.places import put_missing_roots_right
-from anyseek.catalog.rebuild import rebuild
+from anyseek.catalog.rebuild import can_be_rebuilt, rebuild
 from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.refill import LOST
 from anyseek.catalog.schema import FORMAT, NAME, WORDS
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.vector_damage import is_whole, vector_damage
+from anyseek.errors import IndexDamaged
 
 LOG = logging.getLogger(__name__)
 
@@ -62,9 +63,16 @@ def repair(
             todo = [one for one in wrong if one.is_repairable and not (is_new and one.code in _STRUCTURE)]
             if not todo:
                 break
-            for finding in todo:
-                if not repair_derived(folder, finding):
-                    _repair(folder, finding)
+            try:
+                for finding in todo:
+                    if not repair_derived(folder, finding):
+                        _repair(folder, finding)
+            except IndexDamaged as error:
+                if is_new or not can_be_rebuilt(folder):
+                    raise
+                # What a repair has to read is damaged itself.
+                todo = [Finding("catalog-damaged", error.message, 1, True, REBUILD)]
+                _repair(folder, todo[0])
             repaired += todo
     return repaired
 

@@ -23,9 +23,11 @@ def test_the_products_of_a_search_wake_no_threads() -> None:
     rows = np.random.default_rng(0).standard_normal((10, 384))
     others = np.random.default_rng(1).standard_normal((299, 384))
     before = threads_cpu()
-    for _ in range(500):
+    for _ in range(20_000):
         products(rows, others)
-    assert threads_cpu() == before
+    assert (
+        threads_cpu() < before + 40
+    )  # ticks; some 200 with threads, and a few are from the start of the process
     np.testing.assert_allclose(products(rows, others), rows @ others.T)
 
 

@@ -160,8 +160,10 @@ def test_an_index_is_made_anew_beside_what_it_left(media: Path) -> None:
         index.store.set(Choice("toy"))
     for path in (media / ".anyseek").glob("catalog.sqlite*"):
         path.unlink()
-    with anyseek.create(media, model=WordEmbedder()) as index:
-        index.add(workers=1)
+    assert [finding.code for finding in anyseek.check(media)] == ["catalog-gone"]
+    assert anyseek.check(media, repair=True) == []
+    with anyseek.open(media, model=WordEmbedder()) as index:
+        index.add(media, workers=1)
         index.store.set(Choice("toy"))
         assert [Path(hit.path).name for hit in index.search("green", to="image", k=1)] == ["green.png"]
 

@@ -1,0 +1,85 @@
+"""The rows of the models as they are, damaged or not: read without trust, and written again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from anyseek.catalog import codec
+from anyseek.errors import IndexDamaged, MissingExtra
+from anyseek.jsonable import to_json
+
+if TYPE_CHECKING:
+    from anyseek.catalog.snapshot import Snapshot
+    from anyseek.catalog.writer import Writer
+    from anyseek.contracts import ModelCard
+
+_COLUMNS = "space_id, CAST(fingerprint AS BLOB), dim, CAST(card AS BLOB), generation, rows, live"
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRow:
+    """A row of the table as it is, texts decoded as far as they can be."""
+
+    number: int
+    fingerprint: str
+    dim: Any
+    text: str
+    counts: tuple[Any, ...]
+
+    @property
+    def card(self) -> ModelCard | None:
+        """None for one that cannot be read."""
+        try:
+            return codec.card(self.text)
+        except (IndexDamaged, MissingExtra):
+            return None
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether generation, rows and live are numbers of something."""
+        return all(isinstance(count, int) and count >= 0 for count in self.counts)
+
+
+def space_rows(source: Snapshot | Writer) -> list[SpaceRow]:
+    """All of them, by their numbers."""
+    rows = source.database.all(f"SELECT {_COLUMNS} FROM spaces ORDER BY space_id")
+    return [
+        SpaceRow(
+            number,
+            fingerprint.decode("utf-8", "replace"),
+            dim,
+            text.decode("utf-8", "replace"),
+            tuple(counts),
+        )
+        for number, fingerprint, dim, text, *counts in rows
+    ]
+
+
+def delete_space(writer: Writer, row: SpaceRow) -> None:
+    """A space of a model that nobody knows: its files are read again."""
+    writer.database.run("DELETE FROM spaces WHERE space_id = ?", [row.number])
+
+
+def write_card(writer: Writer, row: SpaceRow, card: ModelCard) -> None:
+    """Write what the row should say; its counts are counted again where they are none."""
+    database = writer.database
+    database.run(
+        "DELETE FROM spaces WHERE fingerprint = ? AND space_id != ? AND rows = 0",
+        [card.fingerprint, row.number],
+    )
+    database.run(
+        "UPDATE OR IGNORE spaces SET fingerprint = ?, dim = ?, card = ? WHERE space_id = ?",
+        [card.fingerprint, card.dim, to_json(card), row.number],
+    )
+    if not row.has_counts:
+        generations = [
+            int(generation)
+            for path in (database.folder / "vectors").glob(f"{row.number}.*.f16")
+            if (generation := path.name.split(".")[1]).isdecimal()
+        ]
+        database.run(
+            "UPDATE spaces SET generation = ?1, live = 0, rows ="
+            " (SELECT coalesce(max(row) + 1, 0) FROM embeddings WHERE space_id = ?2) WHERE space_id = ?2",
+            [max(generations, default=0), row.number],
+        )

@@ -6,6 +6,7 @@ import sqlite3
 import unicodedata
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,13 @@ RUNS = {
     "Lao": "ໝາສີແດງຢູ່ເຮືອນ",
     "Khmer": "ឆ្កែពណ៌ក្រហមនៅផ្ទះ",
     "Burmese": "ခွေးနီသည်အိမ်မှာရှိသည်",
+    "Javanese": "ꦱꦼꦒꦲꦸꦮꦺꦴꦁ",
+    "Balinese": "ᬘᬶᬘᬶᬂᬩᬭᬓ᭄",
+    "Cham": "ꨀꨔꨭꨩꨠꨣꨳ",
+    "Tai Le": "ᥛᥣᥴᥘᥦᥒᥴ",
+    "Tai Tham": "ᩉ᩠ᨾᩣᨯᩯ᩠ᨦ",
+    "Yi": "ꈌꆀꅐꑸ",
+    "Tangut": "𗼇𗟲𗖻",
 }
 
 
@@ -84,6 +92,39 @@ def test_neighbours_are_a_phrase_and_others_are_not(text: list[str], data: st.Da
         ("میخواهم", "می\u200cخواهم"),  # with a zero-width non-joiner
         ("ежик", "ёжик"),
         ("istanbul", "İstanbul"),
+        ("ISTANBUL", "istanbul"),
+        ("ısparta", "ISPARTA"),
+        ("isparta", "ısparta"),
+        ("İSPARTA", "ısparta"),
+        ("STRAẞE", "strasse"),
+        ("ΟΔΟΣ", "οδός"),
+        ("final", "ﬁnal"),
+        ("lodz", "ŁÓDŹ"),
+        ("smorrebrod", "smørrebrød"),
+        ("м'ята", "мʼята"),
+        ("lego", "Lego™"),
+        ("كتاب", "كتــاب"),  # lengthened
+        ("احمد", "أحمد"),
+        ("اسلام", "إسلام"),
+        ("القران", "القرآن"),
+        ("مدرسه", "مدرسة"),
+        ("على", "علی"),  # the yeh of another keyboard
+        ("كتاب", "کتاب"),
+        ("کتاب", "كِتَابٌ"),
+        ("שלום", "שׁ\ufb1eלום"),
+        ("དམར", "ཁྱི་དམར་པོ་"),  # syllables have their own dots
+        ("ខ្ញុំស្រលាញ់", "ខ្ញុំ\u200bស្រលាញ់"),  # words may be parted by what nobody sees
+        ("ខ្ញុំ\u200bស្រលាញ់", "ខ្ញុំស្រលាញ់"),
+        ("🎂", "party🎂2023"),
+        ("🎂", "🎉🎂🎈"),
+        ("❤", "❤\ufe0f"),
+        ("👍", "👍🏽"),
+        ("👍🏿", "👍🏽"),
+        ("👩\u200d🍳", "the 👩\u200d🍳 cooks"),
+        ("🍳", "the 👩\u200d🍳 cooks"),
+        ("🇩🇪", "🇫🇷🇩🇪"),
+        ("1\ufe0f\u20e3", "1"),
+        ("★", "three ★★★ stars"),
         ("итгc", "итгC后50"),
         ("狐", "狐狸"),
         ("狸", "狐狸"),
@@ -102,6 +143,10 @@ def test_what_readers_take_for_one_word(typed: str, stored: str) -> None:
         ("色狐", "红色，狐狸"),
         ("fox", "foxes"),
         ("狐狸", "狐 狸"),
+        ("🎂", "🎈"),
+        ("🇩🇪", "🇩🇰"),
+        ("🇪🇫", "🇩🇪🇫🇷"),
+        ("cake", "🎂"),
     ],
 )
 def test_what_is_another_word(typed: str, stored: str) -> None:
@@ -111,10 +156,62 @@ def test_what_is_another_word(typed: str, stored: str) -> None:
 def test_keywords_of_a_query() -> None:
     assert keywords("A Red 狐狸が, IMG_1234.jpg") == ["a", "red", "狐狸が", "img_1234", "jpg"]
     assert keywords("重跑gen-itgc后50条") == ["重跑", "gen", "itgc", "后", "50", "条"]
-    assert keywords("... _ 🙂") == []
+    assert keywords("... _ 🙂🇩🇪") == ["🙂", "🇩🇪"]
+    assert keywords("ខ្ញុំ\u200bស្រលាញ់") == ["ខ្ញុំ", "ស្រលាញ់"]
     assert parts_of("红色狐狸") == ["红色", "色狐", "狐狸"]
     assert parts_of("東京のサンドボックス") == ["東京", "サンドボックス"]
     assert parts_of("狐狸") == parts_of("สุนัข") == parts_of("강아지") == parts_of("fox") == []
+
+
+LETTERS = [chr(code) for code in range(0x80, 0x110000) if not 0xD800 <= code < 0xE000]
+BREAKING = "SA ID CJ AK AS AP H2 H3 JL JV JT".split()
+
+
+def not_found(texts: dict[str, str]) -> list[str]:
+    """Which queries, by FTS5 itself, do not find their text."""
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE VIRTUAL TABLE words USING fts5(text, tokenize = 'ascii')")
+    connection.executemany("INSERT INTO words VALUES (?)", ([word_tokens(text)] for text in texts.values()))
+    sql = "SELECT count(*) FROM words WHERE words MATCH ? AND rowid = ?"
+    missed = [
+        query
+        for row, query in enumerate(texts, 1)
+        if connection.execute(sql, [phrase(query), row]).fetchone() == (0,)
+    ]
+    connection.close()
+    return missed
+
+
+def test_every_script_that_lines_break_inside_of_is_taken_apart() -> None:
+    """By the properties of Unicode itself: no script is left out."""
+    breaks = regex.compile("".join(["[", *(rf"\p{{LB={name}}}" for name in BREAKING), "]"]))
+    letters = [
+        letter
+        for letter in LETTERS
+        if unicodedata.category(letter)[0] == "L"
+        and breaks.match(letter)
+        and unicodedata.normalize("NFKD", letter) == letter
+    ]
+    rare = [letter for letter in letters if "IDEOGRAPH" not in unicodedata.name(letter, "")]
+    chosen = {*rare, *letters[::97]}
+    assert not_found({letter: f"{letter}{letter}b" for letter in chosen}) == []
+
+
+def test_every_emoji_is_a_word() -> None:
+    """But for those that are letters and marks in another form (NFKD), and for code points of later versions."""
+    emoji = regex.compile(r"\p{Extended_Pictographic}|\p{Emoji_Presentation}")
+    shades = range(0x1F3FB, 0x1F400)
+    chosen = [
+        sign
+        for sign in LETTERS
+        if emoji.match(sign)
+        and unicodedata.normalize("NFKD", sign) == sign
+        and unicodedata.category(sign) != "Cn"
+        and sign not in "©®"
+        and ord(sign) not in shades
+    ]
+    assert len(chosen) > 1000
+    assert not_found({sign: f"party{sign}a" for sign in chosen}) == []
 
 
 @given(st.text(max_size=40))

@@ -26,6 +26,7 @@ from anyseek.filters import (
     OneOf,
     Or,
     modality,
+    pattern,
     period,
     seconds,
     size_in_bytes,
@@ -316,8 +317,12 @@ def _path(value: str) -> str:
     return _folded(value.removeprefix("./"))
 
 
+def _pattern(value: str) -> str:
+    return pattern(clean_text(value))
+
+
 def _path_pattern(value: str) -> str:
-    return _path(value).replace("**/", "*").replace("**", "*")
+    return _pattern(value.removeprefix("./")).replace("**/", "*").replace("**", "*")
 
 
 def _below_pattern(folder: str) -> str:
@@ -336,7 +341,7 @@ _PREDICATES: dict[tuple[str, str], _Predicate] = {
     ("path", "="): _equal(_PATH, _path),
     ("path", "~"): _each_word(_PATH, "GLOB %s", _path_pattern),
     ("name", "="): _equal(_NAME, _folded),
-    ("name", "~"): _each_word(_NAME, "GLOB %s", _folded),
+    ("name", "~"): _each_word(_NAME, "GLOB %s", _pattern),
     ("type", "="): _each_word(_NAME, _LIKE, lambda value: "%." + _escaped(_folded(value).lstrip("."))),
     ("date", "="): _each(_within, lambda value: list(period(value))),
     ("size", "="): _equal("f.size", size_in_bytes),
@@ -344,7 +349,7 @@ _PREDICATES: dict[tuple[str, str], _Predicate] = {
     ("tag", "="): _Predicate(
         lambda v: _tagged(f"t.value = {v}"), _folded, _tagged("t.value IN (SELECT value FROM json_each(?))")
     ),
-    ("tag", "~"): _each(lambda v: _tagged(f"t.value GLOB {v}"), _folded),
+    ("tag", "~"): _each(lambda v: _tagged(f"t.value GLOB {v}"), _pattern),
     **_ordered("date", "f.mtime_ns", lambda value: period(value)[0], lambda value: period(value)[1]),
     **_ordered("size", "f.size", size_in_bytes, size_in_bytes),
     **_ordered("duration", _LENGTH, seconds, seconds),

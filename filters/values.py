@@ -32,7 +32,7 @@ _SIZES = {"": 1, "b": 1, **{f"{p}b": 1000**i for i, p in enumerate("kmgt", 1)}}
 _SIZES |= {f"{p}ib": 1024**i for i, p in enumerate("kmgt", 1)}
 _DURATION = re.compile(r"(?P<n>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>s|sec|min|m|h)?", re.I)
 _DURATIONS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-_CLOCK = re.compile(r"(?:([0-9]+):)?([0-9]{1,2}):([0-9]{2}(?:\.[0-9]+)?)")
+_CLOCK = re.compile(r"(?:([0-9]+):(?=[0-5]?[0-9]:))?([0-9]{1,2}):([0-5][0-9](?:\.[0-9]+)?)")
 _N = "([0-9]{1,2})"
 _DATE = re.compile(f"([0-9]{{4}})(?:-{_N}(?:-{_N}(?:[T ]{_N}:{_N}(?::{_N})?)?)?)?")
 _SECOND = 1_000_000_000
@@ -172,6 +172,8 @@ def check(name: str, sign: str, value: str) -> None:
         raise UsageError(
             f"A value of {name} in a filter has at most {MOST_CHARACTERS:,} characters.", EXAMPLE
         )
+    if "\0" in value:  # JSON of SQLite ends there, so that another value would be compared
+        raise UsageError(f"{short_repr(value)} has a NUL character, which no {name} has.", EXAMPLE)
     try:
         FIELDS[name].read(value)
         if sign == "~":

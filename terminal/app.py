@@ -88,8 +88,10 @@ class Group(TyperGroup):
 
 
 def _refuse_twice(command: Any, ctx: Any, args: list[str]) -> None:
-    """Raises a UsageError of click for an option that takes one value and is given several times: click takes the last alone,
-    as if the others had not been asked for."""
+    """Raises click's UsageError for an option that takes one value and is given several times.
+
+    Click takes the last of them alone, as if the others had not been there.
+    """
     given = command.make_parser(ctx).parse_args(args=list(args))[2]
     for one in given:
         is_single = one.param_type_name == "option" and not (one.multiple or one.is_flag or one.count)

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -43,12 +44,8 @@ def prepared(
         if given and len(given) != len(texts):
             raise UsageError(f"{len(texts)} texts have {len(given)} {name}.", "Give one for each text.")
     return [
-        _prepared(
-            text,
-            (ids[number] if ids else None) or uuid.uuid4().hex,
-            (metadatas or {})[number] if metadatas else {},
-        )
-        for number, text in enumerate(texts)
+        _prepared(text, one or uuid.uuid4().hex, metadata)
+        for text, one, metadata in zip(texts, ids or repeat(None), metadatas or repeat({}), strict=False)
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +11,16 @@ from typing import BinaryIO
 
 
 @contextmanager
-def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, durable: bool = True, is_shared: bool = False) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends well; until then the old one stays.
 
     The new content is written beside it under a hidden name (`.NAME.part`) and synced, then renamed, and the folder is
     synced: after a crash, or a disk that fills up, `path` holds the old content or the new one. durable: False leaves
     the syncing to the system, which saves milliseconds a file; a killed process still leaves the old content or the
-    new one, a power failure perhaps neither. Raises OSError.
+    new one, a power failure perhaps neither. is_shared: others may write it at the same moment, without a lock; the
+    hidden name is then one's own, and the last who ends stays. Raises OSError.
     """
-    unfinished = partial(path)
+    unfinished = partial(path, f".{os.getpid()}-{threading.get_ident()}" if is_shared else "")
     try:
         with unfinished.open("wb") as file:
             yield file
@@ -33,9 +35,9 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         sync_folder(path.parent)
 
 
-def partial(path: Path) -> Path:
+def partial(path: Path, writer: str = "") -> Path:
     """Where the new content of `path` is until it is whole; a killed process leaves it there."""
-    return path.with_name(f".{path.name}.part")
+    return path.with_name(f".{path.name}{writer}.part")
 
 
 def put_in_place(whole: Path, path: Path) -> None:
@@ -49,9 +51,9 @@ def put_in_place(whole: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
-def write(path: Path, data: bytes | str, *, durable: bool = True) -> None:
+def write(path: Path, data: bytes | str, *, durable: bool = True, is_shared: bool = False) -> None:
     """The whole content at once; a str as UTF-8. See `replacing`."""
-    with replacing(path, durable=durable) as file:
+    with replacing(path, durable=durable, is_shared=is_shared) as file:
         file.write(data.encode() if isinstance(data, str) else data)
 
 

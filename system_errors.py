@@ -150,7 +150,8 @@ NO_MEMORY = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 def as_anyseek(error: OSError, it: str) -> AnyseekError:
     """The sentence for an error of the system. it: the thing concerned, as "the index in /photos"."""
     cls, message, hint = _SENTENCES.get(error.errno or 0, _OTHER)
-    which = f" ({printable(os.fsdecode(error.filename))})" if _is_name(error.filename) else ""
+    name = printable(os.fsdecode(error.filename)) if _is_name(error.filename) else ""
+    which = f" ({name})" if name and not f" {it}".endswith(f" {name}") else ""
     reason = error.strerror or str(error) or type(error).__name__
     text = message.format(it=it, which=which, reason=reason)
     return cls(text[0].upper() + text[1:], hint)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
-from urllib.parse import quote
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
@@ -20,8 +19,10 @@ from langchain_core.vectorstores import VectorStore
 from pydantic import ConfigDict, PrivateAttr, model_validator
 
 from anyseek import atomic, workspace
+from anyseek.adapters.documents import content_of, file_name, prepared, waited_for
 from anyseek.adapters.filters import MetadataFilter, both, passes
 from anyseek.adapters.retrieval import Retrieved, open_index, retrieve, search_options
+from anyseek.catalog.database import has_catalog
 from anyseek.errors import IndexNotFound, UsageError
 from anyseek.filters import OneOf
 from anyseek.folding import folded
@@ -80,17 +81,29 @@ def _document(retrieved: Retrieved) -> Document:
 class AnyseekVectorStore(VectorStore):
     """Documents as text files in a folder, `ID.txt`, with their metadata in the hidden file `.ID.json` beside it.
 
-    Other files of the folder are found too: their documents have the path below the folder as id.
+    Other files of the folder are found too: their documents have the path below the folder as id. Threads may share a
+    store, and others may write to its index too: they wait for one another, WAIT_SECONDS at most.
     """
 
     def __init__(self, folder: str | os.PathLike[str], model: str = DEFAULT_MODEL) -> None:
         """Opens the folder's index, or makes it. Raises what `anyseek.open` and `anyseek.create` raise."""
         self._folder = Path(os.path.abspath(folder))
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._index = waited_for(lambda: self._opened(model))
+
+    def _opened(self, model: str) -> Index:
         try:
-            self._index = workspace.open(index=self._folder / workspace.INDEX_NAME, model=model)
+            return workspace.open(index=self._folder / workspace.INDEX_NAME, model=model)
         except IndexNotFound:
-            self._index = workspace.create(self._folder, model=model)
+            try:
+                return workspace.create(self._folder, model=model)
+            except UsageError:
+                if not has_catalog(self._folder / workspace.INDEX_NAME):
+                    raise
+                return workspace.open(
+                    index=self._folder / workspace.INDEX_NAME, model=model
+                )  # made meanwhile
 
     @classmethod
     def from_texts(
@@ -127,31 +140,32 @@ class AnyseekVectorStore(VectorStore):
         batch_size: int | None = None,
         **unknown: Any,
     ) -> list[str]:
-        """Write and index texts; what has the id of an earlier document takes its place. Returns the ids.
+        """Write and index texts, each of which is a text whatever it looks like; what has the id of an earlier document
+        takes its place. Returns the ids.
 
-        batch_size: taken because LangChain's indexing gives it; all are written at once.
+        batch_size: taken because LangChain's indexing gives it; all are written at once. One without any word is kept,
+        and no search finds it. Raises UsageError, with nothing written, for what cannot be stored; IndexLocked.
         """
         _refuse(unknown)
-        written = []
-        for number, text in enumerate(texts):
-            one = (ids[number] if ids else None) or uuid.uuid4().hex
-            metadata = metadatas[number] if metadatas else {}
-            # Not synced: that would take four waits for the disk a document.
-            atomic.write(self._notes(one), json.dumps({"id": one, "metadata": metadata}), durable=False)
-            atomic.write(self._text(one), text, durable=False)
-            written.append(one)
-        self._index.add()
-        return written
+        notes = prepared(list(texts), metadatas, ids)
+        with self._lock:
+            for one in notes:
+                # Not synced: that would take four waits for the disk a document.
+                atomic.write(self._notes(one.id), one.json, durable=False)
+                atomic.write(self._text(one.id), one.file_text, durable=False)
+            waited_for(self._index.add)
+        return [one.id for one in notes]
 
     def delete(self, ids: list[str] | None = None, **unknown: Any) -> bool | None:
         """Remove documents; those that are not there are passed over. None removes all of them."""
         _refuse(unknown)
-        doomed = [self._id(path) for path in self._folder.glob("*.txt")] if ids is None else ids
-        for one in doomed:
-            for path in (self._text(one), self._notes(one)):
-                with suppress(FileNotFoundError):
-                    path.unlink()
-        self._index.add()
+        with self._lock:
+            doomed = [self._id(path) for path in self._folder.glob("*.txt")] if ids is None else ids
+            for one in doomed:
+                for path in (self._text(one), self._notes(one)):
+                    with suppress(FileNotFoundError):
+                        path.unlink()
+            waited_for(self._index.add)
         return True
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
@@ -223,10 +237,10 @@ class AnyseekVectorStore(VectorStore):
         self._index.close()
 
     def _text(self, one: str) -> Path:
-        return self._folder / f"{_safe(one)}.txt"
+        return self._folder / f"{file_name(one)}.txt"
 
     def _notes(self, one: str) -> Path:
-        return self._folder / f".{_safe(one)}.json"
+        return self._folder / f".{file_name(one)}.json"
 
     def _id(self, path: Path) -> str:
         try:
@@ -236,10 +250,11 @@ class AnyseekVectorStore(VectorStore):
             return path.stem
 
     def _read(self, one: str) -> Document:
-        metadata = {}
+        notes = {}
         with suppress(FileNotFoundError):
-            metadata = json.loads(self._notes(one).read_text("utf-8"))["metadata"]
-        return Document(id=one, page_content=self._text(one).read_bytes().decode(), metadata=metadata)
+            notes = json.loads(self._notes(one).read_text("utf-8"))
+        text = content_of(self._text(one).read_bytes().decode(), notes)
+        return Document(id=one, page_content=text, metadata=notes.get("metadata", {}))
 
     def _document(self, retrieved: Retrieved) -> Document:
         path = Path(retrieved.hit.path)
@@ -254,14 +269,3 @@ def _refuse(unknown: Mapping[str, Any]) -> None:
     """Raises TypeError for keywords that would be left out in silence."""
     if unknown:
         raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
-
-
-def _safe(one: str) -> str:
-    """An id as a file name: not hidden, without separators."""
-    name = quote(one, safe=" ")
-    name = "%2E" + name[1:] if name.startswith(".") else name
-    if len(name) > 200:
-        raise UsageError(
-            f"The id {one[:40]!r}... is too long to be a file's name.", "Use ids of up to 60 letters."
-        )
-    return name

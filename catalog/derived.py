@@ -31,7 +31,7 @@ def write_file(path: Path, data: bytes) -> None:
         make_folder(path.parent)
         if path.is_dir():
             remove(path)
-        atomic.write(path, data)
+        atomic.write(path, data, is_shared=True)  # whoever has indexed writes it, after the lock
 
 
 def make_folder(path: Path) -> None:

@@ -1,8 +1,9 @@
-"""A filter expression as SQL over `f` (a file) and `e` (an embedding).
+"""A filter expression as SQL over `f` (a file) with what `files` joins to it, and `e` (an embedding).
 
 SQLite bounds how deep an expression may be and how many values may be bound. So conditions on one field are put
 together (their values are one JSON array), what is left is joined as a balanced tree, and `not` is pushed down to the
-conditions.
+conditions. No condition looks into a table of its own: SQLite goes through all open cursors for each that it opens, so
+that the time of thousands of them would grow with their square.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from anyseek.filters import (
     OneOf,
     Or,
     modality,
+    pattern,
     period,
     seconds,
     size_in_bytes,
@@ -37,14 +39,22 @@ MOST_VALUES = 32_000
 MOST_RANGES = 100
 """Of paths that are looked for by the index of files; more folders are compared with every file."""
 
-_LENGTH = "(SELECT max(t.end) FROM segments t WHERE t.file_id = f.file_id AND t.unit = 's')"
+_LENGTH = "l.length"
 # Folded when they were stored.
-_PATH = "(SELECT w.path FROM file_words w WHERE w.file_id = f.file_id)"
-_NAME = "(SELECT w.name FROM file_words w WHERE w.file_id = f.file_id)"
+_PATH, _NAME = "w.path", "w.name"
+_WORDS = " LEFT JOIN file_words w ON w.file_id = f.file_id"
+_LENGTHS = (
+    " LEFT JOIN (SELECT t.file_id, max(t.end) AS length FROM segments t WHERE t.unit = 's' GROUP BY t.file_id) l"
+    " ON l.file_id = f.file_id"
+)
+_TAGS = (
+    " LEFT JOIN (SELECT t.file_id, json_group_array(t.folded) AS tags FROM tags t GROUP BY t.file_id) g"
+    " ON g.file_id = f.file_id"
+)
 # What follows the last "." of a name: rtrim takes off every other character from the right.
 _SUFFIX_IN = (
-    "EXISTS (SELECT 1 FROM file_words w WHERE w.file_id = f.file_id AND instr(w.name, '.') > 0 AND"
-    " substr(w.name, length(rtrim(w.name, replace(w.name, '.', ''))) + 1) IN (SELECT value FROM json_each(?)))"
+    f"(instr({_NAME}, '.') > 0 AND substr({_NAME}, length(rtrim({_NAME}, replace({_NAME}, '.', ''))) + 1)"
+    " IN (SELECT value FROM json_each(?)))"
 )
 # JSON holds no bytes; hexadecimal digits stand in their order.
 _BELOW_MANY = (
@@ -62,10 +72,17 @@ _BELOW_MANY_FOLDED = (
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """SQL over `f` and `e`, with its values."""
+    """SQL over `files` and `e`, with its values, which are bound and never part of it."""
 
     sql: str
     values: tuple[Any, ...] = ()
+
+
+def files(conditions: Iterable[Condition]) -> str:
+    """What follows FROM: files with all that these conditions compare, one row a file."""
+    sql = " ".join(condition.sql for condition in conditions)
+    joined = {"w.": _WORDS, "l.": _LENGTHS, "g.": _TAGS}
+    return "files f" + "".join(table for name, table in joined.items() if re.search(rf"\b{name}", sql))
 
 
 BelowFolders: TypeAlias = Callable[[Sequence[str]], Condition]
@@ -187,12 +204,8 @@ def _types(values: Sequence[str]) -> Condition:
 
 def _split(folders: Sequence[str]) -> tuple[list[str], list[str]]:
     """Absolute folders, which are on the disk, and others, which are below any root."""
-
-    def is_absolute(folder: str) -> bool:
-        return os.path.isabs(folder) and "\0" not in folder  # no folder on a disk has a NUL in its name
-
-    absolute = [os.path.abspath(folder) for folder in folders if is_absolute(folder)]
-    return absolute, [folder for folder in folders if not is_absolute(folder)]
+    absolute = [os.path.abspath(folder) for folder in folders if os.path.isabs(folder)]
+    return absolute, [folder for folder in folders if not os.path.isabs(folder)]
 
 
 def _fits_all(predicate: _Predicate, values: Sequence[str]) -> Condition:
@@ -266,17 +279,12 @@ def _each(sql: Callable[[str], str], bind: Callable[[str], Any]) -> _Predicate:
 
 
 def _each_word(column: str, test: str, bind: Callable[[str], Any]) -> _Predicate:
-    """A column of file_words, read once a file however many values there are. test: what follows it, around %s."""
-    row = "FROM file_words w%s WHERE w.file_id = f.file_id"
-    return _Predicate(
-        lambda v: f"(SELECT w.{column} {test % v} {row % ''})",
-        bind,
-        f"EXISTS (SELECT 1 {row % ' CROSS JOIN json_each(?) v'} AND w.{column} {test % 'v.value'})",
-    )
+    """test: what follows the column, around %s."""
+    return _each(lambda v: f"{column} {test % v}", bind)
 
 
 def _tagged(test: str) -> str:
-    return f"EXISTS (SELECT 1 FROM tags g WHERE g.file_id = f.file_id AND {test})"
+    return f"EXISTS (SELECT 1 FROM json_each(g.tags) t WHERE {test})"
 
 
 def _ordered(
@@ -305,8 +313,12 @@ def _path(value: str) -> str:
     return _folded(value.removeprefix("./"))
 
 
+def _pattern(value: str) -> str:
+    return pattern(clean_text(value))
+
+
 def _path_pattern(value: str) -> str:
-    return _path(value).replace("**/", "*").replace("**", "*")
+    return _pattern(value.removeprefix("./")).replace("**/", "*").replace("**", "*")
 
 
 def _below_pattern(folder: str) -> str:
@@ -319,21 +331,21 @@ def _escaped(value: str) -> str:
 
 
 _LIKE = "LIKE %s ESCAPE '\\'"
-_BELOW = _each_word("path", _LIKE, _below_pattern)
+_BELOW = _each_word(_PATH, _LIKE, _below_pattern)
 _PREDICATES: dict[tuple[str, str], _Predicate] = {
     ("modality", "="): _equal("e.modality", lambda value: str(modality(value))),
     ("path", "="): _equal(_PATH, _path),
-    ("path", "~"): _each_word("path", "GLOB %s", _path_pattern),
+    ("path", "~"): _each_word(_PATH, "GLOB %s", _path_pattern),
     ("name", "="): _equal(_NAME, _folded),
-    ("name", "~"): _each_word("name", "GLOB %s", _folded),
-    ("type", "="): _each_word("name", _LIKE, lambda value: "%." + _escaped(_folded(value).lstrip("."))),
+    ("name", "~"): _each_word(_NAME, "GLOB %s", _pattern),
+    ("type", "="): _each_word(_NAME, _LIKE, lambda value: "%." + _escaped(_folded(value).lstrip("."))),
     ("date", "="): _each(_within, lambda value: list(period(value))),
     ("size", "="): _equal("f.size", size_in_bytes),
     ("duration", "="): _equal(_LENGTH, seconds),
     ("tag", "="): _Predicate(
-        lambda v: _tagged(f"g.folded = {v}"), _folded, _tagged("g.folded IN (SELECT value FROM json_each(?))")
+        lambda v: _tagged(f"t.value = {v}"), _folded, _tagged("t.value IN (SELECT value FROM json_each(?))")
     ),
-    ("tag", "~"): _each(lambda v: _tagged(f"g.folded GLOB {v}"), _folded),
+    ("tag", "~"): _each(lambda v: _tagged(f"t.value GLOB {v}"), _pattern),
     **_ordered("date", "f.mtime_ns", lambda value: period(value)[0], lambda value: period(value)[1]),
     **_ordered("size", "f.size", size_in_bytes, size_in_bytes),
     **_ordered("duration", _LENGTH, seconds, seconds),

@@ -227,7 +227,7 @@ class Snapshot(FileReader):
             tests += f" AND {condition.sql}"
             values += condition.values
         rows = self.database.rows(
-            "SELECT e.row FROM files f CROSS JOIN segments s ON s.file_id = f.file_id"
+            f"SELECT e.row FROM {filter_sql.files(about_files)} CROSS JOIN segments s ON s.file_id = f.file_id"
             f" CROSS JOIN embeddings e ON e.segment_id = s.segment_id WHERE {tests}",
             values,
         )

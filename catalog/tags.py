@@ -13,6 +13,7 @@ from anyseek.atomic import replacing
 from anyseek.catalog.database import what_is_lost
 from anyseek.catalog.failures import REPAIR
 from anyseek.catalog.file_reader import FileReader
+from anyseek.catalog.filter_sql import files
 from anyseek.catalog.kept_tags import has_kept, remove_kept, tags_of_gone_files
 from anyseek.catalog.other_values import damaged_kept_tags, damaged_places
 from anyseek.catalog.schema import place_of
@@ -93,7 +94,8 @@ def _files_at(snapshot: Snapshot, path: str, *, or_kept: bool) -> list[int]:
     file_ids = [
         number
         for (number,) in snapshot.database.rows(
-            f"SELECT f.file_id FROM files f WHERE f.state != 'partial' AND {condition.sql}", condition.values
+            f"SELECT f.file_id FROM {files([condition])} WHERE f.state != 'partial' AND {condition.sql}",
+            condition.values,
         )
     ]
     if not file_ids and not (or_kept and has_kept(snapshot, path)):

@@ -1,6 +1,6 @@
 """The filter language: `type in (jpg, png) and date >= 2023-06 and not folder = "old"`, parsed into an expression.
 
-    field = value    !=   <   <=   >   >=   ~ (a pattern: * ? [a-z])   in (a, b, c)
+    field = value    !=   <   <=   >   >=   ~ (a pattern: * ? [a-z] [!a-z])   in (a, b, c)
     and, or, not, ( ); a value with spaces or signs stands in quotes
 
     modality   of the segment: image, or another of `anyseek.Modality`
@@ -33,7 +33,16 @@ from anyseek.filters.expressions import (
     all_of,
 )
 from anyseek.filters.parser import parse
-from anyseek.filters.values import EXAMPLE, FIELDS, MOST_CHARACTERS, modality, period, seconds, size_in_bytes
+from anyseek.filters.values import (
+    EXAMPLE,
+    FIELDS,
+    MOST_CHARACTERS,
+    modality,
+    pattern,
+    period,
+    seconds,
+    size_in_bytes,
+)
 
 __all__ = [
     "EXAMPLE",
@@ -50,6 +59,7 @@ __all__ = [
     "as_expression",
     "modality",
     "parse",
+    "pattern",
     "period",
     "seconds",
     "size_in_bytes",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from anyseek.errors import UsageError
+from anyseek.folding import folded
 from anyseek.modalities import Modality
 from anyseek.printable import short_repr
 
@@ -26,15 +27,19 @@ class Field(NamedTuple):
     read: Callable[[str], object]
 
 
-_SIZE = re.compile(r"(?P<n>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?i?b)?", re.I)
+_SIZE = re.compile(r"(?P<n>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[kmgt]?i?b)?", re.I)
 _SIZES = {"": 1, "b": 1, **{f"{p}b": 1000**i for i, p in enumerate("kmgt", 1)}}
 _SIZES |= {f"{p}ib": 1024**i for i, p in enumerate("kmgt", 1)}
-_DURATION = re.compile(r"(?P<n>\d+(?:\.\d+)?)\s*(?P<unit>s|sec|min|m|h)?", re.I)
+_DURATION = re.compile(r"(?P<n>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>s|sec|min|m|h)?", re.I)
 _DURATIONS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
+_CLOCK = re.compile(r"(?:([0-9]+):(?=[0-5]?[0-9]:))?([0-9]{1,2}):([0-5][0-9](?:\.[0-9]+)?)")
 _N = "([0-9]{1,2})"
 _DATE = re.compile(f"([0-9]{{4}})(?:-{_N}(?:-{_N}(?:[T ]{_N}:{_N}(?::{_N})?)?)?)?")
 _SECOND = 1_000_000_000
+_CLASS = re.compile(
+    r"\[(?P<but>[!^]?+)(?P<inner>\]?+[^\]]*+)(?P<end>\]?)"
+)  # a "]" that comes first is one of them
+_RANGE = re.compile(r"(.)-(.)", re.S)
 
 
 def size_in_bytes(value: str) -> int:
@@ -114,6 +119,20 @@ def _within_64_bits(instant: int) -> int:
     return max(-_LARGEST, min(instant, _LARGEST))
 
 
+def pattern(value: str) -> str:
+    """A pattern as SQLite's GLOB reads it, folded. Raises ValueError for brackets that let nothing through."""
+
+    def checked(match: re.Match[str]) -> str:
+        falling = any(low > high for low, high in _RANGE.findall(match["inner"].removeprefix("]")))
+        if falling or not match["end"]:
+            raise ValueError(
+                "In a pattern brackets are closed and ranges rise: [a-z], [!0-9]; a [ itself is [[]."
+            )
+        return f"[{match['but'] and '^'}{match['inner']}]"
+
+    return _CLASS.sub(checked, folded(value))
+
+
 def modality(value: str) -> Modality:
     """The modality of that name, in any letter case."""
     try:
@@ -153,8 +172,12 @@ def check(name: str, sign: str, value: str) -> None:
         raise UsageError(
             f"A value of {name} in a filter has at most {MOST_CHARACTERS:,} characters.", EXAMPLE
         )
+    if "\0" in value:  # JSON of SQLite ends there, so that another value would be compared
+        raise UsageError(f"{short_repr(value)} has a NUL character, which no {name} has.", EXAMPLE)
     try:
         FIELDS[name].read(value)
+        if sign == "~":
+            pattern(value)
     except ValueError as error:
         raise UsageError(
             f"{short_repr(value)} is not a {name} that a filter understands.", str(error)

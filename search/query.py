@@ -32,7 +32,9 @@ UNLIKE_WEIGHT = 0.5
 """What an unwanted hit takes away, beside 1 for a wanted one: Rocchio's feedback (Manning et al. 2008, section 9.1.1)
 weighs what is unwanted less, 0.15 to 0.75."""
 
-_WEIGHT = re.compile(r"(?P<value>.*\S)@(?P<weight>[-+]?(?:\d+(?:\.\d*)?|\.\d+|inf|nan))", re.S | re.I)
+_WEIGHT = re.compile(
+    r"(?P<value>.*\S)@(?P<weight>[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+|inf|nan))", re.S | re.I
+)
 _MOST_DIGITS = 100  # of a segment_id on the command line; Python refuses to read a number of thousands
 _NAME_WITH_SUFFIX = re.compile(r"[^\s]+\.[A-Za-z0-9]{1,8}")
 
@@ -160,7 +162,9 @@ def from_command_line(
 
 def _hit_name(value: str) -> int | str:
     """A segment_id, unless a file is called so."""
-    is_number = value.isdecimal() and len(value) <= _MOST_DIGITS and not os.path.exists(value)
+    is_number = (
+        value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS and not os.path.exists(value)
+    )
     return int(value) if is_number else value
 
 

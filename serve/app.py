@@ -30,6 +30,7 @@ from anyseek.serve.guarded import PAGE_POLICY, Guarded
 from anyseek.serve.metrics import Metrics
 from anyseek.serve.requests import NoParameters, OptionsRequest, SearchRequest, SegmentId, Version
 from anyseek.serve.service import Service
+from anyseek.serve.strict import StrictRoute
 
 LOG = logging.getLogger("anyseek.serve")
 PAGE = Path(__file__).parent / "page.html"
@@ -49,6 +50,7 @@ def make_app(folder: Path, *, guard: Guard, allow_write: bool = False) -> FastAP
     app = FastAPI(
         title="Anyseek", description=__doc__ or "", lifespan=lifespan, docs_url=None, redoc_url=None
     )
+    app.router.route_class = StrictRoute
     app.state.service, app.state.jobs = service, work
     metrics = Metrics()
     _add_errors(app)

@@ -65,6 +65,14 @@ class Body:
 
     def refusal(self) -> Refusal | None:
         """What can be said of it by the request's headers."""
+        encodings = [value for name, value in self._scope["headers"] if name == b"content-encoding"]
+        if unread := [one for one in encodings if one.strip().lower() not in (b"", b"identity")]:
+            return Refusal(
+                415,
+                f"A body with the content encoding {unread[0].decode('latin-1')[:40]} is not read here.",
+                "Send it as it is, without Content-Encoding.",
+                "encoded",
+            )
         lengths = [value for name, value in self._scope["headers"] if name == b"content-length"]
         if lengths and not (len(lengths) == 1 and lengths[0].isdigit() and len(lengths[0]) < 20):
             return Refusal(400, "The Content-Length is not a number of bytes.", "", "malformed")

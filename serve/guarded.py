@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from anyseek.serve.bodies import Bodies
 from anyseek.serve.guard import Guard, problem
 from anyseek.serve.metrics import Metrics
+from anyseek.serve.strict import twice_in_address
 
 LOG = logging.getLogger("anyseek.serve")
 
@@ -75,7 +76,7 @@ class Guarded:
                 is_done = True
             await send(message)
 
-        refusal = self._guard.refusal(scope) or body.refusal()
+        refusal = self._guard.refusal(scope) or body.refusal() or twice_in_address(scope)
         if refusal is not None:
             await refusal.response()(scope, receive, sent)
             return

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from mcp.server.mcpserver import Audio, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import ValidationError
 
 from anyseek import modalities
 from anyseek.contracts import Modality
@@ -22,6 +23,7 @@ from anyseek.errors import AnyseekError, UsageError
 from anyseek.options import SearchOptions
 from anyseek.printable import json_path, printable, printable_text
 from anyseek.search.query import Query, QueryPart
+from anyseek.serve import wording
 from anyseek.serve.requests import json_options, refuse_unknown, remote_options
 from anyseek.serve.searching import results_record
 from anyseek.serve.service import Service
@@ -81,7 +83,13 @@ class _Server(MCPServer):
             refuse_unknown(arguments, known, f"{name} takes: {', '.join(known) or 'nothing'}.")
             for argument, value in arguments.items():
                 _check_length(argument, value)
-        return await super().call_tool(name, arguments, context)
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            first = error.__cause__.errors()[0]
+            raise ToolError(printable_text(json_path(wording.argument(first)))) from None
 
 
 def make_server(service: Service) -> MCPServer:

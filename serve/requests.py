@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 from pydantic.fields import FieldInfo
 
 from anyseek.contracts import Modality
@@ -16,7 +16,16 @@ from anyseek.errors import UsageError
 from anyseek.options import SearchOptions, option_fields
 from anyseek.search.query import Query, QueryPart
 
-SegmentId = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+def _plain_number(value: Any) -> Any:
+    """Raises ValueError for what pydantic would read as a number: "9.0", "+9", "1_0", true."""
+    is_plain = value.isascii() and value.isdecimal() if isinstance(value, str) else type(value) is int
+    if not is_plain:
+        raise ValueError("Input should be the number of a segment, such as 12")
+    return value
+
+
+SegmentId = Annotated[int, BeforeValidator(_plain_number), Field(ge=0, le=2**63 - 1)]
 
 # One answer of a server is smaller than a program may ask for in its own process.
 _DEFAULTS: Mapping[str, Any] = {"k": 20}

@@ -55,9 +55,18 @@ def _sentences(error: Mapping[str, Any]) -> tuple[str, str]:
                 f"Send it with Content-Type: application/json. {_SEE}",
             )
     name = ".".join(str(part) for part in way) or str(place)
-    subject = f"{_PLACES.get(str(place), 'The field')} {name[:100]}"
-    if kind == "missing":
-        return f"{subject} is missing.", _SEE
+    return _of_value(f"{_PLACES.get(str(place), 'The field')} {name[:100]}", error), _SEE
+
+
+def argument(error: Mapping[str, Any]) -> str:
+    """A sentence for one of pydantic's errors about the argument of a tool."""
+    name = ".".join(str(part) for part in error["loc"])
+    return _of_value(f"The argument {name[:100]}", error)
+
+
+def _of_value(subject: str, error: Mapping[str, Any]) -> str:
+    if error["type"] == "missing":
+        return f"{subject} is missing."
     message = str(error["msg"]).removeprefix("Value error, ").rstrip(". ")
     rule = re.sub(r"^(Input|\w+) should\b", "should", message)
-    return (f"{subject} {rule}." if rule != message else f"{subject} is wrong: {message}."), _SEE
+    return f"{subject} {rule}." if rule != message else f"{subject} is wrong: {message}."

@@ -14,6 +14,7 @@ Context = typer.Context
 CommandLineError: type[Exception] = typer.BadParameter.__mro__[2]
 """The ancestor of all errors of a command line that cannot be understood (BadParameter is a UsageError is a
 ClickException): Typer keeps its copy of click's classes to itself, and BadParameter is public."""
+_Misused: Any = typer.BadParameter.__mro__[1]
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Command(TyperCommand):
         """See click."""
         original = list(args)
         try:
+            _refuse_twice(self, ctx, original)
             rest: list[str] = super().parse_args(ctx, args)
         except CommandLineError as error:
             _place(error, ctx)
@@ -83,6 +85,18 @@ class Group(TyperGroup):
         except CommandLineError:
             ctx.obj.read(_parsed_as_far_as_possible(self._any_command(), ctx, args[1:]))
             raise
+
+
+def _refuse_twice(command: Any, ctx: Any, args: list[str]) -> None:
+    """Raises click's UsageError for an option that takes one value and is given several times.
+
+    Click takes the last of them alone, as if the others had not been there.
+    """
+    given = command.make_parser(ctx).parse_args(args=list(args))[2]
+    for one in given:
+        is_single = one.param_type_name == "option" and not (one.multiple or one.is_flag or one.count)
+        if is_single and given.count(one) > 1:
+            raise _Misused(f"{one.opts[0]} is given more than once, and takes one value.", ctx)
 
 
 def _place(error: Any, ctx: Any) -> None:

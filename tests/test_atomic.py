@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import BRAKE_S
 
 from anyseek import atomic
 
@@ -58,3 +62,22 @@ def test_what_need_not_be_durable_waits_for_no_disk(tmp_path: Path, monkeypatch:
     path.write_text("old")
     atomic.write(path, "new", durable=False)
     assert (path.read_text(), list(tmp_path.iterdir()), synced) == ("new", [path], [])
+
+
+def test_writers_at_the_same_moment_each_write_a_whole_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x"
+    together, sync = threading.Barrier(2), os.fsync
+
+    def synced(descriptor: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            together.wait(BRAKE_S)  # both have written, and neither has renamed
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(atomic.write, path, text, is_shared=True) for text in ("one", "another")]:
+            done.result()
+    assert path.read_text() in ("one", "another")
+    assert list(tmp_path.iterdir()) == [path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from anyseek import errors
 from anyseek.errors import AnyseekError, MediaError
+from anyseek.system_errors import as_anyseek
 
 
 def family(parent: type[AnyseekError] = AnyseekError) -> Iterator[type[AnyseekError]]:
@@ -67,3 +69,25 @@ def test_a_media_error_keeps_its_reason() -> None:
 def test_a_sentence_that_ends_with_another_one_has_one_full_stop(message: str, shown: str) -> None:
     for error in (AnyseekError(message), MediaError(message)):
         assert (error.message, str(error)) == (shown, shown)
+
+
+@pytest.mark.parametrize(
+    ("it", "filename", "message"),
+    [
+        ("/photos/a.jsonl", "/photos/a.jsonl", "This user has no permission for /photos/a.jsonl."),
+        ("the index in /photos", b"/photos", "This user has no permission for the index in /photos."),
+        (
+            "the index in /photos",
+            "/photos/lock",
+            "This user has no permission for the index in /photos (/photos/lock).",
+        ),
+        (
+            "the index in /my/photos",
+            "photos",
+            "This user has no permission for the index in /my/photos (photos).",
+        ),
+        ("the file", None, "This user has no permission for the file."),
+    ],
+)
+def test_a_path_is_said_once(it: str, filename: str | bytes | None, message: str) -> None:
+    assert as_anyseek(PermissionError(errno.EACCES, "denied", filename), it).message == message

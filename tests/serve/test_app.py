@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import logging
@@ -232,6 +233,60 @@ def test_bodies_that_are_none(client: TestClient) -> None:
     is_problem(client.delete("/search"), 405, "/search cannot be asked with DELETE.")
 
 
+@pytest.mark.parametrize(
+    "number", ["9.0", "1.0", "+1", "%201", "1_0", "0x1", "1e0", "-1", "\u0663", "true", "9" * 99]
+)
+def test_the_number_of_a_segment_is_written_in_plain_digits(client: TestClient, number: str) -> None:
+    for what in ("preview", "content", "similar"):
+        is_problem(client.get(f"/segments/{number}/{what}"), 422, "segment_id should be")
+    is_problem(client.get(f"/search?like={number}"), 422, "like.0 should be")
+
+
+@pytest.mark.parametrize("number", [1.0, True, "1.0", None])
+def test_the_number_of_a_segment_in_a_body_is_a_whole_one(client: TestClient, number: Any) -> None:
+    is_problem(client.post("/search", json={"like": [number]}), 422, "like.0 should be")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/search", '{"words": "red", "words": "blue"}'),
+        ("/search", '{"words": "red", "k": 1, "words": "red"}'),
+        ("/v1/embeddings", '{"input": "red", "input": "blue"}'),
+        ("/v1/embeddings", '{"input": [{"image": "", "image": ""}]}'),
+    ],
+)
+def test_a_field_that_is_given_twice_is_refused(client: TestClient, path: str, body: str) -> None:
+    answer = client.post(path, content=body, headers={"content-type": "application/json"})
+    is_problem(answer, 422, "is given more than once")
+
+
+def test_a_parameter_that_is_given_twice_is_refused_unless_it_is_a_list(client: TestClient) -> None:
+    for address in ("/search?words=red&words=blue", "/search?words=red&k=1&%6B=2", "/status?token=a&token=b"):
+        is_problem(client.get(address), 422, "is given more than once")
+    is_problem(client.post("/search/file?in=/a&in=/b", content=b"red"), 422, "in is given more than once")
+    hits = client.get("/search?words=red&k=2").json()["hits"]
+    liked = "&".join(f"like={hit['segment_id']}" for hit in hits[:2])
+    assert client.get(f"/search?{liked}").status_code == 200
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate, br", "zstd"])
+def test_a_body_that_is_compressed_is_refused(client: TestClient, encoding: str) -> None:
+    headers = {"content-type": "application/json", "content-encoding": encoding}
+    for path in ("/search", "/search/file", "/v1/embeddings"):
+        is_problem(client.post(path, content=gzip.compress(b"{}"), headers=headers), 415, "content encoding")
+    headers["content-encoding"] = "identity"
+    assert client.post("/search", content=b'{"words": "red"}', headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "flaw"),
+    [(b'{"words":"\xff"}', "UTF-8"), (b"[" * 500_000, "levels"), (b'{"k":' + b"9" * 5000 + b"}", "digits")],
+)
+def test_json_that_cannot_be_read_says_why(client: TestClient, body: bytes, flaw: str) -> None:
+    is_problem(client.post("/search", content=body, headers={"content-type": "application/json"}), 422, flaw)
+
+
 # ---------------------------------------------------------------- who may ask
 
 
@@ -432,7 +487,7 @@ def test_a_file_that_cannot_be_searched_with_is_called_the_uploaded_file(
         ({"words": 3}, "The field words should be a valid string."),
         (
             {"like": ["x"]},
-            "The field like.0 should be a valid integer, unable to parse string as an integer.",
+            "The field like.0 should be the number of a segment, such as 12.",
         ),
         ([], "The request's body is not a JSON object."),
         (b"{", "The request's body is not valid JSON (character 1)."),
@@ -458,5 +513,7 @@ def test_what_is_not_there_or_not_allowed_says_what_is(client: TestClient) -> No
     of_address = client.get("/search", params={"words": "a", "k": "many"})
     is_problem(of_address, 422, "The parameter k should be a valid integer")
     is_problem(
-        client.get("/segments/x/preview"), 422, "The part of the address segment_id should be a valid integer"
+        client.get("/segments/x/preview"),
+        422,
+        "The part of the address segment_id should be the number of a segment",
     )

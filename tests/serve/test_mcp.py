@@ -90,6 +90,28 @@ def test_what_goes_wrong_is_one_sentence_and_the_session_lives(media: Path) -> N
     assert not answers[-1].is_error
 
 
+def test_an_argument_of_a_wrong_kind_is_refused_in_one_sentence(media: Path) -> None:
+    calls = [
+        ("search", {}),
+        ("search", {"words": 3}),
+        ("search", {"words": "a", "k": "many"}),
+        ("search", {"words": "a", "k": 0, "min_match": 7, "merge": "perhaps"}),
+        ("search", {"words": "a", "by": "luck"}),
+        ("search", {"words": "a", "where": ["type = jpg"]}),
+        ("open_hit", {"segment_id": "first"}),
+        ("similar", {"segment_id": None}),
+    ]
+    _, answers = talk(media / ".anyseek", *calls)
+    names = ["words", "words", "k", "k", "by", "where", "segment_id", "segment_id"]
+    for answer, name in zip(answers, names, strict=True):
+        (text,) = [one.text for one in answer.content]
+        assert answer.is_error
+        assert text.startswith(f"The argument {name} ")
+        assert text.endswith(".")
+        assert text.count("\n") == 0
+        assert "pydantic" not in text
+
+
 def test_the_folder_is_called_in(media: Path) -> None:
     pictures = str(media / "pictures")
     calls = [

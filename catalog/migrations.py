@@ -14,6 +14,8 @@ from anyseek.catalog.database import Database, connect
 from anyseek.catalog.failures import REPAIR
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.schema import FORMAT, KEPT, NAME, TABLES, WORDS
+from anyseek.catalog.sql_functions import is_text_sql
+from anyseek.catalog.word_index import refolded
 from anyseek.errors import IndexDamaged, IndexNotFound, NewerFormat
 from anyseek.printable import printable
 
@@ -93,9 +95,6 @@ def _checksum_segments(database: Database) -> None:
 
 def _fold_again(database: Database) -> None:
     """Folds and words by the rules that hold from format 4 on; the tables stay as they are."""
-    from anyseek.catalog.values import is_text_sql
-    from anyseek.catalog.word_index import refolded
-
     texts = f"{is_text_sql('tag')} AND {is_text_sql('folded')}"
     # Under its fold by the old rules. What is under none was damaged: `doctor` needs both to tell what it was.
     is_old = f"CASE WHEN {texts} THEN folded != fold(tag) AND fold(folded) = fold(tag) ELSE 0 END"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from anyseek.catalog.schema import NAME, WORDS
-from anyseek.catalog.values import is_text_sql, word_tables
+from anyseek.catalog.sql_functions import is_text_sql
 
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
@@ -22,6 +22,12 @@ def _tokens(column: str) -> str:
 
 
 _PASSAGES = f"INSERT INTO passage_index (rowid, text) SELECT segment_id, {_tokens('text')} FROM passages"
+
+
+def word_tables(database: Database) -> list[str]:
+    """The tables that words are found by."""
+    sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%'"
+    return [str(name) for (name,) in database.rows(sql)]
 
 
 def _emptied(database: Database) -> list[str]:

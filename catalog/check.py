@@ -264,7 +264,7 @@ def _about_words(tables: Sequence[str]) -> Iterator[Finding]:
 def _unreadable_words(folder: Path) -> list[str]:
     """Indices of words that do not agree with themselves. It takes a connection that may write, though it writes
     nothing."""
-    from anyseek.catalog.values import word_tables
+    from anyseek.catalog.word_index import word_tables
 
     damaged = []
     try:

@@ -14,6 +14,8 @@ from anyseek.catalog.database import Database, connect
 from anyseek.catalog.failures import REPAIR
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.schema import FORMAT, KEPT, NAME, TABLES, WORDS
+from anyseek.catalog.sql_functions import is_text_sql
+from anyseek.catalog.word_index import refolded
 from anyseek.errors import IndexDamaged, IndexNotFound, NewerFormat
 from anyseek.printable import printable
 
@@ -91,8 +93,21 @@ def _checksum_segments(database: Database) -> None:
     )
 
 
+def _fold_again(database: Database) -> None:
+    """Folds and words by the rules that hold from format 4 on; the tables stay as they are."""
+    texts = f"{is_text_sql('tag')} AND {is_text_sql('folded')}"
+    # Under its fold by the old rules. What is under none was damaged: `doctor` needs both to tell what it was.
+    is_old = f"CASE WHEN {texts} THEN folded != fold(tag) AND fold(folded) = fold(tag) ELSE 0 END"
+    for table in ("tags", "kept_tags"):
+        database.run(f"UPDATE OR IGNORE {table} SET folded = fold(tag) WHERE {is_old}")
+        database.run(f"DELETE FROM {table} WHERE {is_old}")  # the file has the tag, in another spelling
+    for statement in refolded(database):
+        database.run(statement)
+
+
 # STEPS[n] turns format n into n + 1, inside the open transaction. Once released, a step never changes.
-STEPS: dict[int, Callable[[Database], None]] = {1: _add_words, 2: _fold_and_keep}
+STEPS: dict[int, Callable[[Database], None]] = {1: _add_words, 2: _fold_and_keep, 3: _fold_again}
+_TABLES_SINCE = 3  # the format that the tables of FORMAT came with
 
 
 def read_format(database: Database) -> int:
@@ -108,7 +123,7 @@ def read_format(database: Database) -> int:
             "Make it again with `anyseek index`.",
         )
     number = _stored_format(database) if "index_info" in tables else None
-    if number != FORMAT and _is_of_this_format(database, number):
+    if _has_lost_its_format(database, number):
         raise IndexDamaged(
             f"The catalog in {printable(str(database.folder))} does not say of which format it is.", REPAIR
         )
@@ -132,12 +147,23 @@ def _stored_format(database: Database) -> int | None:
     return int(row[0]) if row and row[0].isdigit() and len(row[0]) < 10 else None
 
 
-def _is_of_this_format(database: Database, number: int | None) -> bool:
-    """Whether the tables are of FORMAT, whatever number is stored: another one is believed unless what says it once
-    more, where there is that, says FORMAT."""
-    if number is not None and database.first("PRAGMA user_version") != (FORMAT,):
-        return False
-    return _has_our_tables(database)
+def _has_lost_its_format(database: Database, number: int | None) -> bool:
+    """Whether the tables are those of FORMAT, and the stored number is none, or is not what says it once more, where
+    there is that."""
+    said = _format_said_again(database)
+    return (number is None or said not in (None, number)) and _has_our_tables(database)
+
+
+def _format_said_again(database: Database) -> int | None:
+    """By the header of the file; None where it says no format that has the tables of FORMAT."""
+    (number,) = database.first("PRAGMA user_version")
+    return int(number) if _TABLES_SINCE <= number <= FORMAT else None
+
+
+def put_format_right(database: Database) -> None:
+    """Give a catalog that has lost its number FORMAT, inside a transaction. One that may be older is brought forward:
+    that does no harm to another."""
+    _bring_forward(database, _format_said_again(database) or _TABLES_SINCE)
 
 
 def _has_our_tables(database: Database) -> bool:
@@ -186,8 +212,7 @@ def has_lost_its_format(folder: Path) -> bool:
     """Whether only the number is damaged, which the tables tell. Raises IndexNotFound, IndexDamaged."""
     database = connect(folder, writable=False)
     try:
-        number = _stored_format(database)
-        return number != FORMAT and _is_of_this_format(database, number)
+        return _has_lost_its_format(database, _stored_format(database))
     finally:
         database.close()
 
@@ -198,16 +223,19 @@ def migrate(folder: Path) -> None:
         database = connect(folder, writable=True)
         try:
             database.run("BEGIN IMMEDIATE")
-            start = read_format(database)  # again: another process may have been faster
-            for number in range(start, FORMAT):
-                STEPS[number](database)
-                database.run(
-                    "INSERT INTO changes (at, what) VALUES (?, ?)",
-                    [time.time(), f"format {number} to {number + 1}"],
-                )
-            database.run("UPDATE index_info SET value = ? WHERE name = 'format'", [str(FORMAT)])
-            database.run(f"PRAGMA user_version = {FORMAT}")
+            _bring_forward(database, read_format(database))  # again: another process may have been faster
             database.run("COMMIT")
         finally:
             database.rollback()
             database.close()
+
+
+def _bring_forward(database: Database, start: int) -> None:
+    for number in range(start, FORMAT):
+        STEPS[number](database)
+        database.run(
+            "INSERT INTO changes (at, what) VALUES (?, ?)",
+            [time.time(), f"format {number} to {number + 1}"],
+        )
+    database.run("INSERT OR REPLACE INTO index_info VALUES ('format', ?)", [str(FORMAT)])
+    database.run(f"PRAGMA user_version = {FORMAT}")

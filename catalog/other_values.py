@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from anyseek.catalog.schema import NAME
+from anyseek.catalog.sql_functions import is_text_sql
 from anyseek.catalog.tag_records import HASH_BYTES
-from anyseek.catalog.values import is_text_sql, right_tag
+from anyseek.catalog.values import right_tag
 from anyseek.errors import IndexDamaged
 
 if TYPE_CHECKING:

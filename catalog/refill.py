@@ -188,7 +188,7 @@ def _put_tags(database: Database, salvage: Salvage) -> int:
             strays.add((number, fold))
     if salvage.faults["tags"] or strays:
         missing: dict[Row, Any] = {
-            (number, fold): fold for number, fold in indexed - strays if number in known
+            (number, folded(str(fold))): fold for number, fold in indexed - strays if number in known
         }
         n_found = len(missing.keys() - tags.keys())
         tags = {**missing, **tags}
@@ -199,7 +199,7 @@ def _put_tags(database: Database, salvage: Salvage) -> int:
     lost = [key for key in strays if key[0] not in known]
     by_content = database.run_many(
         "INSERT OR IGNORE INTO kept_tags (content_hash, place, folded, tag)"
-        " SELECT content_hash, x'', ?2, ?2 FROM hashes WHERE file_id = ?1 AND length(content_hash) > 0",
+        " SELECT content_hash, x'', fold(?2), ?2 FROM hashes WHERE file_id = ?1 AND length(content_hash) > 0",
         lost,
     )
     return max(0, len(lost) - by_content - n_found)
@@ -218,7 +218,7 @@ def _put_kept_tags(database: Database, salvage: Salvage) -> None:
         tags[place, content_hash, folded(right)] = right
     if salvage.faults["kept_tags"]:
         for key in indexed:
-            tags.setdefault(key, key[2])
+            tags.setdefault((*key[:2], folded(str(key[2]))), key[2])
     _put(
         database,
         "kept_tags",

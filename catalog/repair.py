@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from anyseek.catalog import other_values, values
+from anyseek.catalog import migrations, other_values, values, word_index
 from anyseek.catalog.catalog import Catalog, Writer
 from anyseek.catalog.check import REBUILD, SHOULD_BE_VISIBLE, Check, Finding, check, unused_vector_files
 from anyseek.catalog.database import Database, connect
@@ -21,7 +21,6 @@ from anyseek.catalog.places import put_missing_roots_right
 from anyseek.catalog.rebuild import can_be_rebuilt, rebuild
 from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.refill import LOST
-from anyseek.catalog.schema import FORMAT, NAME, WORDS
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.vector_damage import is_whole, vector_damage
 from anyseek.errors import IndexDamaged
@@ -166,34 +165,15 @@ def _run_sql(folder: Path, statements: Callable[[Database], Iterable[str]]) -> N
         database.close()
 
 
-def _rebuilt_words(database: Database) -> Iterable[str]:
-    """From names, captions and passages anew; of a damaged passage there are none until its file is read again."""
-    made = [statement for statement in WORDS if statement.startswith("CREATE VIRTUAL TABLE")]
-    text, caption, path = (
-        f"CASE WHEN {test} THEN {what} ELSE '' END"
-        for test, what in (
-            (values.is_text_sql("text"), "word_tokens(text)"),
-            (values.is_text_sql("caption"), "caption"),
-            ("typeof(path) = 'blob'", "fold(path)"),
-        )
-    )
-    return [
-        *(f"DROP TABLE {table}" for table in values.word_tables(database)),
-        *made,
-        f"CREATE TEMP TABLE captions AS SELECT file_id, {caption} AS caption FROM file_words",
-        "DELETE FROM file_words",
-        # Its trigger fills file_index.
-        f"INSERT INTO file_words (file_id, path, name, caption) SELECT f.file_id, p, {NAME}, coalesce(caption, '')"
-        f" FROM (SELECT file_id, {path} AS p FROM files) f LEFT JOIN captions c ON c.file_id = f.file_id",
-        "DROP TABLE captions",
-        f"INSERT INTO passage_index (rowid, text) SELECT segment_id, {text} FROM passages",
-    ]
+def _known_format(database: Database) -> Iterable[str]:
+    migrations.put_format_right(database)
+    return ()
 
 
 _BY_SQL: dict[str, Callable[[Database], Iterable[str]]] = {
     "table-index-damaged": lambda _: ["REINDEX"],
-    "words-damaged": _rebuilt_words,
-    "format-damaged": lambda _: [f"INSERT OR REPLACE INTO index_info VALUES ('format', '{FORMAT}')"],
+    "words-damaged": word_index.rebuilt,
+    "format-damaged": _known_format,
 }
 
 

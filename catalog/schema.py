@@ -1,8 +1,9 @@
-"""The catalog's tables, format 3. A change here is a new format number and a step in migrations.py."""
+"""The catalog's tables, format 4. A change here, or of what folding.py and tokens.py make of a text, is a new format
+number and a step in migrations.py."""
 
 from __future__ import annotations
 
-FORMAT = 3
+FORMAT = 4
 
 APPLICATION_ID = 0x416E7973  # "Anys": `file catalog.sqlite` and we ourselves can tell whose file it is
 

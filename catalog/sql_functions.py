@@ -27,6 +27,11 @@ def is_text(value: bytes | None) -> bool:
         return False
 
 
+def is_text_sql(column: str) -> str:
+    """SQL: whether the column holds a text that is UTF-8."""
+    return f"typeof({column}) = 'text' AND is_text(CAST({column} AS BLOB))"
+
+
 def segment_crc(
     modality: bytes, start: float, end: float, unit: bytes, excerpt: bytes, text: bytes | None
 ) -> int | None:

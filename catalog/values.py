@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anyseek.catalog import codec
+from anyseek.catalog.sql_functions import is_text_sql
 from anyseek.catalog.tag_records import restored_tag
 from anyseek.contracts import FileState, Modality, Unit
 from anyseek.errors import IndexDamaged, MissingExtra
@@ -39,11 +40,6 @@ class _Column:
     name: str
     test: str
     instead: str
-
-
-def is_text_sql(column: str) -> str:
-    """SQL: whether the column holds a text that is UTF-8."""
-    return f"typeof({column}) = 'text' AND is_text(CAST({column} AS BLOB))"
 
 
 def _one_of(column: str, values: list[str]) -> str:
@@ -201,9 +197,3 @@ def _is_report(text: str) -> bool:
     except MissingExtra:  # of a modality whose package is gone
         return True
     return True
-
-
-def word_tables(database: Database) -> list[str]:
-    """The tables that words are found by."""
-    sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%'"
-    return [str(name) for (name,) in database.rows(sql)]

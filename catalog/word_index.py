@@ -1,0 +1,67 @@
+"""The words that files are found by, made anew of names, captions and passages: no file is read again.
+
+SQL, one statement after the other, inside the transaction that is open. Of a damaged text there are no words until its
+file is read again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from anyseek.catalog.schema import NAME, WORDS
+from anyseek.catalog.sql_functions import is_text_sql
+
+if TYPE_CHECKING:
+    from anyseek.catalog.database import Database
+
+_PATH = "CASE WHEN typeof(path) = 'blob' THEN fold(path) ELSE '' END"
+
+
+def _tokens(column: str) -> str:
+    return f"CASE WHEN {is_text_sql(column)} THEN word_tokens({column}) ELSE '' END"
+
+
+_PASSAGES = f"INSERT INTO passage_index (rowid, text) SELECT segment_id, {_tokens('text')} FROM passages"
+
+
+def word_tables(database: Database) -> list[str]:
+    """The tables that words are found by."""
+    sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%'"
+    return [str(name) for (name,) in database.rows(sql)]
+
+
+def _emptied(database: Database) -> list[str]:
+    made = [statement for statement in WORDS if statement.startswith("CREATE VIRTUAL TABLE")]
+    return [*(f"DROP TABLE {table}" for table in word_tables(database)), *made]
+
+
+def rebuilt(database: Database) -> list[str]:
+    """For a catalog whose words are damaged: their tables, and the row of every file."""
+    caption = f"CASE WHEN {is_text_sql('caption')} THEN caption ELSE '' END"
+    return [
+        *_emptied(database),
+        f"CREATE TEMP TABLE captions AS SELECT file_id, {caption} AS caption FROM file_words",
+        "DELETE FROM file_words",
+        # Its trigger fills file_index.
+        f"INSERT INTO file_words (file_id, path, name, caption) SELECT f.file_id, p, {NAME}, coalesce(caption, '')"
+        f" FROM (SELECT file_id, {_PATH} AS p FROM files) f LEFT JOIN captions c ON c.file_id = f.file_id",
+        "DROP TABLE captions",
+        _PASSAGES,
+    ]
+
+
+def refolded(database: Database) -> list[str]:
+    """For a whole catalog whose names and words were made by other rules. What is damaged stays for `doctor`."""
+    (changed,) = (
+        statement for statement in WORDS if statement.startswith("CREATE TRIGGER file_words_changed ")
+    )
+    return [
+        *_emptied(database),
+        "DROP TRIGGER file_words_changed",
+        f"UPDATE file_words SET (path, name) = (SELECT p, {NAME} FROM (SELECT {_PATH} AS p FROM files f"
+        " WHERE f.file_id = file_words.file_id)) WHERE file_id IN (SELECT file_id FROM files)",
+        changed,
+        "INSERT INTO file_index (rowid, path, caption)"
+        f" SELECT file_id, {_tokens('path')}, {_tokens('caption')} FROM file_words",
+        _PASSAGES,
+    ]

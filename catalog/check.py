@@ -20,6 +20,7 @@ from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.schema import FORMAT
 from anyseek.catalog.segment_writer import PARTIAL
 from anyseek.catalog.snapshot import Snapshot
+from anyseek.catalog.space_records import is_of_missing_package, space_rows
 from anyseek.errors import IndexDamaged, IndexLocked, MissingExtra, NewerFormat, ReadOnlyIndex
 
 # A row may be searched when its file has no problem and is not in the middle of being indexed.
@@ -111,20 +112,11 @@ def _all(snapshot: Snapshot, checks: Sequence[Check]) -> list[Finding]:
         except (IndexDamaged, MissingExtra) as error:
             stopped.append(error)
     extra = next((error for error in stopped if isinstance(error, MissingExtra)), None)
-    if extra and (not findings or _has_unknown_modality(snapshot.database)):
-        raise extra  # the model and what it embedded say the same: that is no damage
+    if extra and any(is_of_missing_package(snapshot, row) for row in space_rows(snapshot)):
+        raise extra  # no damage, so no repair
     if findings or not stopped:
         return findings
     return [Finding("catalog-damaged", stopped[0].message, 1, True, REBUILD)]
-
-
-def _has_unknown_modality(database: Database) -> bool:
-    known = [str(modality) for modality in modalities.Modality]
-    sql = (
-        f"SELECT 1 FROM segments s, spaces p WHERE s.modality NOT IN ({', '.join('?' * len(known))})"
-        " AND instr(p.card, '\"' || s.modality || '\"') LIMIT 1"
-    )
-    return database.first(sql, known) is not None
 
 
 def _not_a_lock(folder: Path) -> Iterator[Finding]:

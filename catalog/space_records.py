@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from anyseek.catalog import codec
+from anyseek.contracts import Modality
 from anyseek.errors import IndexDamaged, MissingExtra
 from anyseek.jsonable import to_json
 
@@ -40,6 +42,15 @@ class SpaceRow:
         """Whether generation, rows and live are numbers of something."""
         return all(isinstance(count, int) and count >= 0 for count in self.counts)
 
+    @property
+    def unknown_modalities(self) -> list[str]:
+        """Those that nobody declares."""
+        try:
+            names = json.loads(self.text)["modalities"]
+            return [name for name in names if isinstance(name, str) and name not in _known()]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return []
+
 
 def space_rows(source: Snapshot | Writer) -> list[SpaceRow]:
     """All of them, by their numbers."""
@@ -54,6 +65,27 @@ def space_rows(source: Snapshot | Writer) -> list[SpaceRow]:
         )
         for number, fingerprint, dim, text, *counts in rows
     ]
+
+
+def is_of_missing_package(source: Snapshot | Writer, row: SpaceRow) -> bool:
+    """Whether a model has a modality whose package is gone. One that no segment has, and that is a letter from a
+    known one, is damage."""
+    return any(
+        _has_segments(source, name) or not any(_is_a_letter_from(name, known) for known in _known())
+        for name in row.unknown_modalities
+    )
+
+
+def _known() -> list[str]:
+    return [str(modality) for modality in Modality]
+
+
+def _has_segments(source: Snapshot | Writer, modality: str) -> bool:
+    return source.database.first("SELECT 1 FROM segments WHERE modality = ? LIMIT 1", [modality]) is not None
+
+
+def _is_a_letter_from(name: str, other: str) -> bool:
+    return len(name) == len(other) and sum(map(str.__ne__, name, other)) == 1
 
 
 def delete_space(writer: Writer, row: SpaceRow) -> None:

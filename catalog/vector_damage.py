@@ -42,8 +42,8 @@ def vector_damage(snapshot: Snapshot, space: SpaceRecord) -> VectorDamage:
         return VectorDamage()
     lost, damaged = set(), set()
     with _opened(snapshot, space) as (descriptor, n_rows, shortage):
-        for row, file_id, is_whole in _compare(snapshot, space, descriptor, n_rows):
-            if row >= n_rows:
+        for file_id, is_there, is_whole in _compare(snapshot, space, descriptor, n_rows):
+            if not is_there:
                 lost.add(file_id)
             elif not is_whole:
                 damaged.add(file_id)
@@ -72,21 +72,25 @@ def _opened(snapshot: Snapshot, space: SpaceRecord) -> Iterator[tuple[int, int, 
 
 def _compare(
     snapshot: Snapshot, space: SpaceRecord, descriptor: int, n_rows: int
-) -> Iterator[tuple[int, int, bool]]:
-    """Each owned row: its number, its file, and whether its bytes are what was stored and a unit vector."""
+) -> Iterator[tuple[int, bool, bool]]:
+    """Each owned row: its file, whether the vector file has it, and its bytes are what was stored and a unit vector."""
     rows = snapshot.database.rows(
         "SELECT e.row, e.crc, s.file_id FROM embeddings e JOIN segments s ON s.segment_id = e.segment_id"
         " WHERE e.space_id = ? ORDER BY e.row",
         [space.space_id],
     )
     for batch in _batches(rows):
-        in_file = [fields for fields in batch if fields[0] < n_rows]  # ascending: the first of the batch
+        in_file = [fields for fields in batch if _is_in(fields[0], n_rows)]
         halves = rows_at(descriptor, space.card.dim, [row for row, _, _ in in_file], snapshot.folder)
         facts = zip(in_file, checksums(halves), lengths_are_one(halves), strict=True)
-        for (row, crc, file_id), actual, is_unit in facts:
-            yield row, file_id, actual == crc and bool(is_unit)
-        for row, _, file_id in batch[len(in_file) :]:
-            yield row, file_id, False
+        for (_, crc, file_id), actual, is_unit in facts:
+            yield file_id, True, actual == crc and bool(is_unit)
+        yield from ((file_id, False, False) for row, _, file_id in batch if not _is_in(row, n_rows))
+
+
+def _is_in(row: object, n_rows: int) -> bool:
+    """A damaged number may be anything."""
+    return isinstance(row, int) and 0 <= row < n_rows
 
 
 def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:

@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from anyseek.catalog import codec
 from anyseek.catalog.check import Finding
-from anyseek.catalog.space_records import SpaceRow, delete_space, space_rows, write_card
-from anyseek.errors import AnyseekError, IndexDamaged, MissingExtra
+from anyseek.catalog.space_records import (
+    SpaceRow,
+    delete_space,
+    is_of_missing_package,
+    space_rows,
+    write_card,
+)
+from anyseek.errors import AnyseekError
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog
@@ -27,7 +32,7 @@ def models(snapshot: Snapshot) -> Iterator[Finding]:
     known = _known()
     damaged = [one for one in space_rows(snapshot) if not _is_right(one, known)]
     lost = [one for one in damaged if _right_card(one, known) is None]
-    if lost and any(_is_of_missing_package(one) for one in lost):
+    if lost and any(is_of_missing_package(snapshot, one) for one in lost):
         return  # who reads the spaces says so
     if damaged:
         message = f"Models whose record is not what was stored: {len(damaged)}."
@@ -84,13 +89,3 @@ def _right_card(space: SpaceRow, known: dict[str, ModelCard]) -> ModelCard | Non
                 return named
     is_one = card is not None and space.fingerprint == card.fingerprint
     return card if is_one else None
-
-
-def _is_of_missing_package(space: SpaceRow) -> bool:
-    try:
-        codec.card(space.text)
-    except MissingExtra:
-        return True
-    except IndexDamaged:
-        pass
-    return False

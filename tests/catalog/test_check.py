@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from indexes import contents, hash_of, new_index, put, seen, unit_rows
+from indexes import contents, hash_of, new_index, put, seen, sql, unit_rows
 
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
@@ -27,14 +27,6 @@ def folder(tmp_path: Path) -> Path:
     catalog, _ = new_index(tmp_path, 10, segments=3)
     catalog.close()
     return catalog.folder
-
-
-def sql(folder: Path, *statements: str) -> None:
-    connection = sqlite3.connect(folder / "catalog.sqlite")
-    for statement in statements:
-        connection.execute(statement)
-    connection.commit()
-    connection.close()
 
 
 def found(folder: Path) -> dict[str, int]:

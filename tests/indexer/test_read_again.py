@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from folders import Indexed
+from indexes import sql
 
-from anyseek.catalog import sql_functions, tags
+from anyseek.catalog import tags
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.file_facts import tags_of
 from anyseek.contracts import FileState
@@ -32,15 +33,6 @@ def tagged(made: Indexed) -> Indexed:
 
 def codes(made: Indexed, *, repair: bool = False) -> list[str]:
     return [finding.code for finding in check_all(made.catalog.folder, repair=repair)]
-
-
-def sql(made: Indexed, *statements: str) -> None:
-    connection = sqlite3.connect(made.catalog.folder / "catalog.sqlite")
-    sql_functions.register(connection)
-    for statement in statements:
-        connection.execute(statement)
-    connection.commit()
-    connection.close()
 
 
 def file_ids(made: Indexed) -> dict[bytes, int]:
@@ -110,7 +102,7 @@ def test_a_file_without_segments_is_found_and_read_again(tagged: Indexed) -> Non
     """Without them it passes for indexed, and for unchanged in every run."""
     where = "(SELECT segment_id FROM segments JOIN files USING (file_id) WHERE path = CAST('b.txt' AS BLOB))"
     sql(
-        tagged,
+        tagged.catalog.folder,
         f"DELETE FROM embeddings WHERE segment_id IN {where}",
         f"DELETE FROM segments WHERE segment_id IN {where}",
         "UPDATE spaces SET live = live - 1",
@@ -135,7 +127,7 @@ def test_a_file_without_segments_is_found_and_read_again(tagged: Indexed) -> Non
     ],
 )
 def test_a_value_that_no_file_has_is_found_and_read_again(tagged: Indexed, column: str, value: str) -> None:
-    sql(tagged, f"UPDATE files SET {column} = {value} WHERE path = CAST('b.txt' AS BLOB)")
+    sql(tagged.catalog.folder, f"UPDATE files SET {column} = {value} WHERE path = CAST('b.txt' AS BLOB)")
     assert codes(tagged)
     assert_repaired(tagged, "b.txt")
 
@@ -158,14 +150,14 @@ def test_a_value_that_no_segment_has_is_found_and_read_again(
     tagged: Indexed, column: str, value: str
 ) -> None:
     where = "file_id = (SELECT file_id FROM files WHERE path = CAST('b.txt' AS BLOB))"
-    sql(tagged, f"UPDATE segments SET {column} = {value} WHERE {where}")
+    sql(tagged.catalog.folder, f"UPDATE segments SET {column} = {value} WHERE {where}")
     assert "segments-damaged" in codes(tagged)
     assert_repaired(tagged, "b.txt")
 
 
 def test_a_path_that_no_file_has_comes_back_by_its_content(tagged: Indexed) -> None:
     """The record is that of the file of this content: its tags too."""
-    sql(tagged, "UPDATE files SET path = x'2F00' WHERE path = CAST('b.txt' AS BLOB)")
+    sql(tagged.catalog.folder, "UPDATE files SET path = x'2F00' WHERE path = CAST('b.txt' AS BLOB)")
     assert codes(tagged) == ["records-damaged"]
     assert codes(tagged, repair=True) == []
     tagged.run()
@@ -202,7 +194,7 @@ def test_settings_runs_and_tags_that_cannot_be_read_stop_nothing(tagged: Indexed
     with tagged.catalog.begin() as writer:
         writer.set_setting("depth_unit", 0.001)
     sql(
-        tagged,
+        tagged.catalog.folder,
         "UPDATE index_info SET value = '{\"a\": ' WHERE name = 'setting:depth_unit'",
         "UPDATE runs SET report = '{'",
         "UPDATE tags SET tag = CAST(x'686fff' AS TEXT) WHERE file_id = 1",
@@ -252,7 +244,7 @@ def test_a_tag_goes_with_the_file_that_was_moved_though_another_took_its_place(t
 
 def test_vectors_under_the_number_of_another_generation_are_taken_and_not_deleted(tagged: Indexed) -> None:
     before = tagged.searchable
-    sql(tagged, "UPDATE spaces SET generation = generation + 1")
+    sql(tagged.catalog.folder, "UPDATE spaces SET generation = generation + 1")
     assert set(codes(tagged)) == {"vectors-cut-off", "unused-files"}
     codes(tagged, repair=True)
     assert codes(tagged) == []
@@ -289,7 +281,7 @@ def test_words_that_are_not_those_of_names_and_texts_are_made_again(
     with tagged.catalog.begin() as writer:
         writer.set_caption(3, "a caption")
     before = all_words(tagged)
-    sql(tagged, *statements)
+    sql(tagged.catalog.folder, *statements)
     assert codes(tagged) == ["words-damaged"]
     assert codes(tagged, repair=True) == []
     assert all_words(tagged) == before
@@ -304,7 +296,7 @@ def all_words(made: Indexed) -> list[list[object]]:
 
 def test_a_file_whose_words_are_gone_is_read_again_for_its_caption(tagged: Indexed) -> None:
     before = all_words(tagged)
-    sql(tagged, "DELETE FROM file_words WHERE file_id = 2")
+    sql(tagged.catalog.folder, "DELETE FROM file_words WHERE file_id = 2")
     assert codes(tagged) == ["words-damaged", "segments-damaged"]
     assert_repaired(tagged, "b.txt")
     assert all_words(tagged)[:2] == before[:2]
@@ -327,7 +319,7 @@ def test_kept_tags_that_cannot_be_read_are_found_and_saved(
 ) -> None:
     (tagged.folder / "b.txt").unlink()
     tagged.run()
-    sql(tagged, f"UPDATE kept_tags SET {change}")
+    sql(tagged.catalog.folder, f"UPDATE kept_tags SET {change}")
     assert codes(tagged) == ["tags-damaged"]
     assert codes(tagged, repair=True) == []
     lines = list(tags.Tags(tagged.catalog).lines())
@@ -353,7 +345,7 @@ def test_a_place_that_no_folder_has_is_found_and_costs_nothing(tagged: Indexed, 
     (tagged.folder / "below/d.txt").write_text("rain in d")
     tagged.run()
     before = file_ids(tagged)
-    sql(tagged, statement)
+    sql(tagged.catalog.folder, statement)
     assert codes(tagged) == ["places-damaged"]
     assert codes(tagged, repair=True) == []
     tagged.run()
@@ -376,7 +368,7 @@ def test_a_run_over_damaged_facts_says_that_they_are_damaged(tagged: Indexed, st
     (tagged.folder / "below").mkdir()
     (tagged.folder / "below/d.txt").write_text("rain in d")
     tagged.run()
-    sql(tagged, statement)
+    sql(tagged.catalog.folder, statement)
     with pytest.raises(IndexDamaged) as raised:
         tagged.run()
     assert "doctor --repair" in raised.value.hint
@@ -408,7 +400,7 @@ def test_a_setting_of_another_shape_is_found_and_forgotten(tagged: Indexed, name
 
 @pytest.mark.parametrize("value", ["soon", "inf", "-1", "17x"])
 def test_an_index_that_does_not_know_when_it_was_made(tagged: Indexed, value: str) -> None:
-    sql(tagged, f"UPDATE index_info SET value = '{value}' WHERE name = 'created'")
+    sql(tagged.catalog.folder, f"UPDATE index_info SET value = '{value}' WHERE name = 'created'")
     if value != "-1":
         with tagged.catalog.read() as snapshot, pytest.raises(IndexDamaged, match="when the index was made"):
             _ = snapshot.index_id
@@ -419,7 +411,7 @@ def test_an_index_that_does_not_know_when_it_was_made(tagged: Indexed, value: st
 
 
 def test_a_report_that_is_json_and_no_report_is_found(tagged: Indexed) -> None:
-    sql(tagged, "UPDATE runs SET report = '[]'")
+    sql(tagged.catalog.folder, "UPDATE runs SET report = '[]'")
     assert codes(tagged) == ["runs-damaged"]
     assert codes(tagged, repair=True) == []
     with tagged.catalog.read() as snapshot:
@@ -435,7 +427,7 @@ def test_a_report_that_is_json_and_no_report_is_found(tagged: Indexed) -> None:
     ],
 )
 def test_a_catalog_without_its_format_is_known_by_its_tables(tagged: Indexed, statement: str) -> None:
-    sql(tagged, statement)
+    sql(tagged.catalog.folder, statement)
     tagged.catalog.close()
     with pytest.raises(IndexDamaged) as raised:
         Catalog.open(tagged.catalog.folder)

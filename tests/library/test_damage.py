@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from indexes import card, put, seen, unit_rows
+from indexes import card, put, seen, sql, unit_rows
 
 from anyseek import workspace
 from anyseek.catalog import tags
@@ -69,6 +69,13 @@ def repaired(index: Path) -> None:
     assert check_all(index, repair=True) == []
 
 
+def assert_repaired_with(before: Tagged, index: Path) -> None:
+    repaired(index)
+    assert tags_of(index) == before
+    with Catalog.open(index) as catalog, catalog.read() as snapshot:
+        assert snapshot.roots() == {0: index.parent}
+
+
 def codes(index: Path) -> list[str]:
     return [finding.code for finding in check_all(index, repair=False)]
 
@@ -84,14 +91,6 @@ def pages_of(index: Path, name: str) -> list[int]:
     rows = connection.execute("SELECT pageno FROM dbstat WHERE name = ?", [name]).fetchall()
     connection.close()
     return [(number - 1) * PAGE for (number,) in rows]
-
-
-def sql(index: Path, *statements: str) -> None:
-    connection = sqlite3.connect(index / "catalog.sqlite")
-    for statement in statements:
-        connection.execute(statement)
-    connection.commit()
-    connection.close()
 
 
 # ---------------------------------------------------------------- the schema
@@ -205,10 +204,7 @@ def test_the_number_of_a_folder_that_was_damaged_costs_no_record_and_no_tag(inde
     assert connection.execute("SELECT root FROM roots NOT INDEXED").fetchall() == [(4,)]
     connection.close()
     assert codes(index) == ["catalog-damaged"]
-    repaired(index)
-    assert tags_of(index) == before
-    with Catalog.open(index) as catalog, catalog.read() as snapshot:
-        assert snapshot.roots() == {0: index.parent}
+    assert_repaired_with(before, index)
 
 
 def test_files_of_a_folder_that_the_catalog_lost_get_it_again(index: Path) -> None:
@@ -216,10 +212,7 @@ def test_files_of_a_folder_that_the_catalog_lost_get_it_again(index: Path) -> No
     sql(index, "DELETE FROM roots")
     assert tags_of(index) == before
     assert codes(index) == ["orphan-files"]
-    repaired(index)
-    assert tags_of(index) == before
-    with Catalog.open(index) as catalog, catalog.read() as snapshot:
-        assert snapshot.roots() == {0: index.parent}
+    assert_repaired_with(before, index)
 
 
 def test_files_of_a_lost_folder_that_are_nowhere_stay_with_their_tags(index: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from anyseek.catalog import sql_functions
 from anyseek.catalog.catalog import Catalog, Snapshot, Writer
 from anyseek.contracts import Modality, ModelCard, SeenFile, Span
 from anyseek.media.source import HASH_BYTES
@@ -90,3 +92,13 @@ def contents(snapshot: Snapshot) -> dict[str, list[bytes]]:
         for record in snapshot.files()
         if record.problem is None
     }
+
+
+def sql(folder: Path, *statements: str) -> None:
+    """Change the catalog in `folder` behind its back."""
+    connection = sqlite3.connect(folder / "catalog.sqlite")
+    sql_functions.register(connection)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()

@@ -45,12 +45,13 @@ class FileReader:
         row = self.database.first("SELECT inode FROM folders WHERE root = ? AND path = ?", [root, path])
         return None if row is None else codec.unsigned(row[0])
 
-    def files(self, state: FileState | None = None) -> Iterator[FileRecord]:
-        """Every file, by root and then by the bytes of its path. Read lazily."""
-        if state is None:
-            where, values = "state != 'partial'", []
-        else:
+    def files(self, state: FileState | None = None, *, root: int | None = None) -> Iterator[FileRecord]:
+        """Every file, by root and then by the bytes of its path, of one root or of all. Read lazily."""
+        where, values = "state != 'partial'", list[object]()
+        if state is not None:
             where, values = "state = ?", [state.value]
+        if root is not None:
+            where, values = f"{where} AND root = ?", [*values, root]
         rows = self.database.rows(
             f"SELECT {FILE_COLUMNS} FROM files WHERE {where} ORDER BY root, path", values
         )

@@ -38,14 +38,11 @@ def has_really_gone(run: RunContext, root: int) -> bool:
 
 def offer_absent_roots(run: RunContext, snapshot: Snapshot, plan: Plan) -> None:
     """Let files that this run looks into take over the records of roots that are not there."""
-    absent = {
-        number: has_really_gone(run, number) for number, root in run.state.roots.items() if is_gone(root)
-    }
-    if not absent:
-        return
-    for record in snapshot.files():
-        if record.root in absent:
-            plan.offer(record, has_gone=absent[record.root])
+    for number, folder in run.state.roots.items():
+        if is_gone(folder):
+            has_gone = has_really_gone(run, number)
+            for record in snapshot.files(root=number):
+                plan.offer(record, has_gone=has_gone)
 
 
 def match_facts(run: RunContext, plan: Plan, applier: Applier) -> None:

@@ -34,7 +34,9 @@ class Results:
 
     @property
     def why_unmeasured(self) -> str:
-        """Why a least match could not be applied to `unmeasured`, as the end of a sentence."""
+        """Why a least match could not be applied to `unmeasured`, as the end of a sentence; "" where it could."""
+        if not self.unmeasured:
+            return ""
         return "what tells a match is damaged" if self.is_unread else "too little is indexed to tell a match"
 
     @property

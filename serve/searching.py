@@ -50,6 +50,7 @@ def results_record(results: Results, index: Index) -> dict[str, Any]:
         "missing": results.missing,
         "nothing_like_it": results.is_nothing_like_it,
         "unmeasured": results.unmeasured,
+        "why_unmeasured": results.why_unmeasured,
         "remarks": [json_path(remark) for remark in results.remarks],
         "hits": [hit_record(hit, versions.get(hit.file_id, "")) for hit in results],
     }

@@ -39,13 +39,14 @@ MOST_VALUES = 32_000
 MOST_RANGES = 100
 """Of paths that are looked for by the index of files; more folders are compared with every file."""
 
-_LENGTH = "l.length"
+_LENGTH = "l.end"
 # Folded when they were stored.
 _PATH, _NAME = "w.path", "w.name"
 _WORDS = " LEFT JOIN file_words w ON w.file_id = f.file_id"
+# The last segment of a file, looked for only where no condition on the file itself has ruled it out.
 _LENGTHS = (
-    " LEFT JOIN (SELECT t.file_id, max(t.end) AS length FROM segments t WHERE t.unit = 's' GROUP BY t.file_id) l"
-    " ON l.file_id = f.file_id"
+    " LEFT JOIN segments l ON l.segment_id = (SELECT t.segment_id FROM segments t"
+    " WHERE t.file_id = f.file_id AND t.unit = 's' ORDER BY t.end DESC LIMIT 1)"
 )
 _TAGS = (
     " LEFT JOIN (SELECT t.file_id, json_group_array(t.folded) AS tags FROM tags t GROUP BY t.file_id) g"

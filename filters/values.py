@@ -172,7 +172,8 @@ def check(name: str, sign: str, value: str) -> None:
         raise UsageError(
             f"A value of {name} in a filter has at most {MOST_CHARACTERS:,} characters.", EXAMPLE
         )
-    if "\0" in value:  # JSON of SQLite ends there, so that another value would be compared
+    # JSON of SQLite ends there, so that another value would be compared; folders are compared as bytes.
+    if "\0" in value and name != "folder":
         raise UsageError(f"{short_repr(value)} has a NUL character, which no {name} has.", EXAMPLE)
     try:
         FIELDS[name].read(value)

@@ -205,8 +205,12 @@ def _types(values: Sequence[str]) -> Condition:
 
 def _split(folders: Sequence[str]) -> tuple[list[str], list[str]]:
     """Absolute folders, which are on the disk, and others, which are below any root."""
-    absolute = [os.path.abspath(folder) for folder in folders if os.path.isabs(folder)]
-    return absolute, [folder for folder in folders if not os.path.isabs(folder)]
+
+    def is_absolute(folder: str) -> bool:
+        return os.path.isabs(folder) and "\0" not in folder  # no folder on a disk has a NUL in its name
+
+    absolute = [os.path.abspath(folder) for folder in folders if is_absolute(folder)]
+    return absolute, [folder for folder in folders if not is_absolute(folder)]
 
 
 def _fits_all(predicate: _Predicate, values: Sequence[str]) -> Condition:

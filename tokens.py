@@ -17,6 +17,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+# Patterns are strings: `re` compiles what a text needs, once, and texts in ASCII need none. All of them take longer to
+# compile than a search takes.
+
 # Scripts whose letters are of the line breaking classes ID, CJ, SA, AK, AP, AS, and Hangul, as blocks (UAX #14).
 _HAN = (
     "\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -37,18 +40,18 @@ _OTHERS = (
     "\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff"  # Hangul
 )
 _WITHOUT_SPACES = f"{_HAN}{_KANA}{_OTHERS}"
-_RUN = re.compile(f"([{_WITHOUT_SPACES}]+)")
+_RUN = f"([{_WITHOUT_SPACES}]+)"
 # What carries the meaning of a Chinese or Japanese run: Chinese characters, and words in katakana.
-_PARTS = re.compile(f"[{_HAN}]{{2,}}|[{_KATAKANA}]{{2,}}")
+_PARTS = f"[{_HAN}]{{2,}}|[{_KATAKANA}]{{2,}}"
 # The blocks of emoji, arrows, dingbats and other pictographs. A flag is two letters of its own kind.
-_PICTOGRAPHS = re.compile(
+_PICTOGRAPHS = (
     "[\U0001f1e6-\U0001f1ff]{1,2}|[\u2190-\u23ff\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d"
     "\U0001f000-\U0001f0ff\U0001f10d-\U0001f10f\U0001f150-\U0001f1e5\U0001f200-\U0001f3fa\U0001f400-\U0001faff]"
 )
 
 # Marks that readers leave out: accents (but not the breve of й and ў, which makes other letters), Hebrew points, Arabic
 # and Syriac vowels with what else stands on or below letters there, shades of emoji, and variation selectors.
-_MARKS = re.compile(
+_MARKS = (
     "(?<![\u0438\u0443])\u0306|[\u0300-\u0305\u0307-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
     "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\ufb1e"
     "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0898-\u089f\u08ca-\u08e1"
@@ -63,14 +66,14 @@ _LIKE = str.maketrans(
 _LEGAL = str.maketrans(
     dict.fromkeys("\u2120\u2122", " ")
 )  # of trade marks: no letters of the name before them
+_ASCII = 0x7F
 _ZERO_WIDTH_SPACE = 0x200B  # between words of Khmer and Thai, where somebody typed it
-_TYPED = re.compile(f"(?<=[{_WITHOUT_SPACES}])\u200b+(?=[{_WITHOUT_SPACES}])")
+_TYPED = f"(?<=[{_WITHOUT_SPACES}])\u200b+(?=[{_WITHOUT_SPACES}])"
 
 
 def word_tokens(text: str) -> str:
     """The tokens of a text in their order, with a space between two: letters, vowel signs, digits and pictographs."""
-    plain = _TYPED.sub("", _plain(text))
-    return " ".join(token for word in _words(plain) for token in _tokens(word, is_whole=True))
+    return " ".join(token for word in _words(_joined(_plain(text))) for token in _tokens(word, is_whole=True))
 
 
 def phrase(text: str) -> str:
@@ -78,12 +81,12 @@ def phrase(text: str) -> str:
 
     The last letter of a run need not be the last of a run in the file.
     """
-    words = list(_words(_TYPED.sub("", _plain(text))))
+    words = list(_words(_joined(_plain(text))))
     if not words:
         return ""
     tokens = [token for word in words[:-1] for token in _tokens(word, is_whole=True)]
     last = words[-1]
-    if len(last) == 1 and _RUN.match(last):
+    if len(last) == 1 and not last.isascii() and re.match(_RUN, last):
         return f'"{" ".join([*tokens, last])}" *'
     return f'"{" ".join([*tokens, *_tokens(last, is_whole=False)])}"'
 
@@ -96,8 +99,10 @@ def keywords(text: str) -> list[str]:
 def parts_of(keyword: str) -> list[str]:
     """What a Chinese or Japanese run is looked for by where no file has all of it: its pairs of Chinese characters and
     its words in katakana; [] for any other keyword."""
+    if keyword.isascii():
+        return []
     parts: list[str] = []
-    for run in _PARTS.findall(keyword):
+    for run in re.findall(_PARTS, keyword):
         is_katakana = re.fullmatch(f"[{_KATAKANA}]+", run)
         parts += [run] if is_katakana else [run[i : i + 2] for i in range(len(run) - 1)]
     return [part for part in dict.fromkeys(parts) if part != keyword]
@@ -109,7 +114,12 @@ def _plain(text: str) -> str:
         return text.lower()
     apart = unicodedata.normalize("NFKD", text.translate(_LEGAL))
     apart = unicodedata.normalize("NFKD", apart.casefold()).translate(_LIKE)
-    return _PICTOGRAPHS.sub(r" \g<0> ", unicodedata.normalize("NFC", _MARKS.sub("", apart)))
+    return re.sub(_PICTOGRAPHS, r" \g<0> ", unicodedata.normalize("NFC", re.sub(_MARKS, "", apart)))
+
+
+def _joined(plain: str) -> str:
+    """Without what somebody typed between the letters of scripts without spaces."""
+    return plain if plain.isascii() else re.sub(_TYPED, "", plain)
 
 
 def _words(plain: str, *, joined_by: str = "") -> Iterator[str]:
@@ -119,12 +129,12 @@ def _words(plain: str, *, joined_by: str = "") -> Iterator[str]:
             if word := word.strip("_"):
                 yield word
         else:  # what is joined to a run of another kind stands alone: `重跑gen` -> 重跑, gen
-            yield from filter(None, (part.strip("_") for part in _RUN.split(word)))
+            yield from filter(None, (part.strip("_") for part in re.split(_RUN, word)))
 
 
 def _tokens(word: str, *, is_whole: bool) -> Iterable[str]:
     """is_whole: the last letter is that of its run in a file."""
-    if word.isascii() or not _RUN.match(word):
+    if word.isascii() or not re.match(_RUN, word):
         return (word,)
     pairs = [word[i : i + 2] for i in range(len(word) - 1)]
     return [*pairs, word[-1]] if is_whole else pairs
@@ -136,7 +146,11 @@ class _Letters(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         category = unicodedata.category(chr(code))
-        if category[0] in "LMN" or category in ("Co", "Cn") or _PICTOGRAPHS.match(chr(code)):
+        if (
+            category[0] in "LMN"
+            or category in ("Co", "Cn")
+            or (code > _ASCII and re.match(_PICTOGRAPHS, chr(code)))
+        ):
             kept = chr(code)
         else:
             kept = "" if category == "Cf" and code != _ZERO_WIDTH_SPACE else " "

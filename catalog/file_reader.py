@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator
@@ -75,6 +74,8 @@ class FileReader:
 
     def versions(self, index_id: str, file_ids: Collection[int]) -> dict[int, str]:
         """For each of these files that is there: 16 hex digits that no other content, file or index has."""
+        import hashlib  # here: OpenSSL takes a while to load, and a search from the command line needs no version
+
         numbers, found = list(file_ids), {}
         for i in range(0, len(numbers), 500):
             part = numbers[i : i + 500]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anyseek.errors import EXIT_OK, MissingExtra, UsageError
 from anyseek.terminal.app import App
 from anyseek.terminal.options import IndexDir
+
+if TYPE_CHECKING:
+    import socket
 
 
 def register(app: App) -> None:
@@ -82,6 +84,8 @@ def _listening(host: str, port: int) -> socket.socket:
     The protocol is named: only then does asyncio send small answers at once (TCP_NODELAY); else every one waits
     some 40 ms for the client's acknowledgement of its first half.
     """
+    import socket
+
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import running
 from waiting import BRAKE_S
 
 import anyseek
@@ -75,9 +76,7 @@ def test_retrieval_backend(samples: Path) -> None:
 def test_watch_and_reindex(tmp_path: Path) -> None:
     (tmp_path / "first.txt").write_text("The first note.")
     anyseek.create(tmp_path).close()
-    with subprocess.Popen(
-        command("watch_and_reindex.py", tmp_path), stdout=subprocess.PIPE, text=True
-    ) as program:
+    with running(command("watch_and_reindex.py", tmp_path), stderr=None) as program:
         assert program.stdout is not None
         assert program.stdout.readline().startswith("1 new, 0 changed, 0 gone")
         (tmp_path / "second.txt").write_text("The second note.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from processes import running
 from waiting import BRAKE_S, wait_until
 
 from anyseek.serve import connections
@@ -67,15 +67,9 @@ def with_128_descriptors(media: Path) -> Iterator[Address]:
     """`anyseek serve` in a process that may open no more."""
     support = Path(__file__).parents[1] / "support"
     command = [sys.executable, "-c", PROGRAM, str(media / ".anyseek")]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(support)}
-    ) as server:
+    with running(command, stderr=None, env={"PYTHONPATH": str(support)}) as server:
         assert server.stdout is not None
-        try:
-            port = int(server.stdout.readline().split()[3].rstrip("/").rpartition(":")[2])
-            yield "127.0.0.1", port
-        finally:
-            server.terminate()
+        yield "127.0.0.1", int(server.stdout.readline().split()[3].rstrip("/").rpartition(":")[2])
 
 
 def talk(address: Address, sent: bytes) -> bytes:

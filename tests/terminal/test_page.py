@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import running
 from ran import ANYSEEK
 from waiting import BRAKE_S
 
@@ -31,12 +32,9 @@ pytestmark = [
 def served(folder: Path, environment: dict[str, str]) -> Iterator[str]:
     """The address of a server over a folder's index."""
     command = [str(ANYSEEK), "serve", "--port", "0"]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment) as server:
+    with running(command, cwd=folder, stderr=None, env=environment) as server:
         assert server.stdout is not None
-        try:
-            yield server.stdout.readline().split()[3]
-        finally:
-            server.terminate()
+        yield server.stdout.readline().split()[3]
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import sample_files
+from processes import running
 from ran import ANYSEEK, Ran, unmeasured
 from waiting import BRAKE_S, wait_until
 
@@ -204,9 +205,7 @@ def test_a_stopped_run_keeps_what_it_did_and_goes_on(
 
 def test_a_watch_that_waits_for_changes_ends_without_a_word(media: Path, environment: dict[str, str]) -> None:
     command = [str(ANYSEEK), "watch", "--every", "600", "--json"]
-    with subprocess.Popen(
-        command, cwd=media, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
+    with running(command, cwd=media, env=environment) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["type"] == "report"
         process.send_signal(signal.SIGINT)
@@ -223,14 +222,8 @@ def test_a_watch_whose_folder_is_gone_says_so_once_and_goes_on(
     other, away = sample_files.fill(tmp_path / "other"), tmp_path / "away"
     with Catalog.open(media / ".anyseek") as catalog, catalog.begin() as writer:
         writer.add_root(other)
-    with subprocess.Popen(
-        [str(ANYSEEK), "watch", "--every", "0.01", "--json"],
-        cwd=media,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    ) as process:
+    command = [ANYSEEK, "watch", "--every", "0.01", "--json"]
+    with running(command, cwd=media, env=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert json.loads(process.stdout.readline())["new"] == 13
@@ -238,9 +231,10 @@ def test_a_watch_whose_folder_is_gone_says_so_once_and_goes_on(
         for _ in range(2):  # it is back, and gone again
             other.rename(away)
             assert "is not there" in process.stderr.readline()
-            sample_files.picture(media / f"pictures/{os.urandom(4).hex()}.png", "red")
+            # In the folder itself, so that no run before its return can have it.
+            sample_files.picture(away / f"{os.urandom(4).hex()}.png", "red")
             away.rename(other)
-            wait_until(lambda: json.loads(process.stdout.readline())["new"] >= 0, "a run")
+            wait_until(lambda: json.loads(process.stdout.readline())["new"] == 1, "a run")
         other.rename(away)
         assert "is not there" in process.stderr.readline()
         process.send_signal(number)
@@ -256,14 +250,7 @@ def test_a_watch_says_once_what_its_runs_remark(media: Path, environment: dict[s
         writer.set_setting("store", {"name": "qdrant", "qdrant": {"url": "http://127.0.0.1:9"}})
     (media / "notes").rename(media.parent / "away")
     (media / "notes").mkdir()
-    with subprocess.Popen(
-        [str(ANYSEEK), "watch", "--every", "0.01"],
-        cwd=media,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    ) as process:
+    with running([ANYSEEK, "watch", "--every", "0.01"], cwd=media, env=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         said = [process.stderr.readline() for _ in range(3)]

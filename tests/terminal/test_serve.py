@@ -6,11 +6,11 @@ import http.client
 import json
 import signal
 import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from processes import running
 from ran import ANYSEEK, Ran
 from waiting import BRAKE_S
 
@@ -21,9 +21,7 @@ Run = Callable[..., Ran]
 
 def test_a_server_answers_and_ends_with_ctrl_c(media: Path, environment: dict[str, str]) -> None:
     command = [str(ANYSEEK), "serve", "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=media, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as server:
+    with running(command, cwd=media, env=environment) as server:
         assert server.stdout is not None
         said = server.stdout.readline()
         connection = http.client.HTTPConnection(

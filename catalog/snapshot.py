@@ -283,14 +283,16 @@ class Snapshot(FileReader):
         """A visible segment and its file."""
         if not _is_id(segment_id):
             return None
-        for root, path, *fields in self.database.rows(
+        row = self.database.first(
             f"SELECT f.root, f.path, {SEGMENT_COLUMNS} FROM segments s JOIN files f ON f.file_id = s.file_id"
             " WHERE s.segment_id = ? AND EXISTS"
             " (SELECT 1 FROM embeddings e WHERE e.segment_id = s.segment_id AND e.visible = 1)",
             [segment_id],
-        ):
-            return codec.segment(fields), self._below(root, path)
-        return None
+        )
+        if row is None:
+            return None
+        root, path, *fields = row
+        return codec.segment(fields), self._below(root, path)
 
     def text_of(self, segment_id: int) -> str:
         """The text of a segment: a text's whole passage, of others the caption of the file; "" for none."""

@@ -20,6 +20,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Route
 
 from anyseek import modalities
 from anyseek.errors import AnyseekError
@@ -88,8 +89,22 @@ def _add_errors(app: FastAPI) -> None:
         if error.status_code == 404:
             return wording.no_such_place(path).response()
         if error.status_code == 405:
-            return wording.wrong_method(request.method, path, error.headers).response()
+            methods = _methods_at(app, request)
+            answer = wording.wrong_method(request.method, path, methods).response()
+            answer.headers["Allow"] = ", ".join(sorted(methods))
+            return answer
         return problem(error.status_code, str(error.detail), "See /openapi.json for what there is.")
+
+
+def _methods_at(app: FastAPI, request: Request) -> set[str]:
+    """What the address can be asked with: several endpoints may share it. What GET answers, HEAD answers too."""
+    methods = {
+        method
+        for route in app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:
@@ -147,10 +162,11 @@ def _add_search(app: FastAPI, service: Service) -> None:
         with searching.Upload() as upload:
             try:
                 async for part in http.stream():
-                    upload.add(part)
+                    if upload.add(part):  # in a thread: a slow disk stops nobody else
+                        await to_thread.run_sync(upload.write)
             except ClientDisconnect:
                 return problem(400, "The client left before its file was here.", "", "left")
-            return await answer(request, upload.finish())
+            return await answer(request, await to_thread.run_sync(upload.finish))
 
 
 def _add_hits(app: FastAPI, service: Service) -> None:

@@ -71,6 +71,9 @@ def hit_record(hit: Hit, version: str) -> dict[str, Any]:
 UPLOADED = "the uploaded file"
 """What a client's file is called in messages: the client knows no path of it here."""
 
+WRITTEN_AT_ONCE = 1 << 20
+"""Bytes of an upload that are gathered in memory; a packet is far less than a disk likes to be given."""
+
 
 class Upload:
     """A file that comes in parts, in a folder of its own that is removed at the end. Errors inside name it UPLOADED."""
@@ -79,19 +82,25 @@ class Upload:
         with _disk_errors():
             self._folder = tempfile.TemporaryDirectory(prefix="anyseek-")
             self._path = Path(self._folder.name) / UPLOADED  # which is what decoders call it
-        self._n_bytes = 0
+        self._waiting = bytearray()
         return self
 
-    def add(self, part: bytes) -> None:
-        """Raises DiskFull, ReadOnlyIndex, DiskFailed, SystemRefused."""
-        self._n_bytes += len(part)
+    def add(self, part: bytes) -> bool:
+        """Whether so much is waiting that it should be written."""
+        self._waiting += part
+        return len(self._waiting) >= WRITTEN_AT_ONCE
+
+    def write(self) -> None:
+        """Put what is waiting on the disk. Raises DiskFull, ReadOnlyIndex, DiskFailed, SystemRefused."""
         # Not kept open: many slow uploads would take the descriptors that others need.
         with _disk_errors(), self._path.open("ab") as file:
-            file.write(part)
+            file.write(self._waiting)
+        self._waiting.clear()
 
     def finish(self) -> Path:
-        """The whole file. Raises QueryFileError for an empty one."""
-        if not self._n_bytes:
+        """The whole file. Raises QueryFileError for an empty one, and what `write` raises."""
+        self.write()
+        if not self._path.stat().st_size:
             raise QueryFileError("The file is empty.", "Send it as the body of the request.")
         return self._path
 

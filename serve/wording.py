@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from anyseek.serve.guard import Refusal
@@ -25,10 +25,9 @@ def no_such_place(path: str) -> Refusal:
     )
 
 
-def wrong_method(method: str, path: str, headers: Mapping[str, str] | None) -> Refusal:
-    """405. headers: of the answer, which name the methods that are allowed."""
-    allowed = (headers or {}).get("allow") or (headers or {}).get("Allow", "")
-    hint = f"Use {allowed.replace(', ', ' or ')}." if allowed else _SEE
+def wrong_method(method: str, path: str, allowed: Collection[str]) -> Refusal:
+    """405. allowed: methods that the address can be asked with."""
+    hint = f"Use {' or '.join(sorted({*allowed} - {'HEAD'}))}." if allowed else _SEE
     return Refusal(405, f"{path[:200]} cannot be asked with {method[:20]}.", hint, "wrong-method")
 
 

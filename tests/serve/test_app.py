@@ -26,7 +26,7 @@ from waiting import BRAKE_S, wait_until
 
 import anyseek
 from anyseek.errors import UsageError
-from anyseek.serve import bodies
+from anyseek.serve import bodies, searching
 from anyseek.serve.app import make_app
 from anyseek.serve.guard import Guard
 
@@ -502,9 +502,44 @@ def test_a_request_that_fits_no_endpoint_gets_one_sentence(client: TestClient, b
     assert answer.json()["detail"]
 
 
+def test_looking_at_hits_makes_no_connection(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each picture of a page full of them made two."""
+    hits = client.get("/search", params={"words": "red", "k": 3}).json()["hits"]
+    addresses = [hit[what] for hit in hits for what in ("preview", "content")]
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise AssertionError("a connection")
+
+    monkeypatch.setattr("anyseek.catalog.catalog.connect", refused)
+    assert {client.get(address).status_code for address in addresses} <= {200, 204}
+    similar = client.get(f"/segments/{hits[0]['segment_id']}/similar")
+    assert similar.status_code == 200
+
+
+def test_an_upload_is_written_outside_the_event_loop(
+    client: TestClient, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = set()
+    write = searching.Upload.write
+
+    def noted(upload: searching.Upload) -> None:
+        threads.add(threading.current_thread().name)
+        write(upload)
+
+    monkeypatch.setattr(searching.Upload, "write", noted)
+    monkeypatch.setattr(searching, "WRITTEN_AT_ONCE", 64)
+    content = (media / "pictures/red.png").read_bytes()
+    packets = (content[i : i + 16] for i in range(0, len(content), 16))
+    answer = client.post("/search/file", content=packets, params={"to": "image", "k": 1})
+    assert answer.json()["hits"][0]["path"].endswith("red.png")
+    assert all("worker" in name.lower() for name in threads)
+
+
 def test_what_is_not_there_or_not_allowed_says_what_is(client: TestClient) -> None:
     assert client.get("/nowhere").json()["detail"] == "See /openapi.json for what there is."
-    assert "GET" in client.put("/status").json()["detail"]
+    assert client.put("/status").json()["detail"] == "Use GET."
+    refused = client.options("/search")  # which two endpoints share
+    assert (refused.json()["detail"], refused.headers["allow"]) == ("Use GET or POST.", "GET, HEAD, POST")
     missing = client.post("/v1/embeddings", json={})
     assert missing.json()["title"] == "The field input is missing."
     sent_as_text = client.post("/search", content=b'{"words": "a"}', headers={"content-type": "text/plain"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,12 @@ if TYPE_CHECKING:
 MOST = 200
 """Files and passages that each list gives at most."""
 
-# Passages ranked by FTS5 alone, before anything is joined: a common word is in most passages of a library.
-_PASSAGES = f"SELECT rowid FROM passage_index WHERE passage_index MATCH ? ORDER BY rank LIMIT {5 * MOST}"
+# Passages ranked by FTS5 alone, before anything is joined: a common word is in most passages of a library. As one
+# value: with every row Python's lock is given up and waited for, which is dear where many search at once.
+_PASSAGES = (
+    "SELECT json_group_array(rowid) FROM"
+    f" (SELECT rowid FROM passage_index WHERE passage_index MATCH ? ORDER BY rank LIMIT {5 * MOST})"
+)
 _ROWS_OF_PASSAGES = (
     "SELECT s.file_id, e.row FROM json_each(?) p CROSS JOIN segments s ON s.segment_id = p.value"
     " CROSS JOIN embeddings e ON e.segment_id = p.value"
@@ -48,7 +51,7 @@ def ranked_rows(snapshot: Snapshot, space_id: int, match: str, modality: Modalit
     )
     of_files = f"SELECT ranked.file_id, ({first_row}) FROM (%s) ranked ORDER BY ranked.rank LIMIT {MOST}"
     place = [space_id, str(modality)]
-    passages = json.dumps([segment_id for (segment_id,) in snapshot.database.rows(_PASSAGES, [match])])
+    (passages,) = snapshot.database.first(_PASSAGES, [match])
     lists = [
         _first_rows(snapshot, of_files % _NAMES, [*place, match]),
         _first_rows(snapshot, of_files % _DESCRIBED, [*place, passages]),

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
     from anyseek.catalog.records import SpaceRecord
     from anyseek.catalog.vectors import Halves
-    from anyseek.contracts import Rows
+    from anyseek.contracts import Floats, Rows
 
 _MOST_FILTERS = 32
+
+MOST_WIDE_BYTES = 64 << 20
+"""Spaces whose rows take no more as float32 are kept so: to widen 10,000 rows takes five times as long as to multiply
+them."""
 
 T = TypeVar("T")
 
@@ -33,6 +37,7 @@ class SnapshotCache:
         self._vectors: dict[int, tuple[tuple[int, int], Halves]] = {}
         self._indexes: dict[int, tuple[tuple[str, int], Any]] = {}
         self._checks: dict[int, tuple[tuple[int, int], Any]] = {}
+        self._wide: dict[int, tuple[tuple[int, int], Floats | None]] = {}
 
     def rows(self, change: int, space_id: int, filter_: Filter) -> Rows | None:
         """What was put for this very change of the catalog."""
@@ -64,6 +69,20 @@ class SnapshotCache:
             self._vectors[space.space_id] = (file, vectors)
         return vectors[: space.rows]
 
+    def wide(self, space: SpaceRecord, vectors: Halves, widened: Callable[[Halves], Floats]) -> Floats | None:
+        """A small space's rows as `widened` makes them, (rows, dim) float32: kept from the second time on that they are
+        wanted, since the only search of a program would make them for nobody. None before, and for a larger space."""
+        if space.rows * space.card.dim * 4 > MOST_WIDE_BYTES:
+            return None
+        state = (space.generation, space.rows)
+        kept = self._wide.get(space.space_id)
+        if kept is None or kept[0] != state:
+            kept = (state, None)
+        elif kept[1] is None:
+            kept = (state, widened(vectors))
+        self._wide[space.space_id] = kept
+        return kept[1]
+
     def check(self, space_id: int, state: tuple[int, int], look: Callable[[], T]) -> T:
         """What `look` says of a space: once for each generation and change of it. A look that raises is not kept."""
         cached = self._checks.get(space_id)
@@ -85,3 +104,4 @@ class SnapshotCache:
         self._rows = (-1, {})
         self._vectors = {}
         self._indexes = {}
+        self._wide = {}

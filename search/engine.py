@@ -72,6 +72,7 @@ class _TargetSearch:
         self._space_id = engine.space.space_id
         self.is_left_out = False
         self._row_of: dict[int, int] = {}  # of the hits that were made, by segment
+        self._has_words: set[int] = set()  # files that words of the query are in
 
     def hits(self) -> list[Hit]:
         """The best offset + k, ranked from 1 on."""
@@ -79,7 +80,7 @@ class _TargetSearch:
         best = self._without_near_copies(k) if self._options.fold else self._fused(k)
         matches, lifts = self._matches(best), self._lifts(best)
         return [
-            replace(hit, rank=rank, match=match, lift=lift)
+            replace(hit, rank=rank, match=match, lift=lift, has_words=hit.file_id in self._has_words)
             for rank, (hit, match, lift) in enumerate(zip(best, matches, lifts, strict=True), 1)
         ]
 
@@ -114,9 +115,8 @@ class _TargetSearch:
         # A file that both lists have is one hit, at the moment that its vectors chose.
         numbers = [[self._number(hit) for hit in ranked] for ranked in (worded, nearest)]
         by_number = {self._number(hit): hit for hit in (*worded, *nearest)}
-        has_words = {hit.file_id for hit in worded}
-        first = [by_number[number] for number in fusion.reciprocal_rank(numbers)[:k]]
-        return [replace(hit, has_words=hit.file_id in has_words) for hit in first]
+        self._has_words = {hit.file_id for hit in worded}
+        return [by_number[number] for number in fusion.reciprocal_rank(numbers)[:k]]
 
     def _worded(self, k: int) -> list[Hit]:
         """Hits whose name, caption or text has words of the query, best first."""

@@ -29,8 +29,7 @@ def select(hits: Sequence[Hit], options: SearchOptions) -> tuple[Hit, ...]:
     first k; after the offset. Ranks of a merged list run over all of it."""
     good = [hit for hit in hits if hit.match is None or hit.match >= options.min_match or hit.has_words]
     if options.merge:
-        first = by_lift(good)[: options.offset + options.k]
-        good = [replace(hit, rank=rank) for rank, hit in enumerate(first, 1)]
+        good = by_lift(good, options.offset + options.k)
     else:
         good = with_relevance(good)
     return tuple(hit for hit in good if hit.rank > options.offset)
@@ -53,8 +52,8 @@ def with_relevance(hits: Sequence[Hit]) -> list[Hit]:
     return out[::-1]
 
 
-def by_lift(hits: Sequence[Hit]) -> list[Hit]:
-    """One list by lift, hits of modalities without one last.
+def by_lift(hits: Sequence[Hit], n: int) -> list[Hit]:
+    """The first n of one list by lift, ranked from 1 on, hits of modalities without one last.
 
     Hits of one modality stay in their order, in which words had a part: a hit is placed by the best lift of those from
     it on. Their relevance is that lift, the logarithm of odds, as a probability; without one the cosine, as far as it
@@ -70,7 +69,7 @@ def by_lift(hits: Sequence[Hit]) -> list[Hit]:
     placed.sort(key=lambda one: one[:2], reverse=True)
     out: list[Hit] = []
     lowest = math.inf
-    for has_lift, value, hit in placed:
+    for rank, (has_lift, value, hit) in enumerate(placed[:n], 1):
         lowest = min(lowest, 1 / (1 + math.exp(-min(max(value, -700.0), 700.0))) if has_lift else value)
-        out.append(replace(hit, relevance=lowest))
+        out.append(replace(hit, rank=rank, relevance=lowest))
     return out

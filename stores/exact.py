@@ -53,6 +53,7 @@ class ExactStore:
 
     def __init__(self, snapshot: Snapshot, space_id: int) -> None:
         self._vectors: Halves | None = snapshot.vectors(space_id)
+        self._wide = snapshot.kept_wide(space_id, _all_widened)
         self._live: Rows | None = snapshot.allowed_rows(space_id)
 
     def search(self, queries: Floats, k: int, allow: Rows | None = None) -> tuple[Floats, Rows]:
@@ -68,14 +69,14 @@ class ExactStore:
         rows = np.full((len(queries), k), -1, np.int64)
         for i in range(0, len(queries), QUERIES_AT_ONCE):
             part = queries[i : i + QUERIES_AT_ONCE]
-            for j, candidates in enumerate(_candidates(vectors, part, k, allowed), start=i):
+            for j, candidates in enumerate(self._candidates(part, k, allowed), start=i):
                 best, best_rows = _best(vectors, queries[j], candidates, k)
                 scores[j, : len(best)], rows[j, : len(best)] = best, best_rows
         return scores, rows
 
     def close(self) -> None:
         """Release the mapped file; safe to call twice."""
-        self._vectors = None
+        self._vectors = self._wide = None
 
     def __enter__(self) -> ExactStore:
         return self
@@ -84,6 +85,19 @@ class ExactStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _candidates(self, queries: Floats, k: int, allowed: Rows | None) -> list[Rows]:
+        """For each query, ascending rows among which its best k are."""
+        candidates = [_Candidates(k) for _ in queries]
+        floors = np.full(len(queries), -np.inf, np.float32)
+        scaled = queries * _EXPONENT_SHIFT
+        vectors = self._open_vectors()
+        blocks = _blocks(vectors, allowed) if self._wide is None else _wide_blocks(self._wide, allowed)
+        for rows, block in blocks:
+            scores = _products(scaled, block)
+            for i in np.flatnonzero(scores.max(axis=1) >= floors):
+                floors[i] = candidates[i].add(scores[i], rows)
+        return [one.rows for one in candidates]
 
     def _open_vectors(self) -> Halves:
         if self._vectors is None:
@@ -113,18 +127,6 @@ def checked(queries: Floats, k: int, dim: int) -> Floats:
     if not (np.abs(queries) < MOST_QUERY).all():  # false for NaN too
         raise UsageError("A query vector holds a number that is not finite, or far from unit length.")
     return queries
-
-
-def _candidates(vectors: Halves, queries: Floats, k: int, allowed: Rows | None) -> list[Rows]:
-    """For each query, ascending rows among which its best k are."""
-    candidates = [_Candidates(k) for _ in queries]
-    floors = np.full(len(queries), -np.inf, np.float32)
-    scaled = queries * _EXPONENT_SHIFT
-    for rows, block in _blocks(vectors, allowed):
-        scores = _products(scaled, block)
-        for i in np.flatnonzero(scores.max(axis=1) >= floors):
-            floors[i] = candidates[i].add(scores[i], rows)
-    return [one.rows for one in candidates]
 
 
 def _products(queries: Floats, rows: Floats) -> Floats:
@@ -182,6 +184,21 @@ def _blocks(vectors: Halves, allowed: Rows | None) -> Iterator[tuple[Rows, Float
             yield rows, _widened(bits[first:last], buffer)
         else:
             yield rows, _widened(bits[rows], buffer)
+
+
+def _wide_blocks(wide: Floats, allowed: Rows | None) -> Iterator[tuple[Rows, Floats]]:
+    """As `_blocks`, of rows that are float32 already."""
+    rows = np.arange(len(wide)) if allowed is None else allowed
+    size = max(1, BLOCK_BYTES // (4 * wide.shape[1]))
+    for i in range(0, len(rows), size):
+        some = rows[i : i + size]
+        first, last = some[0], some[-1] + 1
+        yield some, wide[first:last] if last - first == len(some) else wide[some]
+
+
+def _all_widened(vectors: Halves) -> Floats:
+    """All rows, times 2**-112."""
+    return _widened(vectors.view(np.int16), np.empty(vectors.shape, np.int32))
 
 
 def _widened(bits: npt.NDArray[np.int16], buffer: npt.NDArray[np.int32]) -> Floats:

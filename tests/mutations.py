@@ -411,8 +411,8 @@ TABLE = [
     ),
     Mutation(
         "search/fusion.py",
-        "out.append(replace(hit, relevance=lowest))",
-        "out.append(replace(hit, relevance=hit.score))",
+        "out.append(replace(hit, rank=rank, relevance=lowest))",
+        "out.append(replace(hit, rank=rank, relevance=hit.score))",
         "relevance falls along a merged list",
         "tests/search/test_calibration.py",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from indexes import new_index, put, stored, unit_rows
 from vector_store_suite import Build, VectorStoreSuite, reference
 
+from anyseek.catalog import snapshot_cache
 from anyseek.catalog.catalog import Snapshot
 from anyseek.errors import UsageError
 from anyseek.stores import exact
@@ -70,6 +73,39 @@ class TestExact(VectorStoreSuite):
         room = np.empty(halves.shape, np.int32)
         wide = exact._widened(halves.view(np.int16), room) * np.float32(2.0**112)
         assert (wide == halves.astype(np.float32)).all()
+
+
+class TestExactOfKeptRows(TestExact):
+    """The same from the second search of a small space on, whose rows are kept as float32."""
+
+    def open_store(self, snapshot: Snapshot, space_id: int) -> ExactStore:
+        for _ in range(2):
+            ExactStore(snapshot, space_id).close()
+        store = ExactStore(snapshot, space_id)
+        assert store._wide is not None
+        return store
+
+
+def test_rows_are_kept_for_small_spaces_and_until_there_are_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, space_id = new_index(tmp_path)
+
+    def kept() -> int | None:
+        with catalog.read() as snapshot, ExactStore(snapshot, space_id) as store:
+            return None if store._wide is None else len(store._wide)
+
+    def add(path: str, n: int) -> None:
+        with catalog.begin() as writer:
+            put(writer, space_id, path, unit_rows(n))
+
+    with catalog:
+        add("a", 3)
+        assert [kept(), kept(), kept()] == [None, 3, 3]
+        add("b", 2)
+        assert [kept(), kept()] == [None, 5]
+        monkeypatch.setattr(snapshot_cache, "MOST_WIDE_BYTES", 5 * 16 * 4 - 1)
+        assert [kept(), kept(), kept()] == [None, None, None]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

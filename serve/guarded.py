@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from anyseek.serve.bodies import Bodies
@@ -31,6 +30,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """Of every answer that does not say otherwise itself."""
+
+_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 class Guarded:
@@ -64,11 +65,11 @@ class Guarded:
             nonlocal is_done
             if message["type"] == "http.response.start":
                 body.is_answered = True
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                given = {name.lower() for name, _ in message["headers"]}
+                headers = [*message["headers"], *(one for one in _HEADERS if one[0] not in given)]
                 if cookie and message["status"] == 200:
-                    headers.append("Set-Cookie", cookie)
+                    headers.append((b"set-cookie", cookie.encode("latin-1")))
+                message = {**message, "headers": headers}
             elif is_head:
                 if is_done:
                     return

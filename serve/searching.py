@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from anyseek import modalities
 from anyseek.errors import AnyseekError, QueryFileError
@@ -38,7 +39,7 @@ def search(service: Service, request: SearchBody, file: Path | None = None) -> d
 
 def search_json(service: Service, request: SearchBody, file: Path | None) -> bytes:
     """`search` as the body of an answer."""
-    return json.dumps(search(service, request, file), ensure_ascii=False).encode()
+    return msgspec.json.encode(search(service, request, file), enc_hook=str)
 
 
 def results_record(results: Results, index: Index) -> dict[str, Any]:
@@ -59,7 +60,10 @@ def results_record(results: Results, index: Index) -> dict[str, Any]:
 def hit_record(hit: Hit, version: str) -> dict[str, Any]:
     """A hit with the addresses of what can be seen and heard of it, which lead to this version of its file only."""
     return {
-        **asdict(hit),
+        **{
+            field.name: getattr(hit, field.name) for field in fields(hit)
+        },  # asdict copies all, ten times as slowly
+        "span": asdict(hit.span),
         "path": json_path(hit.path),
         "alike": [json_path(path) for path in hit.alike],
         "shown_as": modalities.info(hit.modality).shown_as,

@@ -96,7 +96,7 @@ class Catalog:
             try:
                 return Snapshot(database, self._cache_of(database), self._reuse_reader, self.read)
             except IndexLocked:
-                if not database.is_stale():
+                if not (database.is_stale() or database.is_replaced()):
                     raise
         raise self._changing()
 

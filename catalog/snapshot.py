@@ -63,6 +63,7 @@ class Snapshot(FileReader):
             self.change: int = row[0] or 0
             self._spaces, self._unreadable = self._read_spaces()
             if self._open_vectors():
+                self.database.check_place()  # else these are the vectors of another catalog
                 return
             self.database.rollback()
             self._close_vectors()

@@ -21,6 +21,7 @@ from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
 from anyseek.catalog.database import CATALOG_NAME
 from anyseek.catalog.pages import Pages
+from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.tags import Tags, saved, tag
 from anyseek.contracts import Filter, Modality
 from anyseek.errors import AnyseekError, IndexLocked, IndexNotFound
@@ -204,6 +205,28 @@ def test_vectors_of_an_index_made_anew_are_its_own(tmp_path: Path) -> None:
             put(writer, space, "b", unit_rows(2, 9))
         with catalog.read() as snapshot:
             np.testing.assert_array_equal(snapshot.vectors(space).astype(np.float32), stored(unit_rows(2, 9)))
+
+
+def test_a_snapshot_never_has_the_vectors_of_another_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replaced between the reading of its records and the opening of its vectors, it is begun again."""
+    catalog, space = new_index(tmp_path, 2)
+    catalog.close()
+    open_vectors = Snapshot._open_vectors
+
+    def after_an_exchange(self: Snapshot) -> bool:
+        monkeypatch.setattr(Snapshot, "_open_vectors", open_vectors)
+        shutil.rmtree(catalog.folder)
+        again = Catalog.create(catalog.folder, [tmp_path])
+        with again, again.begin() as writer:
+            writer.ensure_space(card())
+            put(writer, space, "b", unit_rows(2, 9))
+        return open_vectors(self)
+
+    monkeypatch.setattr(Snapshot, "_open_vectors", after_an_exchange)
+    with Catalog.open(catalog.folder) as again, again.read() as snapshot:
+        assert contents(snapshot) == {"b": [row.astype("<f2").tobytes() for row in unit_rows(2, 9)]}
 
 
 # ---------------------------------------------------------------- while it is replaced

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,6 +39,25 @@ def replacing(path: Path, *, durable: bool = True, is_shared: bool = False) -> I
 def partial(path: Path, writer: str = "") -> Path:
     """Where the new content of `path` is until it is whole; a killed process leaves it there."""
     return path.with_name(f".{path.name}{writer}.part")
+
+
+def remove_left(path: Path) -> None:
+    """Remove what processes that are gone left unfinished of a shared `path`. What cannot be removed stays."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*-*.part"):
+        process = left.name.removeprefix(f".{path.name}.").partition("-")[0]
+        with suppress(OSError):
+            if process.isdecimal() and not _is_running(int(process)):
+                left.unlink()
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def put_in_place(whole: Path, path: Path) -> None:

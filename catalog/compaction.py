@@ -25,6 +25,7 @@ def compact(database: Database, space_id: int) -> int:
     new_path = None
     try:
         database.run("BEGIN IMMEDIATE")
+        database.check_place()
         row = database.first("SELECT dim, generation, rows FROM spaces WHERE space_id = ?", [space_id])
         if row is None:
             raise UsageError(f"The index in {database.folder} has no space number {space_id}.")

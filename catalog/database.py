@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from anyseek.catalog import sql_functions
+from anyseek.catalog import descriptors, sql_functions
 from anyseek.catalog.aside import put_back
+from anyseek.catalog.descriptors import FileId
 from anyseek.catalog.failures import has_passed, translated
 from anyseek.errors import IndexDamaged, IndexLocked, IndexNotFound, ReadOnlyIndex, UsageError
 from anyseek.printable import printable
@@ -28,6 +29,8 @@ DAMAGED_NAME = f"{CATALOG_NAME}.damaged"
 # How long a reader or writer waits for another process's short transaction. Long runs are kept apart by
 # the writer lock, not by this.
 BUSY_MS = 10_000
+
+_MOST_ATTEMPTS = 5  # to connect to a catalog that is replaced meanwhile
 
 # What SQLite answers when it cannot make its -shm file: read-only media, or a full disk.
 _NO_PLACE_FOR_SHM = (
@@ -46,10 +49,14 @@ class Database:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, folder: Path, file: int = 0, unlocked: Facts | None = None
+        self,
+        connection: sqlite3.Connection,
+        folder: Path,
+        file: FileId | None = None,
+        unlocked: Facts | None = None,
     ) -> None:
-        """file: the inode that it is connected to. unlocked: of a connection that keeps nobody from writing, what the
-        file was when it was made."""
+        """file: the catalog that it is connected to, as `descriptors.connected` counts it; None for one that is not in
+        its place (yet). unlocked: of a connection that keeps nobody from writing, what the file was then."""
         self._open_connection: sqlite3.Connection | None = connection
         self._n_unread = 0
         self._unlocked = unlocked
@@ -68,6 +75,17 @@ class Database:
             return False
         with translated(self.folder):
             return self._is_torn() or _has_log(self.folder / CATALOG_NAME)
+
+    def is_replaced(self) -> bool:
+        """Whether another file has taken the place of this catalog, or none is there: what is written here is lost."""
+        return self.file is not None and file_id(self.folder) != self.file
+
+    def check_place(self) -> None:
+        """Raises IndexLocked when the catalog was replaced."""
+        if self.is_replaced():
+            raise IndexLocked(
+                f"The index in {printable(str(self.folder))} was replaced meanwhile.", "Try again."
+            )
 
     def _is_torn(self) -> bool:
         return self._unlocked is not None and _facts(self.folder / CATALOG_NAME) != self._unlocked
@@ -137,8 +155,11 @@ class Database:
 
     def close(self) -> None:
         """Safe to call twice."""
-        if self._open_connection is not None:
-            self._open_connection.close()
+        connection, self._open_connection = self._open_connection, None
+        if connection is not None:
+            connection.close()
+            if self.file is not None:
+                descriptors.disconnected(self.file)
 
 
 Facts: TypeAlias = tuple[int, int, int, int]
@@ -190,11 +211,11 @@ def what_is_lost(folder: Path) -> IndexDamaged | None:
     )
 
 
-def file_number(folder: Path) -> int | None:
-    """The inode of the catalog in `folder`, None where there is none. Raises what `has_catalog` raises."""
+def file_id(folder: Path) -> FileId | None:
+    """Which file the catalog in `folder` is, None where there is none. Raises DiskFailed, ReadOnlyIndex."""
     with translated(folder):
         facts = _facts(folder / CATALOG_NAME)
-    return None if facts is None else facts[1]
+    return None if facts is None else facts[:2]
 
 
 def connect(folder: Path, *, writable: bool) -> Database:
@@ -204,22 +225,33 @@ def connect(folder: Path, *, writable: bool) -> Database:
     SystemRefused.
     """
     path = folder / CATALOG_NAME
-    with translated(folder):
-        if lost := what_is_lost(folder):
-            raise lost
-        if not has_catalog(folder) or path.stat().st_size == 0:
-            raise IndexNotFound(
-                f"There is no index in {folder}.",
-                "Make one with `anyseek index FOLDER`, or name one with --index.",
-            )
-        if not writable:
-            return _connect_reader(path)
-        if not (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
-            raise ReadOnlyIndex(f"The index in {folder} cannot be written.", "Check its permissions.")
-        connection = _open(path, "mode=rw")
-        # FULL: a commit that was reported is on the disk, also when the power fails (one fsync a batch).
-        connection.execute("PRAGMA synchronous = FULL")
-        return Database(connection, folder)
+    for _ in range(_MOST_ATTEMPTS):
+        with translated(folder), descriptors.connecting():
+            if lost := what_is_lost(folder):
+                raise lost
+            if not has_catalog(folder) or path.stat().st_size == 0:
+                raise IndexNotFound(
+                    f"There is no index in {folder}.",
+                    "Make one with `anyseek index FOLDER`, or name one with --index.",
+                )
+            before = file_id(folder)
+            connection, unlocked = _writer(path) if writable else _reader(path)
+            # Replaced in between, it may be a connection to either file, or to one with the log of the other.
+            if before is not None and file_id(folder) == before:
+                descriptors.connected(before)
+                return Database(connection, folder, before, unlocked)
+            connection.close()
+    raise IndexLocked(f"The index in {printable(str(folder))} is being changed all the time.", "Try again.")
+
+
+def _writer(path: Path) -> tuple[sqlite3.Connection, None]:
+    folder = path.parent
+    if not (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
+        raise ReadOnlyIndex(f"The index in {folder} cannot be written.", "Check its permissions.")
+    connection = _open(path, "mode=rw")
+    # FULL: a commit that was reported is on the disk, also when the power fails (one fsync a batch).
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection, None
 
 
 def create_database(path: Path, folder: Path) -> Database:
@@ -264,8 +296,8 @@ def _connection(path: Path, parameters: str) -> sqlite3.Connection:
     return connection
 
 
-def _connect_reader(path: Path) -> Database:
-    """Opens for reading wherever that is possible.
+def _reader(path: Path) -> tuple[sqlite3.Connection, Facts | None]:
+    """A connection for reading wherever that is possible; of one that keeps nobody from writing, what the file was.
 
     Where the folder can be written, a plain connection is best: it leaves no -wal and -shm behind. Elsewhere SQLite
     needs the -shm of somebody who has the catalog open, or the promise that nobody writes (`immutable`). Another user
@@ -282,10 +314,10 @@ def _connect_reader(path: Path) -> Database:
     else:
         connection.execute("PRAGMA query_only = 1")
         connection.execute("PRAGMA cache_size = -32768")  # KiB: listing in order of path jumps about
-        return Database(connection, path.parent, path.stat().st_ino)
+        return connection, None
     if _has_log(path):
         raise ReadOnlyIndex(
             f"The index in {path.parent} was not closed cleanly, and recovering it needs a place to write.",
             "Copy the index to a disk that can be written, or make it writable once.",
         )
-    return Database(_open(path, "mode=ro&immutable=1"), path.parent, path.stat().st_ino, before)
+    return _open(path, "mode=ro&immutable=1"), before

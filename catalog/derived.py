@@ -31,6 +31,7 @@ def write_file(path: Path, data: bytes) -> None:
         make_folder(path.parent)
         if path.is_dir():
             remove(path)
+        atomic.remove_left(path)
         atomic.write(path, data, is_shared=True)  # whoever has indexed writes it, after the lock
 
 

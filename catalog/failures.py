@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import resource
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -160,8 +161,12 @@ def _why_not_written(folder: Path) -> AnyseekError | None:
     try:
         if os.statvfs(folder).f_bavail == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if largest != resource.RLIM_INFINITY and end + _PROBE_BYTES > largest:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         with TemporaryFile(dir=folder) as file:
-            os.pwrite(file.fileno(), bytes(_PROBE_BYTES), end)
+            # At its begin: written further on, some file systems fill all that comes before with zeros.
+            os.pwrite(file.fileno(), bytes(_PROBE_BYTES), 0)
             os.fsync(file.fileno())
     except OSError as error:
         error.filename = None  # a name that nobody knows

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from anyseek.catalog import codec
+from anyseek.catalog import codec, filter_sql
 from anyseek.catalog.codec import FILE_COLUMNS, clean_text
 from anyseek.catalog.database import Database
 from anyseek.catalog.failures import REPAIR
+from anyseek.catalog.filter_sql import Condition
 from anyseek.contracts import FileRecord, FileState
 from anyseek.errors import IndexDamaged
 from anyseek.folding import folded
@@ -184,3 +185,24 @@ class FileReader:
             elif (below := codec.path_below(outer, inner)) is not None:
                 places.append((root, below.decode()))
         return places
+
+    def below_folders(self, folders: Sequence[str]) -> Condition:
+        """Files below any of these absolute folders, in whichever roots touch them.
+
+        A folder that is on the disk or in the catalog byte for byte is that one; of any other name, those that are
+        equal but for letter case and composition (folding.py), which an unlike keyboard or file system spells. The disk
+        is looked at for folders that touch a root only: who may ask need not learn what else is on it.
+        """
+        exact: set[tuple[int, bytes]] = set()
+        alike: set[tuple[int, str]] = set()
+        for folder in folders:
+            places = self._roots_touched(folder)
+            if places and (self._has_any(places) or codec.is_on_disk(folder)):
+                exact.update(places)
+            else:
+                alike.update(self._roots_touched_folded(folder))
+        return filter_sql.below(sorted(exact), sorted(alike))
+
+    def _has_any(self, places: Sequence[tuple[int, bytes]]) -> bool:
+        made = filter_sql.below(places)
+        return self.database.first(f"SELECT 1 FROM files f WHERE {made.sql} LIMIT 1", made.values) is not None

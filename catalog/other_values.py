@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from anyseek.catalog.schema import NAME
 from anyseek.catalog.sql_functions import is_text_sql
 from anyseek.catalog.tag_records import HASH_BYTES
-from anyseek.catalog.values import right_tag
+from anyseek.catalog.values import IS_FOLDED, right_tag
 from anyseek.errors import IndexDamaged
 
 if TYPE_CHECKING:
@@ -48,13 +48,12 @@ def put_places_right(database: Database) -> None:
 
 _HASH = f"typeof(content_hash) = 'blob' AND length(content_hash) <= {HASH_BYTES}"
 _PLACE = "typeof(place) = 'blob' AND instr(place, x'00') = 0"
-_FOLDED = f"CASE WHEN {is_text_sql('tag')} AND {is_text_sql('folded')} THEN folded = fold(tag) ELSE 0 END"
 
 
 def damaged_kept_tags(database: Database) -> int:
     """How many kept tags are not a text, or not under their fold, or of what no file can be."""
     (count,) = database.first(
-        f"SELECT count(*) FROM kept_tags WHERE NOT ({_HASH} AND {_PLACE} AND {_FOLDED})"
+        f"SELECT count(*) FROM kept_tags WHERE NOT ({_HASH} AND {_PLACE} AND {IS_FOLDED})"
     )
     return int(count)
 
@@ -65,7 +64,7 @@ def put_kept_tags_right(database: Database) -> None:
     as_bytes = [f"CAST({column} AS BLOB)" for column in columns]
     damaged = database.all(
         f"SELECT {', '.join(as_bytes)}, {_HASH}, {_PLACE} FROM kept_tags"
-        f" WHERE NOT ({_HASH} AND {_PLACE} AND {_FOLDED})"
+        f" WHERE NOT ({_HASH} AND {_PLACE} AND {IS_FOLDED})"
     )
     for content_hash, place, fold, tag, is_hash, is_place in damaged:
         where = " AND ".join(f"{column} = ?" for column in as_bytes)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
 
+from anyseek.catalog import descriptors
 from anyseek.catalog.failures import translated
 from anyseek.system_errors import ABSENT
 
@@ -41,12 +42,20 @@ class Pages:
         self._folder = path.parent
         self._descriptor = -1
         with translated(self._folder):
-            with suppress(*ABSENT):
-                self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 self._log = log.read_bytes()
             except ABSENT:
                 self._log = b""
+            with suppress(*ABSENT):
+                self._descriptor = descriptors.open_file(path)
+        try:
+            self._measure()
+        except BaseException:
+            self.close()
+            raise
+
+    def _measure(self) -> None:
+        with translated(self._folder):
             length = os.fstat(self._descriptor).st_size if self._descriptor >= 0 else 0
         self.size = self._page_size()
         self._in_log = _pages_of_log(self._log, self.size)
@@ -87,15 +96,19 @@ class Pages:
         known = [start[0] in _KINDS for start in starts if start]
         return sum(known) / max(1, len(known))
 
+    def close(self) -> None:
+        """Safe to call twice."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            descriptors.close_file(descriptor)
+
     def __enter__(self) -> Pages:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self.close()
 
 
 def _pages_of_log(log: bytes, size: int) -> dict[int, int]:

@@ -10,14 +10,14 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
 from anyseek import atomic
-from anyseek.catalog import sql_functions
+from anyseek.catalog import descriptors, sql_functions
 from anyseek.catalog.creation import BESIDE, build, make_tables
-from anyseek.catalog.database import CATALOG_NAME, DAMAGED_NAME, INDEX_NAME, Database
+from anyseek.catalog.database import CATALOG_NAME, DAMAGED_NAME, INDEX_NAME, Database, connect
 from anyseek.catalog.failures import translated
 from anyseek.catalog.file_reader import FileReader
 from anyseek.catalog.pages import Pages
@@ -26,6 +26,7 @@ from anyseek.catalog.salvage import Salvage
 from anyseek.catalog.schema import APPLICATION_ID
 from anyseek.catalog.tag_records import tag_lines
 from anyseek.catalog.writer import Writer
+from anyseek.errors import AnyseekError, IndexLocked
 
 _HEADER, _ID_AT = b"SQLite format 3\0", 68
 
@@ -56,14 +57,29 @@ def rebuild(folder: Path) -> str:
             with Writer(database, lambda kept: None) as writer:
                 writer.add_root(folder.parent)
 
-    with _pages(folder) as pages, translated(folder):
+    with _without_writers(folder), _pages(folder) as pages, translated(folder):
         new = build(folder, fill)
         _keep_damaged(folder, pages)
-    with translated(folder):
         for end in BESIDE:
             (folder / f"{CATALOG_NAME}{end}").unlink(missing_ok=True)
         atomic.put_in_place(new, folder / CATALOG_NAME)
     return about(*results)
+
+
+@contextmanager
+def _without_writers(folder: Path) -> Iterator[None]:
+    """Nobody writes (a tag, say) into what is about to be replaced, as far as SQLite still takes the damaged catalog.
+    Where it does not, a commit meanwhile ends with an error. Raises IndexLocked."""
+    with ExitStack() as stack:
+        try:
+            database = connect(folder, writable=True)
+            stack.callback(database.close)
+            database.run("BEGIN IMMEDIATE")
+        except IndexLocked:
+            raise
+        except AnyseekError:
+            pass
+        yield
 
 
 def saved_tags(folder: Path) -> tuple[list[bytes], str]:
@@ -130,5 +146,10 @@ def _link(path: Path, name: Path) -> None:
     try:
         os.link(path, name)
     except OSError:
-        shutil.copyfile(path, name)
+        with (
+            descriptors.reading(path) as descriptor,
+            open(descriptor, "rb", closefd=False) as source,
+            name.open("wb") as target,
+        ):
+            shutil.copyfileobj(source, target)
     atomic.sync_folder(name.parent)

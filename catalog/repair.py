@@ -18,9 +18,9 @@ from anyseek.catalog.database import Database, connect
 from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.places import put_missing_roots_right
-from anyseek.catalog.rebuild import can_be_rebuilt, rebuild
+from anyseek.catalog.rebuild import about, can_be_rebuilt, rebuild
 from anyseek.catalog.records import SpaceRecord
-from anyseek.catalog.refill import LOST
+from anyseek.catalog.refill import LOST, Refilled
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.vector_damage import is_whole, vector_damage
 from anyseek.errors import IndexDamaged
@@ -139,7 +139,8 @@ def _put_right(writer: Writer, finding: Finding) -> None:
             number for (number,) in database.run("SELECT file_id FROM files WHERE state = 'partial'")
         )
     if finding.code == "tags-damaged":
-        values.put_tags_right(database)
+        if lost := values.put_tags_right(database):
+            LOG.warning("%s", about(Refilled(lost, ())))
         other_values.put_kept_tags_right(database)
     if finding.code == "places-damaged":
         other_values.put_places_right(database)

@@ -23,6 +23,7 @@ from anyseek.catalog.pages import (
     rows,
     walk,
 )
+from anyseek.catalog.schema import FORMAT
 
 # A letter a column, a capital where it may be NULL: r number of the row, i whole number, z the same, 0 instead of
 # anything else, n number, t text, b bytes.
@@ -64,6 +65,23 @@ _TELLING = {
     "folders",
 }
 
+# What a catalog has from that format on, by which one is known that never had a table of people's own.
+_SINCE = {
+    2: {"tags", "tags_by_file", "file_words", "passages", "files_named", "files_renamed", "files_forgotten"},
+    3: {
+        "kept_tags",
+        "kept_tags_by_place",
+        "folders",
+        "tags_kept",
+        "tags_returned",
+        "file_index",
+        "passage_index",
+    },
+}
+_SINCE[2] |= _SINCE[3]
+_BEGAN = {"tags": 2, "kept_tags": 3}
+_FORMAT_AT = 60  # in the header, from format 3 on: the format's number
+
 _SCHEMA = "tttiT"
 _KINDS_OF_SCHEMA = {"table", "index", "trigger", "view"}
 _MADE_AS = re.compile(r"CREATE TABLE (\w+)")
@@ -83,6 +101,7 @@ class Salvage:
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
         self._begins: dict[str, int] = {}
+        self._names: set[Value] = set()
         self._all_begins: set[int] = set()
         self._reached: set[int] | None = None
         self.faults: Counter[str] = Counter()
@@ -107,9 +126,18 @@ class Salvage:
                     tree.faults += 1
                 else:
                     yield fitting
+        n_adopted = 0
         if tree.faults and name in _TELLING:
-            yield from self._adopted(name)
-        self.faults[name] = tree.faults
+            for row in self._adopted(name):
+                n_adopted += 1
+                yield row
+        self.faults[name] = tree.faults if begin or n_adopted or self._ever_had(name) else 0
+
+    def _ever_had(self, name: str) -> bool:
+        """Whether the catalog is of a format that has this table, as far as anything says so."""
+        since = _BEGAN.get(name, 1)
+        said = int.from_bytes(self._pages.get(1)[_FORMAT_AT : _FORMAT_AT + 4], "big")
+        return since == 1 or since <= said <= FORMAT or bool(self._names & _SINCE[since])
 
     def _schema(self) -> Iterator[Row]:
         tree = walk(self._pages, 1)
@@ -125,6 +153,7 @@ class Salvage:
 
     def _enter(self, row: Row) -> None:
         kind, name, table, begin, sql = row
+        self._names.add(name)
         if not isinstance(begin, int) or begin < 2:
             return
         self._all_begins.add(begin)

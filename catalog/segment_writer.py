@@ -33,6 +33,7 @@ class SegmentWriter:
         # IMMEDIATE: nothing is written, to vectors neither, before we are the one writer.
         try:
             database.run("BEGIN IMMEDIATE")
+            database.check_place()
             cursor = database.run("INSERT INTO changes (at, what) VALUES (?, 'write')", [time.time()])
             self.change: int = cursor.lastrowid or 0
             self._dims: dict[int, int] = dict(database.rows("SELECT space_id, dim FROM spaces"))
@@ -156,6 +157,7 @@ class SegmentWriter:
             generation, rows = self.database.first(
                 "SELECT generation, rows FROM spaces WHERE space_id = ?", [space_id]
             )
+            self.database.check_place()  # else these are the vectors of another catalog
             path = vector_path(self.database.folder, space_id, generation)
             self._appenders[space_id] = VectorAppender(path, dim, rows)
         return self._appenders[space_id]
@@ -226,6 +228,7 @@ class SegmentWriter:
         for appender in self._appenders.values():
             appender.sync()
         self.database.run("COMMIT")
+        self.database.check_place()
 
     def _abandon(self) -> None:
         """Close the vector files; roll back what was not committed."""

@@ -63,6 +63,7 @@ class Snapshot(FileReader):
             self.change: int = row[0] or 0
             self._spaces, self._unreadable = self._read_spaces()
             if self._open_vectors():
+                self.database.check_place()  # else these are the vectors of another catalog
                 return
             self.database.rollback()
             self._close_vectors()
@@ -233,27 +234,6 @@ class Snapshot(FileReader):
         )
         return codec.row_array(rows, sort=True)
 
-    def below_folders(self, folders: Sequence[str]) -> Condition:
-        """Files below any of these absolute folders, in whichever roots touch them.
-
-        A folder that is on the disk or in the catalog byte for byte is that one; of any other name, those that are
-        equal but for letter case and composition (folding.py), which an unlike keyboard or file system spells. The disk
-        is looked at for folders that touch a root only: who may ask need not learn what else is on it.
-        """
-        exact: set[tuple[int, bytes]] = set()
-        alike: set[tuple[int, str]] = set()
-        for folder in folders:
-            places = self._roots_touched(folder)
-            if places and (self._has_any(places) or codec.is_on_disk(folder)):
-                exact.update(places)
-            else:
-                alike.update(self._roots_touched_folded(folder))
-        return filter_sql.below(sorted(exact), sorted(alike))
-
-    def _has_any(self, places: Sequence[tuple[int, bytes]]) -> bool:
-        made = filter_sql.below(places)
-        return self.database.first(f"SELECT 1 FROM files f WHERE {made.sql} LIMIT 1", made.values) is not None
-
     def hits_for_rows(self, space_id: int, rows: Rows | Sequence[int]) -> list[tuple[Segment, str]]:
         """For each row, in order: its segment and its file's absolute path.
 
@@ -361,10 +341,13 @@ class Snapshot(FileReader):
         """Another snapshot of the very same, for another thread, which closes it. None when the index has changed
         since. Raises what `Catalog.read` raises; may be called while this one is in use, and after it was closed."""
         twin = self._read()
-        if (twin.change, twin._spaces) == (self.change, self._spaces):
+        if twin._state() == self._state():
             return twin
         twin.close()
         return None
+
+    def _state(self) -> tuple[object, ...]:
+        return self.database.file, self.change, self._spaces
 
     def _close_vectors(self) -> None:
         for descriptor in self._descriptors.values():

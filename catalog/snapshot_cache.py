@@ -27,8 +27,9 @@ T = TypeVar("T")
 class SnapshotCache:
     """Rows that recent filters let through, as of one change of the catalog, mapped vectors, and read index files.
 
-    A million rows are a third of a second of SQL; a mapping that is made anew has every page of it to fault in; the
-    codes of a million vectors take a tenth of a second to read. Threads may share it.
+    Of one catalog file: another one in its place counts its changes anew. A million rows are a third of a second of
+    SQL; a mapping that is made anew has every page of it to fault in; the codes of a million vectors take a tenth of a
+    second to read. Threads may share it.
     """
 
     def __init__(self) -> None:
@@ -105,3 +106,4 @@ class SnapshotCache:
         self._vectors = {}
         self._indexes = {}
         self._wide = {}
+        self._checks = {}

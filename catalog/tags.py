@@ -48,16 +48,16 @@ def tag(catalog: Catalog, paths: Iterable[str | os.PathLike[str]], name: str, *,
     """
     name = _checked(name)
     places = [os.fspath(path) for path in paths]
-    with catalog.read() as snapshot:
-        file_ids = sorted({number for path in places for number in _files_at(snapshot, path, or_kept=remove)})
     with catalog.begin() as writer:
+        # In the transaction, or a run could give these numbers to no file meanwhile.
+        reader = FileReader(writer.database)
+        file_ids = sorted({number for path in places for number in _files_at(reader, path, or_kept=remove)})
         if not remove:
             rows = ((folded(name), number, name) for number in file_ids)
             return writer.database.run_many(_ADD, rows)
         keys = [(folded(name), number) for number in file_ids]
         writer.database.run_many(_REMOVE_KEPT, keys)
         n_files = writer.database.run_many(_REMOVE, keys)
-        reader = FileReader(writer.database)
         return n_files + sum(remove_kept(writer.database, reader, folded(name), path) for path in places)
 
 
@@ -89,16 +89,16 @@ def counts(snapshot: Snapshot) -> dict[str, int]:
     )
 
 
-def _files_at(snapshot: Snapshot, path: str, *, or_kept: bool) -> list[int]:
-    condition = snapshot.below_folders([os.path.abspath(path)])
+def _files_at(reader: FileReader, path: str, *, or_kept: bool) -> list[int]:
+    condition = reader.below_folders([os.path.abspath(path)])
     file_ids = [
         number
-        for (number,) in snapshot.database.rows(
+        for (number,) in reader.database.rows(
             f"SELECT f.file_id FROM {files([condition])} WHERE f.state != 'partial' AND {condition.sql}",
             condition.values,
         )
     ]
-    if not file_ids and not (or_kept and has_kept(snapshot, path)):
+    if not file_ids and not (or_kept and has_kept(reader, path)):
         hint = "See: anyseek tag --kept" if or_kept else "Index it first."
         raise QueryFileError(f"Nothing of {path!r} is in the index.", hint)
     return file_ids

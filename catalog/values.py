@@ -143,24 +143,33 @@ def files_without_segments(database: Database) -> Iterator[int]:
     return (number for (number,) in database.rows(sql))
 
 
+IS_FOLDED = f"CASE WHEN {is_text_sql('tag')} AND {is_text_sql('folded')} THEN folded = fold(tag) ELSE 0 END"
+"""SQL: whether a tag, kept or not, is a text and stands under its fold."""
+
+_OF_NO_FILE = "file_id NOT IN (SELECT file_id FROM files)"
+
+
 def damaged_tags(database: Database) -> list[tuple[int, bytes, bytes]]:
-    """(file_id, the bytes that stand there, those of its fold) of tags that are not a text, or not under their fold."""
-    is_right = (
-        f"CASE WHEN {is_text_sql('tag')} AND {is_text_sql('folded')} THEN folded = fold(tag) ELSE 0 END"
+    """(file_id, the bytes that stand there, those of its fold) of tags that are not a text, not under their fold, or of
+    no file."""
+    sql = (
+        "SELECT file_id, CAST(tag AS BLOB), CAST(folded AS BLOB) FROM tags"
+        f" WHERE NOT ({IS_FOLDED}) OR {_OF_NO_FILE}"
     )
-    sql = f"SELECT file_id, CAST(tag AS BLOB), CAST(folded AS BLOB) FROM tags WHERE NOT ({is_right})"
     return [(number, bytes(tag), bytes(fold)) for number, tag, fold in database.rows(sql)]
 
 
-def put_tags_right(database: Database) -> None:
+def put_tags_right(database: Database) -> int:
     """A tag is what its fold says, which an index says too. Where that is not alike, what can be read of the tag stays,
-    with a mark where something cannot."""
+    with a mark where something cannot. Those of no file go, for nothing says whose they were; returns how many."""
+    n_lost = database.run(f"DELETE FROM tags WHERE {_OF_NO_FILE}").rowcount
     for file_id, tag, fold in damaged_tags(database):
         database.run(
             "UPDATE OR REPLACE tags SET tag = ?1, folded = fold(?1)"
             " WHERE file_id = ?2 AND CAST(tag AS BLOB) = ?3 AND CAST(folded AS BLOB) = ?4",
             [right_tag(tag, fold), file_id, tag, fold],
         )
+    return n_lost
 
 
 def right_tag(tag: bytes, fold: bytes) -> str:

@@ -298,7 +298,7 @@ class Writer(SegmentWriter):
     ) -> None:
         """Remember the folders of a root, and no others: by path, the inode and whether it is a mount point. What was
         known of `kept` folders and those below them stays."""
-        stems = tuple(path + b"/" for path in kept)
+        stems = tuple(path + b"/" if path else b"" for path in kept)  # b"": the root, with all below it
         rows = self.database.all("SELECT path, inode, is_mount FROM folders WHERE root = ?", [root])
         known = {path: (codec.unsigned(inode), bool(is_mount)) for path, inode, is_mount in rows}
         staying = {path for path in known if (path + b"/").startswith(stems)}

@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import shutil
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from anyseek.atomic import sync_folder
 from anyseek.catalog.aside import aside_of
 from anyseek.catalog.catalog import Catalog, WriterLock
 from anyseek.catalog.codec import unreadable
-from anyseek.catalog.database import has_catalog
+from anyseek.catalog.database import connect, has_catalog
 from anyseek.catalog.failures import translated
 from anyseek.catalog.tag_records import carry_over
 from anyseek.contracts import Embedder, Report
@@ -86,19 +86,30 @@ def reindex(
             report = update(new, embedder, options=options, progress=progress, stop=stop)
             if report.interrupted:
                 return Reindexed(report, is_done=False)
-            carry_over(old, new)
             vanished = tuple(_vanished(old, new))
             done = _Exchange(_free_name(folder, model) if keep else "", report, vanished)
-            with new.begin() as writer:
-                for name in settings.keys() - OF_RUNS:
-                    writer.set_setting(name, settings[name])
-                writer.set_setting(EXCHANGE_SETTING, asdict(done))
-        old.close()
-        with WriterLock(beside, "anyseek reindex"):  # which goes with the folder
-            with translated(folder):
-                exchange(folder, beside)
-            with Catalog.open(folder) as exchanged:
-                return _finish_exchange(exchanged) or Reindexed(report, is_done=True, vanished=vanished)
+            with ExitStack() as locked:
+                # Tags and settings take no writer's lock: who gives one now waits, and gives it to the new index.
+                with old.without_writers():
+                    _hand_over(old, new, done)
+                    new.close()
+                    locked.enter_context(WriterLock(beside, "anyseek reindex"))  # which goes with the folder
+                    with translated(folder):
+                        exchange(folder, beside)
+                old.close()
+                with Catalog.open(folder) as exchanged:
+                    return _finish_exchange(exchanged) or Reindexed(report, is_done=True, vanished=vanished)
+
+
+def _hand_over(old: Catalog, new: Catalog, done: _Exchange) -> None:
+    """What people made of the old index: the tags and settings that it has now."""
+    carry_over(old, new)
+    with old.read() as snapshot:
+        settings = read_settings(snapshot)
+    with new.begin() as writer:
+        for name in settings.keys() - OF_RUNS:
+            writer.set_setting(name, settings[name])
+        writer.set_setting(EXCHANGE_SETTING, asdict(done))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +137,9 @@ def _finish_exchange(catalog: Catalog) -> Reindexed | None:
                 old.rename(kept)
             elif old.exists():
                 shutil.rmtree(old, ignore_errors=True)  # what cannot be deleted is in nobody's way
+    if kept is not None:
+        with suppress(AnyseekError):  # it left its place with connections open, and so with its log
+            connect(kept, writable=False).close()
     with catalog.begin() as writer:
         writer.set_setting(EXCHANGE_SETTING, None)
     return Reindexed(done.report, is_done=True, vanished=done.vanished, kept=kept)

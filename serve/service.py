@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek import workspace
+from anyseek.catalog import descriptors
 from anyseek.contracts import Segment
 from anyseek.errors import NoSuchSegment
 from anyseek.media.previews import Preview
@@ -42,7 +43,7 @@ class Service:
         self._index = workspace.open(index=self.folder, model=self._embedder)
         self._previews = Previews(self._embedder, self._index.depth_unit)
         # Held open, so that no other file can get its number while we compare.
-        self._catalog_file = os.open(self.folder / workspace.CATALOG_NAME, os.O_RDONLY)
+        self._catalog_file = descriptors.open_file(self.folder / workspace.CATALOG_NAME)
         self._is_open = True
 
     def _is_there(self) -> bool:
@@ -105,7 +106,7 @@ class Service:
         if not self._is_open:
             return
         self._is_open = False
-        os.close(self._catalog_file)
+        descriptors.close_file(self._catalog_file)
         self._index.close()
         self._previews.close()
         self._embedder.close()

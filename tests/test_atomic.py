@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -81,3 +83,15 @@ def test_writers_at_the_same_moment_each_write_a_whole_file(
             done.result()
     assert path.read_text() in ("one", "another")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_process_that_is_gone_left_of_a_shared_file_is_removed_and_no_others(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    path = tmp_path / "1.npz"
+    left = [f".1.npz.{gone.pid}-1.part", f".1.npz.{2**70}-1.part"]
+    others = [f".1.npz.{os.getpid()}-1.part", f".2.npz.{gone.pid}-1.part", ".1.npz.part", ".1.npz.x-1.part"]
+    for name in (*left, *others):
+        (tmp_path / name).touch()
+    atomic.remove_left(path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(others)

@@ -182,6 +182,24 @@ def test_only_what_was_found_wrong_is_damage(folder: Path, code: int, cls: type[
     assert caught.value.hint
 
 
+def test_what_refuses_a_write_is_looked_for_with_a_small_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where files have no holes, one that begins where a large catalog ends takes as much of the disk."""
+    os.truncate(folder / "catalog.sqlite", 1 << 30)
+    sizes: list[int] = []
+
+    def noted(descriptor: int) -> None:
+        sizes.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(failures.os, "fsync", noted)
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+    with pytest.raises(AnyseekError), translated(folder):
+        raise error
+    assert sizes == [64 << 10]
+
+
 @pytest.mark.parametrize("number", [errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS])
 def test_a_failed_write_of_sqlite_is_what_the_system_refuses_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch, number: int

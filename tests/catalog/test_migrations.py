@@ -15,6 +15,7 @@ from anyseek.catalog import creation, migrations, tags
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
 from anyseek.catalog.database import Database
+from anyseek.catalog.repair import repair
 from anyseek.catalog.schema import FORMAT, KEPT, TABLES, WORDS
 from anyseek.contracts import Modality, Span
 from anyseek.errors import IndexLocked, NewerFormat
@@ -211,6 +212,41 @@ def test_an_index_of_format_2_keeps_its_tags(tmp_path: Path) -> None:
         with again.read() as snapshot:
             assert tags.counts(snapshot) == {"Ferien": 1, "École": 1}
             assert snapshot.database.first("SELECT count(*) FROM file_words") == (1,)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_damaged_index_of_an_older_format_lacks_no_table_that_it_never_had(
+    tmp_path: Path, number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    catalog, _ = new_index(tmp_path, 3)
+    catalog.close()
+    connection = without_words(catalog.folder, number)
+    connection.execute("PRAGMA user_version = 0")  # which came with format 3
+    if number == 2:
+        for statement in migrations._WORDS_OF_2:
+            connection.execute(statement)
+        connection.execute("INSERT INTO tags (tag, file_id) VALUES ('Ferien', 1)")
+    connection.commit()
+    connection.execute("VACUUM")  # no deleted schema is left
+    connection.close()
+    path = catalog.folder / "catalog.sqlite"
+    data = path.read_bytes()
+    path.write_bytes(bytes(16) + data[16:])
+    kept = tags.saved(catalog.folder)
+    assert (len(kept.lines), kept.shortage) == (number - 1, "")
+    repair(catalog.folder, check(catalog.folder))
+    assert "Tags may be missing" not in caplog.text
+    with Catalog.open(catalog.folder) as again, again.read() as snapshot:
+        assert tags.counts(snapshot) == ({"Ferien": 1} if number == 2 else {})
+
+
+def test_a_damaged_index_that_has_lost_its_table_of_kept_tags_says_so(tmp_path: Path) -> None:
+    catalog, _ = new_index(tmp_path, 3)
+    catalog.close()
+    path = catalog.folder / "catalog.sqlite"
+    data = path.read_bytes()
+    path.write_bytes(bytes(16) + data[16:].replace(b"kept_tags", b"kept_togs"))
+    assert "kept_tags" in tags.saved(catalog.folder).shortage
 
 
 def test_an_index_of_format_1_gains_searchable_names(tmp_path: Path) -> None:

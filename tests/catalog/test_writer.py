@@ -390,3 +390,19 @@ def test_vectors_come_back_in_order(tmp_path: Path) -> None:
         assert (got == stored(unit_rows(50, 0))[rows]).all()
         with pytest.raises(ValueError, match="read-only"):
             snapshot.vectors(space)[0, 0] = 1
+
+
+def test_a_root_that_could_not_be_read_keeps_what_was_known_of_its_mount_points(tmp_path: Path) -> None:
+    """Else what lay below them would count as gone when the mount folder is removed."""
+    catalog, _ = new_index(tmp_path)
+    with catalog:
+        for folders, kept in (({b"usb": (5, True), b"usb/in": (6, False)}, ()), ({b"x": (7, False)}, [b""])):
+            with catalog.begin() as writer:
+                writer.set_folders(0, folders, kept)
+        with catalog.read() as snapshot:
+            assert snapshot.mount_points() == {(0, b"usb")}
+            assert snapshot.inode_of_folder(0, b"usb/in") == 6
+        with catalog.begin() as writer:
+            writer.set_folders(0, {}, [b"us"])  # a folder beside it
+        with catalog.read() as snapshot:
+            assert snapshot.mount_points() == set()

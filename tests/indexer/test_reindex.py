@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ from indexes import contents
 from moments import kill_when_it_is_there
 
 import anyseek
+from anyseek.catalog import database as database_module
 from anyseek.catalog.catalog import Catalog, WriterLock
 from anyseek.catalog.check import check
 from anyseek.catalog.tags import counts, tag
@@ -61,8 +63,10 @@ def test_the_index_is_the_other_models_afterwards_and_nothing_else_is_left(fille
 
 
 def test_keep_leaves_the_old_index_beside_the_new_one_and_it_still_answers(filled: Indexed) -> None:
+    filled.catalog.close()
     done = move(filled, keep=True)
     assert done.kept == filled.catalog.folder.with_name("index.words")
+    assert not list(done.kept.glob("catalog.sqlite-*"))  # it can go to media that cannot be written
     with anyseek.open(index=done.kept, model=WordEmbedder()) as old:
         assert old.search("green", to="image", k=1)[0].path.endswith("green.png")
     again = move(filled, WordEmbedder(version="3"), keep=True)
@@ -199,6 +203,57 @@ def test_killed_after_the_exchange_a_third_model_goes_on(
     assert move(filled, WordEmbedder(version="3")).is_done
     assert state(filled.catalog.folder)[0] == "words-3"
     assert sorted(path.name for path in filled.folder.parent.iterdir()) == ["index", "media"]
+
+
+def test_who_tags_or_sets_something_while_the_indexes_are_exchanged_does_it_in_the_new_one(
+    filled: Indexed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, module = filled.catalog.folder, sys.modules["anyseek.indexer.reindex"]
+    began = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def give() -> None:
+        with Catalog.open(index) as other:
+            began.set()
+            tag(other, [filled.folder / "notes/red.txt"], "waited")
+
+    def meanwhile(*folders: Path) -> None:
+        with monkeypatch.context() as patch, Catalog.open(index) as other:
+            patch.setattr(database_module, "BUSY_MS", 0)
+            with pytest.raises(IndexLocked):
+                tag(other, [filled.folder / "notes/red.txt"], "refused")
+        threads.append(threading.Thread(target=give))
+        threads[0].start()
+        assert began.wait(60)
+        exchange(*folders)
+
+    exchange = module.exchange
+    monkeypatch.setattr(module, "exchange", meanwhile)
+    assert move(filled).is_done
+    threads[0].join()
+    with Catalog.open(index) as catalog, catalog.read() as snapshot:
+        assert counts(snapshot) == {"waited": 1}
+
+
+def test_a_setting_and_a_tag_that_are_given_while_files_are_read_come_along(
+    filled: Indexed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, module = filled.catalog.folder, sys.modules["anyseek.indexer.reindex"]
+    vanished = module._vanished
+
+    def meanwhile(*catalogs: Catalog) -> list[str]:
+        with Catalog.open(index) as other:
+            tag(other, [filled.folder / "notes/red.txt"], "late")
+            with other.begin() as writer:
+                writer.set_setting("late", 1)
+        result: list[str] = vanished(*catalogs)
+        return result
+
+    monkeypatch.setattr(module, "_vanished", meanwhile)
+    assert move(filled).is_done
+    with Catalog.open(index) as catalog, catalog.read() as snapshot:
+        assert counts(snapshot) == {"late": 1}
+        assert snapshot.settings()["late"] == 1
 
 
 def test_the_same_model_and_a_second_writer_are_refused(filled: Indexed) -> None:

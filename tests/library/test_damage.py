@@ -238,6 +238,20 @@ def test_a_damaged_tag_is_what_its_fold_and_the_index_say(index: Path) -> None:
         assert "Tag 3" in tags.Tags(catalog).counts()
 
 
+def test_a_tag_of_no_file_is_a_finding_and_its_repair_says_that_it_is_lost(
+    index: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = tags_of(index)
+    sql(index, "INSERT INTO tags VALUES ('stray', 999, 'Stray')")
+    assert codes(index) == ["tags-damaged"]
+    assert "Tags may be missing" in tags.saved(index).shortage
+    repaired(index)
+    assert "Tags may be missing: 1 tags" in caplog.text
+    assert tags_of(index) == before
+    with Catalog.open(index) as catalog:
+        assert "Stray" not in tags.Tags(catalog).counts()
+
+
 # ---------------------------------------------------------------- the model
 
 

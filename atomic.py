@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import glob
 import os
+import re
+import shutil
+import stat
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+_DESCRIPTORS = re.compile(r"/proc/(self|thread-self|\d+)(/task/\d+)?/fd|/dev/fd")
+_MOST_LINKS = 40
 
 
 @contextmanager
@@ -34,6 +41,49 @@ def replacing(path: Path, *, durable: bool = True, is_shared: bool = False) -> I
         raise
     if durable:
         sync_folder(path.parent)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A binary file for what people name, where what is there stays what it is; written when the block ends well.
+
+    A regular file, also behind links, is replaced as `replacing` does it, with the mode and, where this user may give
+    it, the owner that it had. A pipe, a device or an open descriptor (/dev/stdout, a shell's >(...)) gets the content
+    as it is written to any of them; until then it is in a temporary file, and can be sought in. Raises OSError.
+    """
+    facts = _facts(path)
+    if facts is not None and (not stat.S_ISREG(facts.st_mode) or _is_descriptor(path)):
+        with tempfile.TemporaryFile() as content:
+            yield content
+            content.seek(0)
+            with path.open("ab") as target:  # not truncated: a shell's >> is what it is
+                shutil.copyfileobj(content, target)
+        return
+    with replacing(Path(os.path.realpath(path))) as file:
+        if facts is not None:
+            with suppress(PermissionError):
+                os.fchown(file.fileno(), facts.st_uid, facts.st_gid)
+            os.fchmod(file.fileno(), stat.S_IMODE(facts.st_mode))
+        yield file
+
+
+def _facts(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _is_descriptor(path: Path) -> bool:
+    """Whether a path, perhaps by links, is a name of an open file: to replace that would reach nobody."""
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(path.parent)
+        if _DESCRIPTORS.fullmatch(folder):
+            return True
+        if not path.is_symlink():
+            return False
+        path = Path(folder) / path.readlink()
+    return False
 
 
 def partial(path: Path, writer: str = "") -> Path:

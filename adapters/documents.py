@@ -64,10 +64,9 @@ def _prepared(text: str, one: str, metadata: Mapping[str, Any]) -> Prepared:
         ) from error
 
 
-def content_of(file_text: str, notes: Mapping[str, Any]) -> str:
-    """The document's text, unless a person has changed its file since."""
-    text = notes.get("text")
-    return text if isinstance(text, str) and _recognisable(text) == file_text else file_text
+def content_of(file_text: str, text: str | None) -> str:
+    """The document's text as its notes have it, unless a person has changed its file since."""
+    return text if text is not None and _recognisable(text) == file_text else file_text
 
 
 def _recognisable(text: str) -> str:

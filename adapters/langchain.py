@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from pydantic import ConfigDict, PrivateAttr, model_validator
 from anyseek import atomic, workspace
 from anyseek.adapters.documents import content_of, file_name, prepared, waited_for
 from anyseek.adapters.filters import MetadataFilter, both, passes
+from anyseek.adapters.notes import bytes_below, decoded, notes_name, read_notes
 from anyseek.adapters.retrieval import Retrieved, open_index, retrieve, search_options
 from anyseek.catalog.database import has_catalog
 from anyseek.errors import IndexNotFound, UsageError
@@ -28,7 +28,7 @@ from anyseek.filters import OneOf
 from anyseek.folding import folded
 from anyseek.index import DEFAULT_MODEL, Index
 from anyseek.options import SearchKeywords
-from anyseek.printable import short_repr
+from anyseek.printable import json_path, short_repr
 
 
 class AnyseekRetriever(BaseRetriever):
@@ -81,8 +81,9 @@ def _document(retrieved: Retrieved) -> Document:
 class AnyseekVectorStore(VectorStore):
     """Documents as text files in a folder, `ID.txt`, with their metadata in the hidden file `.ID.json` beside it.
 
-    Other files of the folder are found too: their documents have the path below the folder as id. Threads may share a
-    store, and others may write to its index too: they wait for one another, WAIT_SECONDS at most.
+    Other files of the folder are found too: the id of a text file in it is its name without `.txt`, of any other file
+    the path below the folder. Threads may share a store, and others may write to its index and its folder too: writers
+    wait for one another, WAIT_SECONDS at most, and what is gone meanwhile is left out of an answer.
     """
 
     def __init__(self, folder: str | os.PathLike[str], model: str = DEFAULT_MODEL) -> None:
@@ -151,18 +152,20 @@ class AnyseekVectorStore(VectorStore):
         with self._lock:
             for one in notes:
                 # Not synced: that would take four waits for the disk a document.
-                atomic.write(self._notes(one.id), one.json, durable=False)
-                atomic.write(self._text(one.id), one.file_text, durable=False)
+                name = f"{file_name(one.id)}.txt"
+                atomic.write(self._folder / notes_name(name), one.json, durable=False)
+                atomic.write(self._folder / name, one.file_text, durable=False)
             waited_for(self._index.add)
         return [one.id for one in notes]
 
     def delete(self, ids: list[str] | None = None, **unknown: Any) -> bool | None:
-        """Remove documents; those that are not there are passed over. None removes all of them."""
+        """Remove documents; those that are not there are passed over. None removes all of them: every text file in the
+        folder itself."""
         _refuse(unknown)
         with self._lock:
-            doomed = [self._id(path) for path in self._folder.glob("*.txt")] if ids is None else ids
-            for one in doomed:
-                for path in (self._text(one), self._notes(one)):
+            names = self._names() if ids is None else [self._name(one) for one in ids]
+            for name in names:
+                for path in (self._folder / name, self._folder / notes_name(name)):
                     with suppress(FileNotFoundError):
                         path.unlink()
             waited_for(self._index.add)
@@ -170,7 +173,8 @@ class AnyseekVectorStore(VectorStore):
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """The documents that are there, in the order asked for."""
-        return [self._read(one) for one in ids if self._text(one).is_file()]
+        read = (self._read(self._name(one)) for one in ids)
+        return [document for document in read if document is not None]
 
     def similarity_search(self, query: str, k: int = 4, **options: Any) -> list[Document]:
         """The documents of `similarity_search_with_score`."""
@@ -199,14 +203,17 @@ class AnyseekVectorStore(VectorStore):
             if not among:
                 return []
             # Paths in filters are compared by their fold; what is alike but for letter case comes along and goes again.
-            names = {path.name for path in self._folder.glob("*.txt")} - among
             alike = {folded(name) for name in among}
-            more = sum(folded(name) in alike for name in names)
+            more = sum(folded(name) in alike for name in self._names() if name not in among)
             where = both(asked.where, OneOf("path", tuple(sorted(among))))
             asked = replace(asked, k=k + more, where=where)
         retrieved = [one for one in retrieve(self._index, query, asked) if self._is_among(one, among)]
         scored = [(self._document(one), one.hit.relevance) for one in retrieved[:k]]
-        return [one for one in scored if score_threshold is None or one[1] >= score_threshold]
+        return [
+            (document, relevance)
+            for document, relevance in scored
+            if document is not None and (score_threshold is None or relevance >= score_threshold)
+        ]
 
     def _similarity_search_with_relevance_scores(
         self, query: str, k: int = 4, **options: Any
@@ -222,10 +229,12 @@ class AnyseekVectorStore(VectorStore):
                 f"{short_repr(filter)} is not a filter of metadata.", 'As in: filter={"who": "Ann"}'
             )
         names = set()
-        for path in self._folder.glob("*.txt"):
-            document = self._read(self._id(path))
-            if filter(document) if callable(filter) else passes(document.metadata, filter):
-                names.add(path.name)
+        for name in self._names():
+            document = self._read(name)
+            if document is not None and (
+                filter(document) if callable(filter) else passes(document.metadata, filter)
+            ):
+                names.add(name)
         return names
 
     def _is_among(self, retrieved: Retrieved, names: set[str] | None) -> bool:
@@ -236,32 +245,42 @@ class AnyseekVectorStore(VectorStore):
         """Let go of files; safe to call twice."""
         self._index.close()
 
-    def _text(self, one: str) -> Path:
-        return self._folder / f"{file_name(one)}.txt"
+    def _names(self) -> list[str]:
+        """Of the text files in the folder; hidden ones are nobody's documents."""
+        with os.scandir(self._folder) as entries:
+            return [
+                entry.name
+                for entry in entries
+                if entry.name.endswith(".txt")
+                and not entry.name.startswith(".")
+                and entry.is_file(follow_symlinks=False)
+            ]
 
-    def _notes(self, one: str) -> Path:
-        return self._folder / f".{file_name(one)}.json"
+    def _name(self, one: str) -> str:
+        """Of the file of a document: as the store names it, or as somebody else has named it."""
+        name = f"{file_name(one)}.txt"
+        is_ours = "/" in one or one.startswith(".") or (self._folder / name).is_file()
+        return name if is_ours or not (self._folder / f"{one}.txt").is_file() else f"{one}.txt"
 
-    def _id(self, path: Path) -> str:
+    def _read(self, name: str) -> Document | None:
+        """The document in a text file of the folder; None for what is gone, or cannot be read."""
         try:
-            record = json.loads((path.parent / f".{path.stem}.json").read_text("utf-8"))
-            return str(record["id"])
-        except FileNotFoundError:
-            return path.stem
+            data = bytes_below(self._folder, name)
+        except OSError:
+            return None
+        notes = read_notes(self._folder, name)
+        return Document(
+            id=notes.id, page_content=content_of(decoded(data, name), notes.text), metadata=notes.metadata
+        )
 
-    def _read(self, one: str) -> Document:
-        notes = {}
-        with suppress(FileNotFoundError):
-            notes = json.loads(self._notes(one).read_text("utf-8"))
-        text = content_of(self._text(one).read_bytes().decode(), notes)
-        return Document(id=one, page_content=text, metadata=notes.get("metadata", {}))
-
-    def _document(self, retrieved: Retrieved) -> Document:
+    def _document(self, retrieved: Retrieved) -> Document | None:
         path = Path(retrieved.hit.path)
         if path.parent == self._folder and path.suffix == ".txt":
-            return self._read(self._id(path))
+            return self._read(path.name)
         return Document(
-            id=os.path.relpath(path, self._folder), page_content=retrieved.text, metadata=retrieved.facts
+            id=json_path(os.path.relpath(path, self._folder)),
+            page_content=retrieved.text,
+            metadata=retrieved.facts,
         )
 
 

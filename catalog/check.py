@@ -210,7 +210,7 @@ def _values(snapshot: Snapshot) -> Iterator[Finding]:
         ),
         (
             "files-without-segments",
-            "Files that pass for indexed, and have nothing that a search could find: {}.",
+            "Files marked as indexed that have no segments: {}.",
             values.files_without_segments,
         ),
     ]
@@ -242,14 +242,14 @@ def hashes_of(n_bytes: int) -> Check:
         rows = snapshot.database.rows(
             "SELECT file_id FROM files WHERE length(content_hash) NOT IN (0, ?)", [n_bytes]
         )
-        yield from _about_files("hashes-damaged", "Files whose content's hash is none: {}.", rows)
+        yield from _about_files("hashes-damaged", "Files with an invalid content hash: {}.", rows)
 
     return find
 
 
 def _about_words(tables: Sequence[str]) -> Iterator[Finding]:
     if damaged := sorted(set(tables)):
-        message = f"Words are not found where they stand: {', '.join(damaged)}."
+        message = f"The text index does not agree with its texts: {', '.join(damaged)}."
         yield Finding("words-damaged", message, len(damaged), True, "make the index of words again")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -17,6 +18,8 @@ from anyseek.contracts import FileRecord, FileState
 from anyseek.errors import IndexDamaged
 from anyseek.folding import folded
 from anyseek.opening import FileBelow
+
+_WITHOUT_HASH = "content_hash = X'' AND size > 0 AND state != 'partial'"
 
 
 class FileReader:
@@ -54,6 +57,59 @@ class FileReader:
             where, values = f"{where} AND root = ?", [*values, root]
         rows = self.database.rows(
             f"SELECT {FILE_COLUMNS} FROM files WHERE {where} ORDER BY root, path", values
+        )
+        return map(codec.file_record, rows)
+
+    # Of a root that is not there a run reads no more than it needs: it may have very many files.
+
+    def has_files(self, root: int) -> bool:
+        """Whether the index has any file of a root."""
+        sql = "SELECT 1 FROM files WHERE root = ? AND state != 'partial' LIMIT 1"
+        return self.database.first(sql, [root]) is not None
+
+    def n_content(self, root: int) -> int:
+        """How many files of a root were indexed or failed."""
+        row = self.database.first(
+            "SELECT count(*) FROM files WHERE root = ? AND state != 'partial'"
+            " AND (modality IS NOT NULL OR problem_code IS NOT NULL)",
+            [root],
+        )
+        return int(row[0])
+
+    def numbers_with_hash(self, root: int) -> list[int]:
+        """Of a root's files of known content: their numbers, in order of path."""
+        rows = self.database.rows(
+            "SELECT file_id FROM files WHERE root = ? AND state != 'partial' AND length(content_hash) > 0"
+            " ORDER BY path",
+            [root],
+        )
+        return [number for (number,) in rows]
+
+    def sizes_with_hash(self, root: int) -> set[int]:
+        """Of a root's files of known content that are not empty: their sizes in bytes."""
+        rows = self.database.rows(
+            "SELECT DISTINCT size FROM files WHERE root = ? AND state != 'partial' AND size > 0"
+            " AND length(content_hash) > 0",
+            [root],
+        )
+        return {size for (size,) in rows}
+
+    def times_without_hash(self, root: int) -> set[int]:
+        """Of a root's files of which no content is known and that are not empty: their times of change in
+        nanoseconds."""
+        rows = self.database.rows(
+            f"SELECT DISTINCT mtime_ns FROM files WHERE {_WITHOUT_HASH} AND root = ?", [root]
+        )
+        return {time_ns for (time_ns,) in rows}
+
+    def files_without_hash(self, root: int, times_ns: Collection[int]) -> Iterator[FileRecord]:
+        """Of these files those that have one of these times, in order of path. Read lazily."""
+        if not times_ns:
+            return iter(())
+        rows = self.database.rows(
+            f"SELECT {FILE_COLUMNS} FROM files WHERE {_WITHOUT_HASH} AND root = ?"
+            " AND mtime_ns IN (SELECT value FROM json_each(?)) ORDER BY path",
+            [root, json.dumps(list(times_ns))],
         )
         return map(codec.file_record, rows)
 

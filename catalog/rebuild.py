@@ -105,9 +105,11 @@ def about(result: Refilled) -> str:
     """A sentence on what is lost; "" for nothing."""
     parts = []
     if result.unread:
-        parts.append(f"of the catalog's tables {', '.join(result.unread)} a part cannot be read")
+        tables = f"table{'s' * (len(result.unread) != 1)} {', '.join(result.unread)}"
+        parts.append(f"some records of the {tables} cannot be read")
     if result.tags:
-        parts.append(f"{result.tags:,} tags are of files that cannot be told any more")
+        belong = "tag belongs to a file that is" if result.tags == 1 else "tags belong to files that are"
+        parts.append(f"{result.tags:,} {belong} no longer known")
     return f"Tags may be missing: {'; '.join(parts)}." if parts else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 HASH_BYTES = 32
 """The longest content hash that a line may have."""
 
+LONGEST_PATH = 4096
+"""Bytes of a path below its root."""
+
 _LONGEST_LINE = 1 << 20
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MOST_DAMAGED = 2  # letters of a tag that is told by its fold
 _FIELDS = {"path", "hash", "tags"}
 
@@ -201,7 +206,9 @@ def _parsed(line: bytes, where: str) -> TagRecord:
     if len(line) > _LONGEST_LINE:
         raise UsageError(f"{where} has more than {_LONGEST_LINE:,} bytes.", _LIKE)
     try:
-        facts = json.loads(line)
+        facts = json.loads(line, object_pairs_hook=_once_each)
+    except _Twice as error:
+        raise UsageError(f"{where} has the field {printable(str(error))!r} twice.", _LIKE) from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where} is not JSON.", _LIKE) from error
     if not isinstance(facts, dict):
@@ -219,21 +226,35 @@ _LIKE = (
 )
 
 
+class _Twice(Exception):
+    """A field that a line has twice."""
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    facts = dict(pairs)
+    for name, _ in pairs if len(facts) < len(pairs) else ():
+        if sum(name == other for other, _ in pairs) > 1:
+            raise _Twice(name)
+    return facts
+
+
 def _path(value: Any, where: str) -> str:
     if value is None or value == "":
         return ""
     if not isinstance(value, str) or "\0" in value:
         raise UsageError(f"{where} has a path that is not a text.", _LIKE)
     try:
-        os.fsencode(value)
+        is_too_long = len(os.fsencode(value)) > LONGEST_PATH
     except UnicodeEncodeError as error:
         raise UsageError(f"{where} has a path that no file can have.", _LIKE) from error
+    if is_too_long:
+        raise UsageError(f"{where} has a path of more than {LONGEST_PATH:,} bytes.", _LIKE)
     return value
 
 
 def _hash(value: Any, where: str) -> bytes:
     try:
-        content_hash = bytes.fromhex(value or "")
+        content_hash = bytes.fromhex("" if value is None else value)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{where} has a hash that is not hexadecimal.", _LIKE) from error
     if len(content_hash) > HASH_BYTES:
@@ -261,5 +282,6 @@ def restored_tag(tag: str, fold: str) -> str:
 
 
 def clean_tag(name: str) -> str:
-    """A tag as it is stored: one space between words, nothing that UTF-8 cannot hold; "" for none."""
-    return codec.clean_text(" ".join(name.split()))
+    """A tag as it is stored: one space between words, no control characters, nothing that UTF-8 cannot hold; "" for
+    none."""
+    return codec.clean_text(" ".join(_CONTROLS.sub("", " ".join(name.split())).split()))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anyseek.atomic import replacing
+from anyseek.atomic import writing
 from anyseek.catalog.database import what_is_lost
 from anyseek.catalog.failures import REPAIR
 from anyseek.catalog.file_reader import FileReader
@@ -112,11 +112,11 @@ class SavedTags:
     shortage: str = ""
 
     def write(self, target: str | os.PathLike[str]) -> int:
-        """The lines into a file, which is written completely or not at all; how many there are.
+        """The lines into a file, which is written completely or not at all, or a pipe; how many there are.
 
         Raises UsageError for a path that leads nowhere, DiskFull, ReadOnlyIndex, DiskFailed.
         """
-        with of_named(target, "written"), replacing(Path(target)) as file:
+        with of_named(target, "written"), writing(Path(target)) as file:
             for line in self.lines:
                 file.write(line)
         return len(self.lines)

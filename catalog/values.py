@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from anyseek.catalog import codec
 from anyseek.catalog.sql_functions import is_text_sql
-from anyseek.catalog.tag_records import restored_tag
+from anyseek.catalog.tag_records import LONGEST_PATH, restored_tag
 from anyseek.contracts import FileState, Modality, Unit
 from anyseek.errors import IndexDamaged, MissingExtra
 from anyseek.folding import folded
@@ -21,9 +21,6 @@ from anyseek.folding import folded
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
 
-
-LONGEST_PATH = 4096
-"""Bytes of a path below its root."""
 
 _LARGEST = 1e300  # of a time or a place in a file
 

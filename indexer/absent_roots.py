@@ -13,6 +13,7 @@ Whatever is not met stays as it is. A root of which nothing is left, and that is
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from anyseek.contracts import FileRecord
@@ -40,19 +41,20 @@ def offer_absent_roots(run: RunContext, snapshot: Snapshot, plan: Plan) -> None:
     """Let files that this run looks into take over the records of roots that are not there."""
     for number, folder in run.state.roots.items():
         if is_gone(folder):
-            has_gone = has_really_gone(run, number)
-            for record in snapshot.files(root=number):
-                plan.offer(record, has_gone=has_gone)
+            plan.away[number] = has_really_gone(run, number)
+            plan.left[number] = snapshot.n_content(number)
+            plan.free_sizes |= snapshot.sizes_with_hash(number)
 
 
-def match_facts(run: RunContext, plan: Plan, applier: Applier) -> None:
+def match_facts(run: RunContext, snapshot: Snapshot, plan: Plan, applier: Applier) -> None:
     """Settle the files whose records hold no content: they move with what is known of them."""
-    if not plan.unhashed:
+    unhashed = _unhashed(snapshot, plan)
+    if not unhashed:
         return
     trust = run.state.trust_in(run.options)
     moves: list[tuple[FileRecord, FileTask]] = []
     for task in plan.spool:
-        alike = plan.unhashed.get(facts_without_content(task.seen), []) if task.kind is Kind.NEW else []
+        alike = unhashed.get(facts_without_content(task.seen), []) if task.kind is Kind.NEW else []
         record = next((one for one in alike if plan.may_move(one, task.seen)), None)
         if record is None:
             continue
@@ -64,6 +66,21 @@ def match_facts(run: RunContext, plan: Plan, applier: Applier) -> None:
         moves.append((record, task))
     if moves:
         applier.place(moves, ())
+
+
+def _unhashed(snapshot: Snapshot, plan: Plan) -> dict[tuple[str, int, int], list[FileRecord]]:
+    """Records of roots that are not there, and of which no content is known, by name, size and time of change: those
+    that a new file may be. Few are, and such a root may have very many, so the times tell which ones to read."""
+    recorded = {root: snapshot.times_without_hash(root) for root in plan.away}
+    all_times = frozenset().union(*recorded.values())
+    if not all_times:
+        return {}
+    met = {task.seen.mtime_ns for task in plan.spool if task.kind is Kind.NEW} & all_times
+    records: dict[tuple[str, int, int], list[FileRecord]] = defaultdict(list)
+    for root, times in recorded.items():
+        for record in snapshot.files_without_hash(root, times & met):
+            records[facts_without_content(record)].append(record)
+    return records
 
 
 def conclude_absent_roots(run: RunContext, plan: Plan, *, is_interrupted: bool) -> None:

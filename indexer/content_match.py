@@ -25,7 +25,7 @@ def match_content(run: RunContext, snapshot: Snapshot, plan: Plan, applier: Appl
 
     A file that cannot be read here is left to be decoded, which says why.
     """
-    match_facts(run, plan, applier)
+    match_facts(run, snapshot, plan, applier)
     confirmed: list[tuple[FileRecord, FileTask]] = []
     twins: dict[bytes, list[FileTask]] = defaultdict(
         list

@@ -9,8 +9,9 @@ another one is mounted in its place, or no run has recorded one, the folder may 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Drive: TypeAlias = tuple[str, int]
 """Where it is mounted (bytes of the path, hexadecimal), and the number of its file system."""
@@ -34,3 +35,27 @@ def is_connected(drive: Drive) -> bool:
         return os.path.ismount(place) and os.statvfs(place).f_fsid == drive[1]
     except OSError:
         return False
+
+
+class Mount(NamedTuple):
+    """A mounted file system: the absolute path where, and what tells it from one that was mounted there before."""
+
+    path: str
+    number: bytes
+
+
+def mounts() -> list[Mount]:
+    """All that this process sees; [] where the system does not list them as Linux does."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError:
+        return []
+    fields = [line.split(b" ", 5) for line in lines]
+    return [
+        Mount(os.fsdecode(_unescaped(place)), number + b" " + device)
+        for number, _, device, _, place, _ in fields
+    ]
+
+
+def _unescaped(path: bytes) -> bytes:
+    return re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), path)

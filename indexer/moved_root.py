@@ -10,6 +10,7 @@ import os
 import random
 import stat
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ and the root's drive may be away: its files come back with it, and what is here 
 def moved_roots(run: RunContext, snapshot: Snapshot, requested: Sequence[Path]) -> dict[int, Path]:
     """Roots that are gone and whose files lie in one of these folders now, by number; folders that lie in a root, or
     hold one, are none. A root inside such a root moves with it."""
+    sampled = cache(lambda root: _sampled(snapshot, root))
     roots = run.state.roots
     gone = {number: root for number, root in roots.items() if is_gone(root)}
     moved: dict[int, Path] = {}
@@ -45,7 +47,7 @@ def moved_roots(run: RunContext, snapshot: Snapshot, requested: Sequence[Path]) 
         if any(is_within(path, root) or is_within(root, path) for root in others):
             continue
         left = [number for number in gone if number not in moved and gone[number] != path]
-        shares = {number: _share_of(run, snapshot, number, path) for number in left}
+        shares = {number: _share_of(run, sampled(number), number, path) for number in left}
         number = max(shares, key=shares.__getitem__, default=None)
         if number is None or shares[number] < LEAST_PRESENT:
             continue
@@ -57,10 +59,9 @@ def moved_roots(run: RunContext, snapshot: Snapshot, requested: Sequence[Path]) 
     return moved
 
 
-def _share_of(run: RunContext, snapshot: Snapshot, root: int, folder: Path) -> float:
-    """How much of a sample of the root's files lies in the folder: 0 when the content of some that do is another,
+def _share_of(run: RunContext, sample: list[FileRecord], root: int, folder: Path) -> float:
+    """How much of this sample of the root's files lies in the folder: 0 when the content of some that do is another,
     or when all of them are empty."""
-    sample = _sampled(snapshot, root)
     inodes = {record.file_id: _inode_of(record, folder) for record in sample}
     present = [record for record in sample if inodes[record.file_id] is not None]
     if not present or len(present) < LEAST_PRESENT * len(sample):
@@ -76,19 +77,10 @@ def _share_of(run: RunContext, snapshot: Snapshot, root: int, folder: Path) -> f
 
 
 def _sampled(snapshot: Snapshot, root: int) -> list[FileRecord]:
-    """Files of known content, evenly chosen (reservoir sampling), the same ones every time."""
-    choice = random.Random(0)
-    sample: list[FileRecord] = []
-    n_seen = 0
-    for record in snapshot.files():
-        if record.root != root or not record.content_hash:
-            continue
-        n_seen += 1
-        if len(sample) < SAMPLE:
-            sample.append(record)
-        elif (place := choice.randrange(n_seen)) < SAMPLE:
-            sample[place] = record
-    return sample
+    """Files of known content, evenly chosen, the same ones every time."""
+    numbers = snapshot.numbers_with_hash(root)
+    chosen = random.Random(0).sample(numbers, min(SAMPLE, len(numbers)))
+    return [record for number in sorted(chosen) if (record := snapshot.file(number))]
 
 
 def _inode_of(record: FileRecord, folder: Path) -> int | None:

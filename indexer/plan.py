@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 from anyseek.contracts import FileRecord, Modality, Report, SeenFile
-from anyseek.indexer.diff import TRANSIENT, Kind, facts_without_content, is_content, same_facts
+from anyseek.indexer.diff import TRANSIENT, Kind, is_content, same_facts
 from anyseek.indexer.file_task import FileTask
 from anyseek.indexer.scan import FolderFacts, Unread
 from anyseek.indexer.spool import Spool
@@ -69,13 +69,12 @@ class Plan:
     known. gone: records whose files are gone, each with its root. free: records whose places no longer hold their
     content, gone or changed, so that their vectors may move. free_sizes: their sizes in bytes. missing, returned: to
     be marked so. unread: folders and files that could not be read. lost: roots that are not what was indexed, with
-    the reason. empty: roots in which nothing lies. folders: that were read, by root and path. absent: folders whose
-    drive is not there, with the records below that are missing since this run (see emptied.py).
+    the reason. folders: that were read, by root and path. absent: folders whose drive is not there, with the records
+    below that are missing since this run (see emptied.py).
 
-    Of roots that are not there (see absent_roots.py): away: records that files elsewhere may take over, and whether
-    their root has really gone. unhashed: those of which no content is known, by name, size and time of change. left:
-    how many a root still has, but for files that are no media. moved_from: where files of each root were met. emptied:
-    roots that leave the index.
+    Of roots that are not there (see absent_roots.py): away: roots whose records files elsewhere may take over, and
+    whether they have really gone. taken: those records that were. left: how many a root still has, but for files that
+    are no media. moved_from: where files of each root were met. emptied: roots that leave the index.
     """
 
     spool: Spool
@@ -88,11 +87,10 @@ class Plan:
     returned: list[int] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     lost: dict[int, str] = field(default_factory=dict)
-    empty: set[int] = field(default_factory=set)
     folders: dict[int, dict[bytes, FolderFacts]] = field(default_factory=dict)
     absent: dict[tuple[int, bytes], list[int]] = field(default_factory=dict)
     away: dict[int, bool] = field(default_factory=dict)
-    unhashed: dict[tuple[str, int, int], list[FileRecord]] = field(default_factory=lambda: defaultdict(list))
+    taken: set[int] = field(default_factory=set)
     left: Counter[int] = field(default_factory=Counter)
     moved_from: dict[int, list[SeenFile]] = field(default_factory=lambda: defaultdict(list))
     emptied: set[int] = field(default_factory=set)
@@ -111,17 +109,6 @@ class Plan:
             self.free.add(record.file_id)
             self.free_sizes.add(record.size)
 
-    def offer(self, record: FileRecord, *, has_gone: bool) -> None:
-        """A record of a root that is not there. has_gone: the root will not come back by itself."""
-        self.left[record.root] += is_content(record)
-        if not record.size:  # empty files are all alike
-            return
-        self.away[record.file_id] = has_gone
-        if record.content_hash:
-            self.free_sizes.add(record.size)
-        else:
-            self.unhashed[facts_without_content(record)].append(record)
-
     def may_move(self, record: FileRecord, seen: SeenFile) -> bool:
         """Whether a record may leave its place for a file of the same content.
 
@@ -129,9 +116,9 @@ class Plan:
         its record, and with it what people gave it, at its place, unless this is the very file, by its inode. Each
         record moves once.
         """
-        has_gone = self.away.get(record.file_id)
-        if has_gone is not None:
-            return has_gone or same_facts(record, seen)
+        has_gone = self.away.get(record.root)
+        if has_gone is not None and record.size:  # empty files are all alike
+            return record.file_id not in self.taken and (has_gone or same_facts(record, seen))
         return record.file_id in self.free and (record.file_id in self.gone or record.inode == seen.inode)
 
     # ------------------------------------------------------------ what hashes settle
@@ -166,9 +153,11 @@ class Plan:
         self.free.discard(record.file_id)
         if self.gone.pop(record.file_id, None) is not None:
             self.tally.gone -= 1
-        if self.away.pop(record.file_id, None) is not None and is_content(record):
-            self.left[record.root] -= 1
-            self.moved_from[record.root].append(seen)
+        if record.root in self.away:
+            self.taken.add(record.file_id)
+            if is_content(record):
+                self.left[record.root] -= 1
+                self.moved_from[record.root].append(seen)
 
     def settle_copy(self, task: FileTask) -> None:
         """Another record's vectors are copied."""

@@ -27,14 +27,20 @@ def survey(run: RunContext, snapshot: Snapshot, roots: Iterable[int], spool: Spo
     When the run is stopped meanwhile, what was not seen looks gone, and must not be taken for it.
     Raises UsageError for an exclusion or an ignore file that is not valid.
     """
-    numbers = sorted(roots)
     trust = run.state.trust_in(run.options)
     plan = Plan(spool, trust.reread)
     rules = exclusions(run.options.exclude)
-    records = (record for record in snapshot.files() if record.root in numbers)
-    for change in compare(records, _scanned(run, numbers, rules, plan), trust):
-        _sort_in(plan, change)
-        run.reporter.scanned()
+    for number in sorted(roots):
+        if run.stop():
+            break
+        reason = unavailable(run.state.roots[number])
+        if reason:  # its records need not be read: they are missing, all of them
+            if reason != _EMPTY or snapshot.has_files(number):
+                plan.lost[number] = reason
+            continue
+        for change in compare(snapshot.files(root=number), _scanned(run, number, rules, plan), trust):
+            _sort_in(plan, change)
+            run.reporter.scanned()
     return plan
 
 
@@ -60,29 +66,18 @@ def is_not_there(folder: Path) -> bool:
     return unavailable(folder) == _NOT_THERE
 
 
-def _scanned(
-    run: RunContext, numbers: Iterable[int], rules: Rules, plan: Plan
-) -> Iterator[SeenFile | Unread]:
+def _scanned(run: RunContext, root: int, rules: Rules, plan: Plan) -> Iterator[SeenFile | Unread]:
     roots = run.state.roots
-    for number in numbers:
-        reason = unavailable(roots[number])
-        if reason == _EMPTY:  # a loss only if the catalog has files there
-            plan.empty.add(number)
-        elif reason:
-            plan.lost[number] = reason
-        if reason:
-            yield Unread(number, "", reason)
-            continue
-        inner = _inner_roots(roots, number)
-        folders = plan.folders.setdefault(number, {})
-        for item in scan(number, os.fspath(roots[number]), rules, inner, folders):
-            if isinstance(item, Unread):
-                plan.unread.append(item)
-            else:
-                plan.tally.seen += 1
-            yield item
-            if run.stop():
-                return
+    inner = _inner_roots(roots, root)
+    folders = plan.folders.setdefault(root, {})
+    for item in scan(root, os.fspath(roots[root]), rules, inner, folders):
+        if isinstance(item, Unread):
+            plan.unread.append(item)
+        else:
+            plan.tally.seen += 1
+        yield item
+        if run.stop():
+            return
 
 
 def _inner_roots(roots: Mapping[int, Path], number: int) -> frozenset[str]:
@@ -99,9 +94,7 @@ def _sort_in(plan: Plan, change: Change) -> None:
         plan.tally.gone += is_content(record)
         plan.set_free(record)
     elif kind is Kind.MISSING and record is not None:
-        if record.root in plan.empty:
-            plan.lost[record.root] = _EMPTY
-        if record.root not in plan.lost and record.state is not FileState.MISSING:
+        if record.state is not FileState.MISSING:
             plan.missing.append(record.file_id)
     elif kind in (Kind.UNCHANGED, Kind.RETURNED) and record is not None:
         plan.tally.add_unchanged(record)

@@ -82,9 +82,7 @@ def _calibrations(snapshot: Snapshot) -> Iterator[Finding]:
 
     damaged = [one for one in snapshot.spaces() if calibration.is_damaged(snapshot.folder, one)]
     if damaged:
-        message = (
-            f"What tells how good a match is cannot be read: {len(damaged)} files in {calibration.FOLDER}/."
-        )
+        message = f"Calibration files in {calibration.FOLDER}/ that cannot be read: {len(damaged)}."
         yield Finding(
             _CALIBRATION_DAMAGED, message, len(damaged), True, "measure again, as `anyseek index` does"
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 
-from anyseek.atomic import replacing
+from anyseek.atomic import writing
 from anyseek.errors import MissingExtra, UsageError
 from anyseek.library.exchange_records import SEGMENT_FIELDS
 from anyseek.printable import printable
@@ -65,7 +65,7 @@ def write_parquet(
     }
     fields = [(name, kinds.get(name, pa.string())) for name in SEGMENT_FIELDS]
     schema = pa.schema([*fields, ("vector", pa.list_(pa.float32(), space.card.dim))], metadata=metadata)
-    with replacing(target) as whole, pq.ParquetWriter(whole, schema) as file:
+    with writing(target) as whole, pq.ParquetWriter(whole, schema) as file:
         for records, vectors in batches:
             columns: dict[str, Any] = {name: [one[name] for one in records] for name in SEGMENT_FIELDS}
             flat = pa.array(vectors.reshape(-1), pa.float32())
@@ -154,7 +154,7 @@ def write_npy(target: Path, space: SpaceRecord, batches: Batches, others: Iterab
     together. The lines: one about the model, one for each vector, and then the rest."""
     crc = 0
     header = {"descr": "<f4", "fortran_order": False, "shape": (space.live, space.card.dim)}
-    with replacing(target) as file, replacing(target.with_suffix(".jsonl")) as lines:
+    with writing(target) as file, writing(target.with_suffix(".jsonl")) as lines:
         np.lib.format.write_array_header_1_0(file, header)
         lines.write(_first_line(space, crc))
         for records, vectors in batches:

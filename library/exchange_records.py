@@ -11,8 +11,8 @@ import msgspec
 
 from anyseek.catalog.file_facts import caption, passages, tags_of
 from anyseek.catalog.tag_records import HASH_BYTES as LONGEST_HASH
-from anyseek.catalog.tag_records import TagRecord, clean_tag, read_tags
-from anyseek.catalog.values import LONGEST_PATH, is_span
+from anyseek.catalog.tag_records import LONGEST_PATH, TagRecord, clean_tag, read_tags
+from anyseek.catalog.values import is_span
 from anyseek.contracts import FileRecord, Modality, SeenFile, Segment, Span, Unit
 from anyseek.errors import UsageError
 from anyseek.media.source import HASH_BYTES

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     Doubles = npt.NDArray[np.float64]
 
 FOLDER = "calibration"
-DAMAGED = "What tells how good a match is cannot be read, so no hit has one: `anyseek index` makes it again."
+DAMAGED = "The calibration file cannot be read, so hits have no match: `anyseek index` makes it again."
 SAMPLE = 512
 """Rows a modality that a query's mean and deviation are taken over: their errors are 4 and 3 % of the deviation."""
 

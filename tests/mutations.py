@@ -425,8 +425,8 @@ TABLE = [
     ),
     Mutation(
         "adapters/langchain.py",
-        "if score_threshold is None or one[1] >= score_threshold]",
-        "]",
+        " and (score_threshold is None or relevance >= score_threshold)",
+        "",
         "a threshold is applied",
         "tests/adapters/test_filters.py",
     ),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,86 @@ def test_what_fails_half_way_leaves_the_old_content_and_nothing_else(tmp_path: P
         fail()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def written(path: Path) -> None:
+    with atomic.writing(path) as file:
+        file.write(b"..w")
+        file.seek(0)
+        file.write(b"ne")
+
+
+def test_a_file_that_people_name_keeps_its_links_mode_and_owner(tmp_path: Path) -> None:
+    path, link, another = tmp_path / "x", tmp_path / "link", tmp_path / "another link"
+    path.write_text("old")
+    path.chmod(0o640)
+    with suppress(PermissionError):
+        os.chown(path, 12345, 54321)
+    before = path.stat()
+    link.symlink_to("x")
+    another.symlink_to(link)
+    written(another)
+    assert link.is_symlink()
+    assert another.is_symlink()
+    assert path.read_text() == "new"
+    now = path.stat()
+    assert (now.st_mode, now.st_uid, now.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    path.unlink()
+    written(link)  # which leads to nothing yet
+    assert link.is_symlink()
+    assert path.read_text() == "new"
+    assert sorted(tmp_path.iterdir()) == [another, link, path]
+
+
+def test_a_link_that_leads_round_in_a_circle_stays_and_is_an_error(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    with pytest.raises(OSError, match="symbolic links"):
+        written(link)
+    assert list(tmp_path.iterdir()) == [link]
+    assert link.is_symlink()
+
+
+def test_what_fails_half_way_leaves_a_file_that_people_name_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("old")
+
+    def fail() -> None:
+        with atomic.writing(path) as file:
+            file.write(b"ne")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_pipe_and_a_device_get_the_content_and_stay_what_they_are(tmp_path: Path) -> None:
+    pipe, null = tmp_path / "pipe", tmp_path / "null"
+    os.mkfifo(pipe)
+    null.symlink_to(os.devnull)
+    with ThreadPoolExecutor(1) as thread:
+        content = thread.submit(pipe.read_text)
+        written(pipe)
+        assert content.result() == "new"
+    written(null)
+    assert pipe.is_fifo()
+    assert null.is_char_device()
+    assert sorted(tmp_path.iterdir()) == [null, pipe]
+
+
+@pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd"])
+def test_an_open_descriptor_gets_the_content_after_what_was_there(tmp_path: Path, folder: str) -> None:
+    """As of a shell's `>> all.jsonl`."""
+    path = tmp_path / "all"
+    path.write_text("old ")
+    link = tmp_path / "stdout"
+    with path.open("ab") as file:
+        link.symlink_to(f"{folder}/{file.fileno()}")
+        written(link)
+        file.write(b" more")
+    assert path.read_text() == "old new more"
 
 
 def test_what_need_not_be_durable_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def classify(
                 record = {"type": "classified", "path": file, "modality": result.modality, "labels": scores}
                 typer.echo(output.json_line(record))
                 continue
-            best = ", ".join(f"{label} {share:.0%}" for label, share in result.scores[:k])
+            best = ", ".join(f"{printable(label)} {share:.0%}" for label, share in result.scores[:k])
             typer.echo(f"{printable(file)}: {best}")
     return code
 

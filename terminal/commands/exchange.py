@@ -54,16 +54,18 @@ def import_(
 
 
 def _report(what: str, moved: object, as_json: bool) -> int:
-    from anyseek.terminal.output import json_line
+    from anyseek.terminal.output import json_line, plural
 
     facts = asdict(moved)  # type: ignore[call-overload]
     if as_json:
         typer.echo(json_line({"type": what, **facts}))
     else:
         kept = (
-            f" {facts['kept']:,} files were indexed already, and are kept as they are."
+            f" {plural(facts['kept'], 'file')} indexed already {'is' if facts['kept'] == 1 else 'are'} kept."
             if facts["kept"]
             else ""
         )
-        typer.echo(f"{facts['segments']:,} segments of {facts['files']:,} files {what}.{kept}")
+        typer.echo(
+            f"{plural(facts['segments'], 'segment')} of {plural(facts['files'], 'file')} {what}.{kept}"
+        )
     return EXIT_OK

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK, UsageError
+from anyseek.printable import printable
 from anyseek.system_errors import of_named
 from anyseek.terminal.app import App
 from anyseek.terminal.options import IndexDir, Json
@@ -38,5 +39,7 @@ def draw(
     with workspace.open(index=index_dir) as index, of_named(file, "written"):
         n = index.library.map(Path(file), by)  # type: ignore[arg-type]
     record = {"type": "map", "segments": n, "path": file}
-    typer.echo(output.json_line(record) if as_json else f"{file} shows {output.plural(n, 'segment')}.")
+    typer.echo(
+        output.json_line(record) if as_json else f"{printable(file)} shows {output.plural(n, 'segment')}."
+    )
     return EXIT_OK

@@ -58,7 +58,7 @@ def reindex(
     elif not quiet:
         typer.echo(f"The index is one of {model} now.")
         if done.kept:
-            typer.echo(f"The old one: {output.shown_path(str(done.kept))}")
+            typer.echo(f"The old one: {printable(output.shown_path(str(done.kept)))}")
     if done.vanished and not as_json:
         output.remark(f"{len(done.vanished):,} files that the old index had are gone or cannot be read:")
         for path in done.vanished[:_SHOWN]:

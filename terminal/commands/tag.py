@@ -109,7 +109,9 @@ def _list(tags: Tags, as_json: bool) -> int:
     for known in sorted({*files, *gone}, key=folded):
         record = {"type": "tag", "tag": known, "files": files.get(known, 0), "kept": gone.get(known, 0)}
         kept = f"  ({gone[known]:,} kept for files that are gone)" if known in gone else ""
-        typer.echo(output.json_line(record) if as_json else f"{known}  {files.get(known, 0):,}{kept}")
+        typer.echo(
+            output.json_line(record) if as_json else f"{printable(known)}  {files.get(known, 0):,}{kept}"
+        )
     return EXIT_OK
 
 
@@ -129,7 +131,7 @@ def _list_kept(tags: Tags, as_json: bool) -> int:
     for record in records:
         facts = {"path": record.path, "hash": record.content_hash.hex(), "tags": list(record.tags)}
         place = printable(output.shown_path(record.path)) if record.path else f"hash {facts['hash']}"
-        text = f"{place}  {', '.join(record.tags)}"
+        text = f"{place}  {printable(', '.join(record.tags))}"
         typer.echo(output.json_line({"type": "kept-tags", **facts}) if as_json else text)
     return EXIT_OK
 

@@ -66,7 +66,7 @@ def watch(
         stop.is_idle = True
         say(f"Watching {', '.join(map(str, index.roots()))}. Ctrl-C ends it.")
         reports = follow(
-            add, index.roots(), stop=stop.is_requested, every_s=every, notify=say, index=index.folder
+            add, index.roots, stop=stop.is_requested, every_s=every, notify=say, index=index.folder
         )
         said: tuple[str, ...] = ()
         for report in reports:

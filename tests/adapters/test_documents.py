@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from anyseek.adapters import documents
+from anyseek.adapters import documents, notes
 from anyseek.catalog.locking import WriterLock
 from anyseek.errors import IndexLocked, UsageError
 from anyseek.workspace import INDEX_NAME
@@ -57,6 +58,99 @@ def test_whatever_a_text_looks_like_it_is_kept_and_found_as_a_text(store: Any, t
     retrieved = AnyseekRetriever(index=str(tmp_path / "notes"), k=50).invoke("words")
     assert {one.metadata["modality"] for one in retrieved} == {"text"}
     assert {Path(one.metadata["path"]).stem for one in retrieved} == set(ids)
+
+
+def lay(store: Any, folder: Path, name: str | bytes, data: bytes) -> None:
+    """A file of another program, with what notes it may have, indexed."""
+    Path(os.fsdecode(os.path.join(os.fsencode(folder), os.fsencode(name)))).write_bytes(data)
+    store._index.add()
+
+
+LATIN = "ein roter K\u00e4fer f\u00fcr \u00c4nne, red"
+
+
+def searched(store: Any, **options: Any) -> dict[str, str]:
+    return {one.id: one.page_content for one in store.similarity_search("red", k=9, **options)}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "one", "text"),
+    [
+        ("report(1).txt", b"a red draft", "report(1)", "a red draft"),
+        ("a%2Fb.txt", b"red", "a/b", "red"),
+        ("latin.txt", LATIN.encode("latin-1"), "latin", LATIN),
+        ("wide.txt", "red wide".encode("utf-16"), "wide", "red wide"),
+        (b"caf\xe9.txt", b"red", "caf\\udce9", "red"),
+    ],
+)
+def test_a_text_that_somebody_else_put_there_is_a_document(
+    store: Any, tmp_path: Path, name: str | bytes, data: bytes, one: str, text: str
+) -> None:
+    folder = tmp_path / "notes"
+    store.add_texts(["red"], [{"who": "Ann"}], ids=["ours"])
+    lay(store, folder, name, data)
+    assert searched(store) == {"ours": "red", one: text}
+    assert searched(store, filter={"who": "Ann"}) == {"ours": "red"}
+    assert searched(store, filter=lambda document: document.id == one) == {one: text}
+    if "\\" not in one:  # no program can say such a name
+        assert [document.page_content for document in store.get_by_ids([one])] == [text]
+        store.delete([one])
+        assert list(searched(store)) == ["ours"]
+        lay(store, folder, name, data)
+    (folder / "a folder.txt").mkdir()
+    (folder / ".mine.txt").write_text("red")
+    store.delete()
+    assert searched(store) == {}
+    assert [path.name for path in sorted(folder.glob("*.txt"))] == [".mine.txt", "a folder.txt"]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        '{"id": "o',
+        "{}",
+        "[]",
+        '{"id": 3, "metadata": {}}',
+        '{"id": "another", "metadata": {"who": "Bob"}}',
+        '{"id": "ours", "metadata": 5, "text": 5}',
+        "[" * 100_000,
+    ],
+)
+def test_a_document_with_damaged_notes_is_still_there(store: Any, tmp_path: Path, damaged: str) -> None:
+    store.add_texts(["red", "red red"], [{"who": "Ann"}] * 2, ids=["ours", "whole"])
+    (tmp_path / "notes/.ours.json").write_text(damaged)
+    assert searched(store) == {"ours": "red", "whole": "red red"}
+    assert searched(store, filter={"who": "Ann"}) == {"whole": "red red"}
+    (document,) = store.get_by_ids(["ours"])
+    assert (document.id, document.metadata) == ("ours", {})
+
+
+def test_documents_that_are_gone_meanwhile_are_left_out(store: Any, tmp_path: Path) -> None:
+    """Deleted by another program; and replaced by a link, a pipe or a folder, none of which is read."""
+    folder = tmp_path / "notes"
+    (tmp_path / "secret.txt").write_text("red secret")
+    ids = store.add_texts(["red"] * 5, [{"n": 1}] * 5, ids=["deleted", "link", "pipe", "folder", "stays"])
+    for one in ids[:4]:
+        (folder / f"{one}.txt").unlink()
+    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+    os.mkfifo(folder / "pipe.txt")
+    (folder / "folder.txt").mkdir()
+    assert searched(store) == searched(store, filter={"n": 1}) == {"stays": "red"}
+    assert [document.id for document in store.get_by_ids(ids)] == ["stays"]
+
+
+def test_a_filter_reads_each_document_once(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.add_texts(["red"] * 20, [{"n": i} for i in range(20)])
+    opened: list[str] = []
+    open_file = notes.open_file
+
+    def counted(file: Any) -> int:
+        opened.append(os.fspath(file))
+        return open_file(file)
+
+    monkeypatch.setattr(notes, "open_file", counted)
+    assert len(store.similarity_search("red", filter={"n": 5})) == 1
+    assert len(opened) == 2 * 20 + 2  # each text and its notes; and once more those of the answer
 
 
 @pytest.mark.parametrize("asked", ["photo.jpg", "http://x.test/y.png", "/etc/passwd", "./dog.jpg@0.5"])

@@ -12,7 +12,7 @@ import pytest
 from indexes import card, hash_of, new_index, put, seen, unit_rows
 
 from anyseek.catalog.catalog import Catalog, Writer
-from anyseek.catalog.tag_records import TagsImported, carry_over, read_lines
+from anyseek.catalog.tag_records import LONGEST_PATH, TagsImported, carry_over, read_lines
 from anyseek.catalog.tags import Tags, tag
 from anyseek.contracts import Modality, Problem
 from anyseek.errors import QueryFileError, UsageError
@@ -303,6 +303,11 @@ def test_another_index_gets_the_tags_by_content_then_by_place_and_keeps_the_rest
         (b"[]", "is not a JSON object"),
         (b'{"tags": ["x"]}', "neither a path nor a hash"),
         (b'{"path": 3, "tags": ["x"]}', "a path that is not a text"),
+        (b'{"path": "/%s", "tags": ["x"]}' % (b"x" * LONGEST_PATH), "a path of more than 4,096 bytes"),
+        (b'{"path": "/x", "hash": [], "tags": ["x"]}', "not hexadecimal"),
+        (b'{"path": "/x", "hash": false, "tags": ["x"]}', "not hexadecimal"),
+        (b'{"path": "/x", "hash": 0, "tags": ["x"]}', "not hexadecimal"),
+        (b'{"path": "/x", "path": "/y", "tags": ["x"]}', "the field 'path' twice"),
         (b'{"path": "/\\u0000", "tags": ["x"]}', "a path that is not a text"),
         (b'{"path": "/\\ud800", "tags": ["x"]}', "a path that no file can have"),
         (b'{"hash": "xyz", "tags": ["x"]}', "not hexadecimal"),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sample_files
 from folders import Indexed, indexed
+from indexes import hash_of
 
+from anyseek.catalog import codec
 from anyseek.catalog.check import check
 from anyseek.catalog.tags import counts, tag
+from anyseek.contracts import FileRecord
+from anyseek.errors import RootUnavailable
+from anyseek.indexer import moved_root
 from anyseek.indexer.drives import drive_of, is_connected
 from anyseek.indexer.run_state import read_settings
 
@@ -264,3 +269,77 @@ def test_a_drive_is_told_from_another_one(tmp_path: Path) -> None:
     assert not is_connected(place_of_no_drive(tmp_path))
     (tmp_path / "mnt").mkdir()
     assert not is_connected(place_of_no_drive(tmp_path)), "a folder that is no mount point"
+
+
+N_AWAY = 3000
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Iterator[Indexed]:
+    """An index over `here` and a drive of very many files that is away; a tenth of them failed, so nobody knows their
+    content."""
+    here, drive = tmp_path / "here", tmp_path / "drive"
+    here.mkdir()
+    sample_files.text(here / "own.txt", "red")
+    with indexed(drive, tmp_path / "index", here) as both:
+        sample_files.text(drive / "one.txt", "green")
+        both.run(plain=True)
+        failed = "failed", "decode", "No picture."
+        rows = (
+            (
+                f"d/{i}".encode(),
+                100 + i,
+                i,
+                i + 1,
+                *((hash_of(str(i)), None, None, None) if i % 10 else (b"", *failed)),
+            )
+            for i in range(N_AWAY)
+        )
+        with both.catalog.begin() as writer:
+            writer.database.run_many(
+                "INSERT INTO files (root, path, size, mtime_ns, inode, content_hash, problem_code, problem_stage,"
+                " problem_reason, modality, state, change) VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, 'text', 'ok', 1)",
+                rows,
+            )
+        shutil.rmtree(drive)
+        yield both
+
+
+def test_a_run_reads_few_records_of_a_root_that_is_not_there(
+    away: Indexed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many it has: a run after one change, over all roots, and over a new folder that may be the old one."""
+    read: list[FileRecord] = []
+
+    def counted(row: object) -> FileRecord:
+        read.append(record(row))
+        return read[-1]
+
+    record = codec.file_record
+    monkeypatch.setattr(codec, "file_record", counted)
+    monkeypatch.setattr(moved_root, "SAMPLE", 20)
+    here, new = tmp_path / "here", tmp_path / "new"
+    sample_files.text(here / "own.txt", "red blue")
+    assert away.run(plain=True, roots=[here]).changed == 1
+    sample_files.text(here / "own.txt", "blue")
+    with pytest.raises(RootUnavailable):
+        away.run(plain=True)
+    new.mkdir()
+    sample_files.text(new / "new.txt", "green red")
+    assert away.run(plain=True, roots=[new]).new == 1
+    assert len(read) < 100
+
+
+def test_failed_files_of_a_very_large_root_are_recognised_where_they_lie_now(
+    away: Indexed, tmp_path: Path
+) -> None:
+    new = tmp_path / "new/d"
+    new.mkdir(parents=True)
+    for i in (10, 20):
+        (new / f"{i}").write_bytes(bytes(100 + i))
+        os.utime(new / f"{i}", ns=(i, i))
+    (new / "30").write_bytes(bytes(130))  # another time: nobody's
+    report = away.run(plain=True, roots=[tmp_path / "new"])
+    assert (report.moved, report.new) == (2, 1)
+    (remark,) = remarks(away)
+    assert f"{N_AWAY - 1:,} other files stay" in remark

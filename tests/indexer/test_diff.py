@@ -76,10 +76,12 @@ def test_a_record_of_a_root_that_may_come_back_leaves_it_for_its_very_file_only(
     for has_gone in (False, True):
         with Spool() as spool:
             plan = Plan(spool, frozenset())
-            plan.offer(RECORD, has_gone=has_gone)
+            plan.away[RECORD.root] = has_gone
             assert plan.may_move(RECORD, replace(SEEN, path="b.txt"))
             for fact in ("inode", "mtime_ns"):
                 assert plan.may_move(RECORD, replace(SEEN, **{fact: 1})) is has_gone
+            plan.move_unsettled(RECORD, replace(SEEN, path="b.txt"))
+            assert not plan.may_move(RECORD, SEEN), "it moves once"
 
 
 def test_the_very_file_takes_over_its_record_then_one_of_the_same_name() -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sample_files
 from fakes import WordEmbedder
+from processes import running
 
 import anyseek
 from anyseek.contracts import Report
@@ -30,27 +34,43 @@ import anyseek
 from anyseek.indexer import watching
 watching.QUIET_MS, watching.LONGEST_MS = 200, 1000
 with anyseek.open(sys.argv[1], model=WordEmbedder()) as index:
-    for report in watching.follow(index.add, index.roots(), stop=lambda: False, notify=print):
+    for report in watching.follow(index.add, index.roots, stop=lambda: False, notify=print):
         print("run", report.new, report.changed, report.gone, flush=True)
 """
 
 
-def test_changes_are_followed_and_bursts_are_one_run(tmp_path: Path) -> None:
+@contextmanager
+def following(index: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that follows an index; a line of its standard output for each run and each notice."""
     support = Path(__file__).parents[1] / "support"
+    environment = {**os.environ, "PYTHONPATH": str(support)}
+    with running([sys.executable, "-u", "-c", SCRIPT, index], env=environment, stderr=None) as process:
+        yield process
+        process.kill()
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def wait_for_new(process: subprocess.Popen[str], n: int) -> None:
+    """Until so many files are new, in one run or in several."""
+    while n > 0:
+        kind, new, *_ = line(process).split()
+        assert kind == "run"
+        n -= int(new)
+    assert n == 0
+
+
+def test_changes_are_followed_and_bursts_are_one_run(tmp_path: Path) -> None:
     folder = tmp_path / ".hidden/media"  # where a root lies is nobody's business
     folder.mkdir(parents=True)
     sample_files.text(folder / "first.txt", "red")
     with anyseek.create(folder, model=WordEmbedder()):
         pass
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(support)},
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "run 1 0 0\n"
+    with following(folder) as process:
+        assert line(process) == "run 1 0 0\n"
         new, runs = 0, 0
         process.send_signal(
             signal.SIGSTOP
@@ -59,14 +79,107 @@ def test_changes_are_followed_and_bursts_are_one_run(tmp_path: Path) -> None:
             sample_files.text(folder / f"{i}.txt", f"green {i}")
         process.send_signal(signal.SIGCONT)
         while new < 300:
-            new += int(process.stdout.readline().split()[1])
+            new += int(line(process).split()[1])
             runs += 1
         assert runs < 10
         (folder / "first.txt").unlink()
-        assert process.stdout.readline() == "run 0 0 1\n"
+        assert line(process) == "run 0 0 1\n"
+
+
+def removed(root: Path) -> None:
+    shutil.rmtree(root)
+    root.parent.joinpath("away").mkdir()
+
+
+@pytest.mark.parametrize("was_there", [True, False], ids=["there at first", "away at first"])
+@pytest.mark.parametrize(
+    "take_away", [lambda root: root.rename(root.parent / "away"), removed], ids=["moved", "deleted"]
+)
+def test_a_root_that_was_away_is_indexed_and_watched_when_it_is_back(
+    tmp_path: Path, was_there: bool, take_away: Callable[[Path], object]
+) -> None:
+    stays, drive = tmp_path / "stays", tmp_path / "drive"
+    stays.mkdir()
+    drive.mkdir()
+    sample_files.text(stays / "a.txt", "red")
+    sample_files.text(drive / "b.txt", "green")
+    with anyseek.create(stays, drive, index=tmp_path / "index", model=WordEmbedder()) as index:
+        index.add()
+    if not was_there:
+        take_away(drive)
+    with following(tmp_path / "index") as process:
+        if was_there:
+            assert line(process) == "run 0 0 0\n"
+            take_away(drive)
+        notice = line(process)
+        assert f"{drive} is not there" in notice
+        assert "Tried again with the next change." in notice
+        sample_files.text(tmp_path / "away/new.txt", "blue")
+        (tmp_path / "away").rename(drive)
+        wait_for_new(process, 1)
+        sample_files.text(drive / "another.txt", "blue red")
+        wait_for_new(process, 1)
+
+
+def test_a_root_that_another_process_adds_is_watched(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    sample_files.text(tmp_path / "one/a.txt", "red")
+    sample_files.text(tmp_path / "two/b.txt", "green")
+    index = anyseek.create(tmp_path / "one", index=tmp_path / "index", model=WordEmbedder())
+    with index, following(tmp_path / "index") as process:
+        assert line(process) == "run 1 0 0\n"
+        index.add(tmp_path / "two")
+        assert line(process) == "run 0 0 0\n"
+        sample_files.text(tmp_path / "two/c.txt", "blue")
+        wait_for_new(process, 1)
+
+
+def test_a_drive_that_is_mounted_below_a_root_is_watched(tmp_path: Path) -> None:
+    place = tmp_path / "media/a place"
+    place.mkdir(parents=True)
+    sample_files.text(tmp_path / "media/a.txt", "red")
+    with anyseek.create(tmp_path / "media", index=tmp_path / "index", model=WordEmbedder()):
+        pass
+    with following(tmp_path / "index") as process:
+        assert line(process) == "run 1 0 0\n"
+        mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", place]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("nothing may be mounted here")
+        try:
+            assert line(process) == "run 0 0 0\n"
+            sample_files.text(place / "b.txt", "green")
+            wait_for_new(process, 1)
+        finally:
+            process.kill()
+            process.wait()
+            subprocess.run(["umount", place], check=True)
+
+
+def test_what_is_no_content_keeps_nobody_from_stopping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hidden file changes until the watch has ended."""
+    monkeypatch.setattr(watching, "QUIET_MS", 50)
+    monkeypatch.setattr(watching, "LONGEST_MS", 200)
+    ran, ended = threading.Event(), threading.Event()
+
+    def change() -> None:
+        while not ended.wait(0.001):
+            sample_files.text(tmp_path / ".hidden", "red")
+
+    def add(stop: Any) -> Report:
+        ran.set()
+        return REPORT
+
+    changes = threading.Thread(target=change)
+    changes.start()
+    try:
+        runs = watching.follow(add, lambda: [tmp_path], stop=ran.is_set, notify=print)
+        assert list(runs) == [REPORT]
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        ended.set()
+        changes.join()
 
 
 REPORT = Report(0, 0, 0, 0, 0, 0, 0, 0, {}, 0.0, interrupted=False)
@@ -82,7 +195,7 @@ def test_where_the_system_cannot_tell_folders_are_looked_through(
     monkeypatch.setattr(watchfiles, "watch", refuse)
     monkeypatch.setattr(watching, "SCAN_EVERY_S", 0.01)
     told: list[str] = []
-    runs = watching.follow(lambda stop: REPORT, [tmp_path], stop=lambda: False, notify=told.append)
+    runs = watching.follow(lambda stop: REPORT, lambda: [tmp_path], stop=lambda: False, notify=told.append)
     assert [next(runs) for _ in range(3)] == [REPORT] * 3
     assert "cannot watch" in told[0]
 
@@ -103,7 +216,7 @@ def test_another_writer_is_waited_for_and_no_change_is_forgotten(
         return REPORT
 
     told: list[str] = []
-    runs = watching.follow(add, [tmp_path], stop=lambda: False, notify=told.append)
+    runs = watching.follow(add, lambda: [tmp_path], stop=lambda: False, notify=told.append)
     assert list(runs) == [REPORT]
     assert told == ["The index is being written by somebody. Tried again until it is done."]
 
@@ -114,7 +227,7 @@ def test_waiting_for_another_writer_can_be_stopped(tmp_path: Path) -> None:
     def add(stop: Any) -> Report:
         raise IndexLocked("Locked.")
 
-    runs = watching.follow(add, [tmp_path], stop=lambda: bool(told), every_s=1, notify=told.append)
+    runs = watching.follow(add, lambda: [tmp_path], stop=lambda: bool(told), every_s=1, notify=told.append)
     assert list(runs) == []
     assert len(told) == 1
 

@@ -149,9 +149,7 @@ def test_what_of_the_tags_cannot_be_read_is_said_and_the_rest_is_saved(index: Pa
     damage(index, blank)
     saved = tags.saved(index)
     assert 0 < len(before - tags_of(index)) < 3
-    assert saved.shortage.startswith(
-        "Tags may be missing: of the catalog's tables tags a part cannot be read"
-    )
+    assert saved.shortage.startswith("Tags may be missing: some records of the table tags cannot be read")
     left = tags_of(index)
     repaired(index)
     assert left <= tags_of(index)
@@ -170,7 +168,7 @@ def test_tags_of_files_that_nothing_tells_any_more_are_counted(index: Path) -> N
         return bytes(data)
 
     damage(index, blank)
-    assert "20 tags are of files that cannot be told any more" in tags.saved(index).shortage
+    assert "20 tags belong to files that are no longer known" in tags.saved(index).shortage
     repaired(index)
 
 

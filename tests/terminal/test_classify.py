@@ -32,6 +32,9 @@ def test_each_file_gets_a_line_and_a_bad_one_stops_nothing(here: Run, tmp_path: 
     assert (told.code, error["type"], error["code"]) == (40, "error", "query-file")
     assert (record["path"], record["modality"]) == (str(red), "image")
     assert record["labels"][0]["label"] == "red"
+    odd = here("classify", red, "--labels", "red\x1b[2J,green", "-k", 2, *WORDS)
+    assert "red\\x1b[2J" in odd.out
+    assert "\x1b" not in odd.out
     assert abs(sum(one["probability"] for one in record["labels"]) - 1) < 1e-5
 
 

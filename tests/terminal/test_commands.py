@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sample_files
 from ran import Ran
 from ran import objects as lines
 
@@ -89,3 +90,13 @@ def test_an_index_is_moved_to_another_version_of_its_model(media: Path, shell: R
     assert "The old one: .anyseek.words" in moved.out
     assert "pictures/red.png" in moved.err
     assert shell("search", "green", "--paths", cwd=media, **newer).code == 0
+
+
+def test_one_segment_of_one_file_is_said_as_such(here: Run, tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    sample_files.text(tmp_path / "media/one.txt", "red")
+    here("index", tmp_path / "media")
+    vectors = tmp_path / "vectors.npy"
+    assert here("export", vectors, cwd=tmp_path / "media").out == "1 segment of 1 file exported.\n"
+    said = "0 segments of 0 files imported. 1 file indexed already is kept.\n"
+    assert here("import", vectors, cwd=tmp_path / "media").out == said

@@ -14,6 +14,8 @@ import sample_files
 from ran import Ran
 from ran import objects as lines
 
+from anyseek.catalog.catalog import Catalog
+
 Run = Callable[..., Ran]
 
 
@@ -85,6 +87,29 @@ def test_a_tag_command_that_lacks_something_says_what(
     ran = here("tag", *arguments, cwd=media)
     assert (ran.code, ran.out) == (2, "")
     assert hint in ran.err
+
+
+def test_a_tag_has_no_control_characters_however_it_comes(
+    media: Path, here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here("index", media)
+    here("tag", "\x1b[31mred \x07\u009b alert", media / "notes", cwd=media)
+    line = {"path": str(media / "notes/red.txt"), "tags": ["a\0b", "\x9bc"]}
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(line).encode())))
+    assert here("tag", "--import", "-", cwd=media).code == 0
+    assert here("tag", cwd=media).out == "[31mred alert  3\nab  1\nc  1\n"
+    assert here("tag", "ab", media, "--remove", cwd=media).out == "Removed the tag from 1 file.\n"
+
+
+def test_a_tag_of_an_older_index_reaches_no_terminal_raw(media: Path, here: Run) -> None:
+    here("index", media)
+    here("tag", "red", media / "notes/red.txt", media / "notes/blue.txt", cwd=media)
+    with Catalog.open(media / ".anyseek") as catalog, catalog.begin() as writer:
+        writer.database.run("UPDATE tags SET tag = ?, folded = ?", ["\x1b[2J", "\x1b[2j"])
+    (media / "notes/red.txt").unlink()
+    here("index", cwd=media)
+    assert here("tag", cwd=media).out == "\\x1b[2J  1  (1 kept for files that are gone)\n"
+    assert here("tag", "--kept", cwd=media).out == "notes/red.txt  \\x1b[2J\n"
 
 
 def test_tags_come_from_standard_input(media: Path, here: Run, monkeypatch: pytest.MonkeyPatch) -> None:

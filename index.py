@@ -129,7 +129,7 @@ class Index:
         if not folders and not known:
             raise UsageError("No folder is indexed.", "Name one: anyseek index FOLDER")
         # An indexed folder that is gone is for the indexer to tell of: nothing is deleted because of it.
-        absolute = [Path(os.path.abspath(folder)) for folder in folders]
+        absolute = [Path(os.path.abspath(path_text(folder))) for folder in folders]
         roots = [path if path in known else existing_folder(path) for path in absolute]
         try:
             report = indexer.update(

@@ -18,7 +18,7 @@ from anyseek.catalog.records import other_model
 from anyseek.contracts import Embedder, ModelCard
 from anyseek.errors import IndexNotFound, UsageError
 from anyseek.index import DEFAULT_MODEL, Index
-from anyseek.options import AnyPath
+from anyseek.options import AnyPath, path_text
 from anyseek.printable import printable
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def create(
 
     roots = [existing_folder(one) for one in (folder, *more)]
     embedder = _loaded(model)
-    catalog = Catalog.create(Path(index) if index is not None else roots[0] / INDEX_NAME, roots)
+    catalog = Catalog.create(Path(path_text(index)) if index is not None else roots[0] / INDEX_NAME, roots)
     try:
         with catalog.begin() as writer:
             writer.ensure_space(embedder.card)
@@ -93,7 +93,7 @@ def open_or_create(
     if not folders:
         place = index_folder(index=index)
     else:
-        place = _inside(Path(index)) if index is not None else existing_folder(folders[0]) / INDEX_NAME
+        place = _inside(index) if index is not None else existing_folder(folders[0]) / INDEX_NAME
     with ExitStack() as stack:
         opened = _opened(place, model)
         if opened is None and not folders:
@@ -154,11 +154,12 @@ def index_folder(folder: AnyPath = ".", index: AnyPath | None = None) -> Path:
 
     Raises UsageError and IndexNotFound, as `nearest_index` does.
     """
-    return nearest_index(folder) if index is None else _inside(Path(index))
+    return nearest_index(folder) if index is None else _inside(index)
 
 
-def _inside(place: Path) -> Path:
-    """The index in `place` where it is not one itself but has one."""
+def _inside(index: AnyPath) -> Path:
+    """The index in this place where it is not one itself but has one. Raises UsageError for what is not a path."""
+    place = Path(path_text(index))
     has_index = not _was_index(place) and _was_index(place / INDEX_NAME)
     return place / INDEX_NAME if has_index else place
 
@@ -173,7 +174,7 @@ def nearest_index(folder: AnyPath = ".") -> Path:
 
     Raises UsageError when there is no such folder, IndexNotFound.
     """
-    start = Path(os.path.abspath(folder))
+    start = Path(os.path.abspath(path_text(folder)))
     with translated(start):
         is_there = start.exists()
     if not is_there:

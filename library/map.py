@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from anyseek.errors import UsageError
+from anyseek.printable import printable
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -46,7 +47,9 @@ def places(vectors: Floats, groups: npt.NDArray[np.int64]) -> npt.NDArray[np.flo
 def draw(snapshot: Snapshot, space: SpaceRecord, target: Path, by: By = "modality") -> int:
     """Write the picture; how many segments are on it. Raises UsageError: too few segments, or another suffix."""
     if target.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise UsageError(f"{target.name} is not the name of a picture.", "As in: anyseek map map.png")
+        raise UsageError(
+            f"{printable(str(target))} is not the name of a picture.", "As in: anyseek map map.png"
+        )
     live = snapshot.allowed_rows(space.space_id)
     rows = np.arange(space.rows, dtype=np.int64) if live is None else live
     rows = rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(np.int64)] if len(rows) else rows

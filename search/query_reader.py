@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Embedder, Modality
 from anyseek.errors import MediaError, ModalityNotSupported, QueryFileError
+from anyseek.options import path_text
 from anyseek.printable import printable
 from anyseek.search.query import QueryPart
 
@@ -70,7 +71,7 @@ class QueryReader:
         return _items(part, modality, items, f"{modality} data")
 
     def _file(self, part: QueryPart) -> QueryPart:
-        path = os.path.abspath(part.data)
+        path = os.path.abspath(path_text(part.data))
         name = printable(os.fspath(part.data))
         if not os.path.exists(path):
             raise QueryFileError(f"There is no file {name}.", "Check the path.")

@@ -157,7 +157,7 @@ def test_an_empty_path_is_not_the_current_folder(made: Path, here: Run, argument
 
 def options_that_take_text() -> Iterator[tuple[str, ...]]:
     """The command and the first name of every option of the program whose value is a text."""
-    from anyseek.cli import build
+    from anyseek.terminal.program import build
 
     def each(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         for name, below in getattr(command, "commands", {}).items():

@@ -76,7 +76,7 @@ class QueryReader:
         if not os.path.exists(path):
             raise QueryFileError(f"There is no file {name}.", "Check the path.")
         if os.path.isdir(path):
-            raise QueryFileError(f"{name} is a folder, not a file.", "Name one file to search with.")
+            raise QueryFileError(f"{name} is a folder, not a file.", "Name one file.")
         try:
             known = self._recognise(path, name, part.modality)
             kind = known.modality
@@ -88,9 +88,9 @@ class QueryReader:
         except MediaError as error:
             is_unit = error.reason == "no-unit"
             hint = "Tell the index once: anyseek index --depth-unit 0.01" if is_unit else error.hint
-            raise QueryFileError(error.message, hint) from error
+            raise QueryFileError(_with_path(error.message, name), hint) from error
         if not items:
-            raise QueryFileError(f"{name} has nothing in it to search with.", "Choose another file.")
+            raise QueryFileError(f"{name} has nothing in it.", "Choose another file.")
         return _items(part, modality, items, f"{kind} {name}")
 
     def _read_as(self, known: FileType) -> Modality:
@@ -153,3 +153,9 @@ class QueryReader:
 
 def _items(part: QueryPart, modality: Modality, items: list[Any], label: str) -> QueryPart:
     return QueryPart("items", items, modality, part.weight, label)
+
+
+def _with_path(message: str, name: str) -> str:
+    """A decoder's sentence, which begins with the last part of a file's name, with the name as it was given."""
+    last = os.path.basename(name)
+    return f"{name}{message.removeprefix(last)}" if last and message.startswith(f"{last} ") else message

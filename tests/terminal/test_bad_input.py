@@ -69,6 +69,11 @@ def refused(ran: Ran, code: int, *facts: str) -> None:
         (("search", "--text", "empty.txt"), 40, ["empty.txt"]),
         (("search", "./broken.jpg"), 40, ["broken.jpg"]),
         (("search", "archive.jpg"), 40, ["archive.jpg"]),
+        (
+            ("search", "--image", "../media/broken.jpg"),
+            40,
+            ["anyseek: ../media/broken.jpg is a damaged JPEG"],
+        ),
         (("search", "./program.xyz"), 40, ["program.xyz"]),
         (("search", "--audio", "pipe"), 40, ["pipe"]),
         (("search", "./pipe"), 40, ["pipe"]),

@@ -1,6 +1,6 @@
-"""The command line: builds the program out of `terminal/commands`.
+"""The command line: the program `anyseek`, from its first moment to its exit code.
 
-Each command imports what it needs when it runs: `anyseek --help` loads neither numpy nor a model.
+Little is imported here: until the handlers of signals are in place, Ctrl-C would be a traceback.
 """
 
 from __future__ import annotations
@@ -15,55 +15,24 @@ if __name__ == "__main__":
     sys.exit(anyseek.cli.command())
 
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-
-from anyseek.terminal import commands
-from anyseek.terminal.app import App
-
-
-def build() -> App:
-    """The program. Its search commands have an option for each modality that is known at this moment."""
-    app = App(
-        help="Find media files by what they show or say.",
-        pretty_exceptions_enable=False,
-        add_completion=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    )
-    app.callback()(program)
-    for module in commands.ALL:
-        module.register(app)
-    return app
+_EXIT_INTERRUPTED = 130  # errors.py says so too, and is not imported yet
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; the exit code. See `anyseek.errors` for what the codes mean."""
+    from anyseek.terminal.program import build
     from anyseek.terminal.runner import run
 
     return run(build, sys.argv[1:] if arguments is None else arguments)
 
 
 def command() -> int:
-    """The command `anyseek`: `main`, after whose end no late Ctrl-C changes the exit code."""
+    """The command `anyseek`: `main`, before and after which a Ctrl-C ends the program without a word."""
+    import os
     import signal
 
+    signal.signal(signal.SIGINT, lambda number, frame: os._exit(_EXIT_INTERRUPTED))  # nothing is open yet
     code = main()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return code
-
-
-def _print_version(is_given: bool) -> None:
-    if is_given:
-        from anyseek import __version__
-
-        typer.echo(f"anyseek {__version__}")
-        raise typer.Exit
-
-
-def program(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
-    ] = False,
-) -> None:
-    """Find media files by what they show or say."""

@@ -129,7 +129,7 @@ class Index:
         if not folders and not known:
             raise UsageError("No folder is indexed.", "Name one: anyseek index FOLDER")
         # An indexed folder that is gone is for the indexer to tell of: nothing is deleted because of it.
-        absolute = [Path(os.path.abspath(folder)) for folder in folders]
+        absolute = [Path(os.path.abspath(path_text(folder))) for folder in folders]
         roots = [path if path in known else existing_folder(path) for path in absolute]
         try:
             report = indexer.update(
@@ -348,10 +348,12 @@ class Index:
 
                 with self._catalog.read() as snapshot:
                     cards = [space.card for space in snapshot.spaces()]
-                loaded = registry.load(cards[0].name if cards else DEFAULT_MODEL)
-                if cards and loaded.card.fingerprint != cards[0].fingerprint:
-                    raise other_model(self.folder, cards[0], loaded.card)
-                self._loaded = loaded
+
+                def check(card: ModelCard) -> None:
+                    if cards and card.fingerprint != cards[0].fingerprint:
+                        raise other_model(self.folder, cards[0], card)
+
+                self._loaded = registry.load(cards[0].name if cards else DEFAULT_MODEL, check)
             return self._loaded
 
     def _query_reader(self, snapshot: Snapshot) -> QueryReader:

@@ -135,10 +135,13 @@ def option_fields() -> Mapping[str, tuple[Field[Any], OptionInfo]]:
 
 
 def path_text(path: object) -> str:
-    """A path as text. Raises UsageError for what is not a path, and for text that no file can be called."""
+    """A path as text. Raises UsageError for what is not a path, for an empty one, which Python takes for the current
+    folder, and for text that no file can be called."""
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
         raise UsageError(f"{short_repr(path)} is not a path.", "A path is text, or a pathlib.Path.")
+    if not text:
+        raise UsageError("The path is empty.", "Is a variable not set? The current folder is called .")
     flaw = "a NUL character" if "\0" in text else ""
     try:
         os.fsencode(text)

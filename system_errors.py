@@ -164,8 +164,10 @@ OF_A_PATH = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
 @contextmanager
 def of_named(path: str | os.PathLike[str], what: str) -> Iterator[None]:
     """Errors of the system about a file that a person named leave as Anyseek's own: a path that leads to no file as
-    UsageError, all else as `as_anyseek` has it. what: "read" or "written"."""
+    UsageError, all else as `as_anyseek` has it. what: "read" or "written"; a folder cannot be."""
     try:
+        if what == "written" and os.path.isdir(path):  # before the work whose result would have no place
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         yield
     except OSError as error:
         name = printable(os.fsdecode(path))

@@ -16,9 +16,9 @@ from anyseek.catalog.database import has_catalog, what_is_lost
 from anyseek.catalog.failures import translated
 from anyseek.catalog.records import other_model
 from anyseek.contracts import Embedder, ModelCard
-from anyseek.errors import IndexNotFound, UsageError
+from anyseek.errors import DownloadFailed, IndexNotFound, LicenceNotAccepted, OtherModel, UsageError
 from anyseek.index import DEFAULT_MODEL, Index
-from anyseek.options import AnyPath
+from anyseek.options import AnyPath, path_text
 from anyseek.printable import printable
 
 if TYPE_CHECKING:
@@ -45,9 +45,7 @@ def open(
             cards = [space.card for space in snapshot.spaces()]
         # An index without a space was never filled: whichever model comes first fills it.
         is_named = isinstance(model, str) and [card.name for card in cards[:1]] == [model]
-        embedder = None if model is None or is_named else _loaded(model)
-        if embedder and cards and embedder.card.fingerprint not in [card.fingerprint for card in cards]:
-            raise other_model(place, cards[0], embedder.card)
+        embedder = None if model is None or is_named else _of_index(place, cards, model)
     except BaseException:
         catalog.close()
         raise
@@ -65,7 +63,7 @@ def create(
 
     roots = [existing_folder(one) for one in (folder, *more)]
     embedder = _loaded(model)
-    catalog = Catalog.create(Path(index) if index is not None else roots[0] / INDEX_NAME, roots)
+    catalog = Catalog.create(Path(path_text(index)) if index is not None else roots[0] / INDEX_NAME, roots)
     try:
         with catalog.begin() as writer:
             writer.ensure_space(embedder.card)
@@ -93,7 +91,7 @@ def open_or_create(
     if not folders:
         place = index_folder(index=index)
     else:
-        place = _inside(Path(index)) if index is not None else existing_folder(folders[0]) / INDEX_NAME
+        place = _inside(index) if index is not None else existing_folder(folders[0]) / INDEX_NAME
     with ExitStack() as stack:
         opened = _opened(place, model)
         if opened is None and not folders:
@@ -154,11 +152,12 @@ def index_folder(folder: AnyPath = ".", index: AnyPath | None = None) -> Path:
 
     Raises UsageError and IndexNotFound, as `nearest_index` does.
     """
-    return nearest_index(folder) if index is None else _inside(Path(index))
+    return nearest_index(folder) if index is None else _inside(index)
 
 
-def _inside(place: Path) -> Path:
-    """The index in `place` where it is not one itself but has one."""
+def _inside(index: AnyPath) -> Path:
+    """The index in this place where it is not one itself but has one. Raises UsageError for what is not a path."""
+    place = Path(path_text(index))
     has_index = not _was_index(place) and _was_index(place / INDEX_NAME)
     return place / INDEX_NAME if has_index else place
 
@@ -173,7 +172,7 @@ def nearest_index(folder: AnyPath = ".") -> Path:
 
     Raises UsageError when there is no such folder, IndexNotFound.
     """
-    start = Path(os.path.abspath(folder))
+    start = Path(os.path.abspath(path_text(folder)))
     with translated(start):
         is_there = start.exists()
     if not is_there:
@@ -214,6 +213,32 @@ def saved_tags(folder: AnyPath = ".", *, index: AnyPath | None = None) -> SavedT
     from anyseek.catalog.tags import saved
 
     return saved(index_folder(folder, index))
+
+
+def _of_index(place: Path, cards: Sequence[ModelCard], model: str | Embedder) -> Embedder:
+    """The model, if it is one of those that the index has vectors of, or the index has none.
+
+    Raises OtherModel, before any weights are looked for: whether they are here makes no difference then.
+    """
+
+    def check(card: ModelCard) -> None:
+        if cards and card.fingerprint not in [one.fingerprint for one in cards]:
+            raise other_model(place, cards[0], card)
+
+    if not isinstance(model, str):
+        check(model.card)
+        return model
+    from anyseek.embedders import registry
+
+    try:
+        return registry.load(model, check)
+    except (DownloadFailed, LicenceNotAccepted) as error:  # of a model whose card is in its weights
+        if not cards:
+            raise
+        raise OtherModel(
+            f"The index in {place} was made by the model {cards[0].name}, not by {printable(model)}.",
+            f"To move it to this model: anyseek reindex --model {printable(model)}",
+        ) from error
 
 
 def _loaded(model: str | Embedder) -> Embedder:

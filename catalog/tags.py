@@ -21,6 +21,7 @@ from anyseek.catalog.tag_records import TagRecord, TagsImported, clean_tag, impo
 from anyseek.catalog.values import damaged_tags
 from anyseek.errors import IndexDamaged, QueryFileError, UsageError
 from anyseek.folding import folded
+from anyseek.options import path_text
 from anyseek.system_errors import of_named
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def tag(catalog: Catalog, paths: Iterable[str | os.PathLike[str]], name: str, *,
     QueryFileError for a path of which nothing is in the index.
     """
     name = _checked(name)
-    places = [os.fspath(path) for path in paths]
+    places = [path_text(path) for path in paths]
     with catalog.begin() as writer:
         # In the transaction, or a run could give these numbers to no file meanwhile.
         reader = FileReader(writer.database)
@@ -116,7 +117,7 @@ class SavedTags:
 
         Raises UsageError for a path that leads nowhere, DiskFull, ReadOnlyIndex, DiskFailed.
         """
-        with of_named(target, "written"), writing(Path(target)) as file:
+        with of_named(target, "written"), writing(Path(path_text(target))) as file:
             for line in self.lines:
                 file.write(line)
         return len(self.lines)
@@ -215,7 +216,7 @@ class Tags:
         A line's tags go to the file of its content (at its path, else wherever there is one), else to the file at its
         path; what fits no file is kept until one comes. Raises UsageError, with the number of a line that is wrong.
         """
-        with of_named(source, "read"), Path(source).open("rb") as file:
+        with of_named(source, "read"), Path(path_text(source)).open("rb") as file:
             return import_tags(self._catalog, read_lines(file), os.fspath(source))
 
     def import_lines(self, lines: Iterable[bytes], name: str = "the lines") -> TagsImported:

@@ -24,7 +24,9 @@ from typing import Any
 from platformdirs import user_config_path, user_data_path
 
 from anyseek import atomic
+from anyseek.embedders import checkpoint_file
 from anyseek.errors import DiskFull, DownloadFailed, LicenceNotAccepted, ModelNotFound, UsageError
+from anyseek.printable import printable
 
 CHUNK = 1 << 20
 TRIES = 5  # in a row without a byte; a connection that drops after some is taken up again at once
@@ -71,12 +73,18 @@ def find(name: str, weights: Weights) -> Path:
     )
 
 
-def name_file(name: str, path: Path) -> None:
-    """Remember that the weights of `name` are this file. Raises UsageError if there is none."""
+def name_file(name: str, path: Path, weights: Weights | None = None) -> None:
+    """Remember that the weights of `name` are this file. weights: what is downloaded otherwise.
+
+    Raises UsageError if there is no file, or one that cannot be in the place of `weights`.
+    """
     if not path.is_file():
         raise UsageError(
-            f"There is no file {path}.", f"anyseek models path {name} FILE takes the checkpoint itself."
+            f"There is no file {printable(str(path))}.",
+            f"anyseek models path {name} FILE takes the checkpoint itself.",
         )
+    if weights is not None and Path(weights.file).suffix in checkpoint_file.SUFFIXES:
+        checkpoint_file.check(path)
     settings = _settings()
     settings["paths"][name] = str(path.absolute())
     _save(settings)

@@ -22,6 +22,7 @@ Programs may make one without text: `And((Comparison("type", "=", "jpg"), Not(Co
 
 from __future__ import annotations
 
+from anyseek.errors import UsageError
 from anyseek.filters.expressions import (
     MOST_LEVELS,
     And,
@@ -67,7 +68,10 @@ __all__ = [
 
 
 def as_expression(where: str | Expression | None) -> Expression | None:
-    """A filter as a caller may state it: an expression, text, or none (None, or blank text). Raises UsageError."""
-    if isinstance(where, str):
-        return parse(where) if where.strip() else None
-    return where
+    """A filter as a caller may state it: an expression, text, or None for none. Raises UsageError, for blank text too:
+    who gives that meant to filter."""
+    if not isinstance(where, str):
+        return where
+    if not where.strip():
+        raise UsageError("The filter is empty.", EXAMPLE)
+    return parse(where)

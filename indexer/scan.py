@@ -20,6 +20,7 @@ from anyseek.contracts import SeenFile
 from anyseek.errors import UsageError
 from anyseek.indexer.ignore import IGNORE_NAME, Rules
 from anyseek.opening import FileBelow, open_folder
+from anyseek.options import path_text
 from anyseek.printable import printable
 
 _INDEX_MARKS = {b"CACHEDIR.TAG", b"catalog.sqlite"}
@@ -173,7 +174,7 @@ def _seen(root: int, base: bytes, path: bytes) -> SeenFile | Unread | None:
 
 def existing_folder(folder: str | os.PathLike[str]) -> Path:
     """The absolute path. Raises UsageError unless it is a folder."""
-    path = Path(os.path.abspath(folder))
+    path = Path(os.path.abspath(path_text(folder)))
     if not path.exists():
         raise UsageError(f"There is no folder {printable(os.fspath(folder))}.", "Check the path.")
     if not path.is_dir():

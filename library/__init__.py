@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anyseek.options import NEAR
+from anyseek.options import NEAR, AnyPath, path_text
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog, Snapshot, SpaceRecord
@@ -38,25 +38,25 @@ class Library:
             identical = duplicates.identical(snapshot)
             return identical + (duplicates.near(snapshot, self._space(snapshot), near) if near < 1 else [])
 
-    def map(self, target: Path, by: By = "modality") -> int:
+    def map(self, target: AnyPath, by: By = "modality") -> int:
         """Draw every segment as a dot, near ones alike; how many segments are on it. Raises UsageError, OSError."""
         from anyseek.library.map import draw
 
         with self._catalog.read() as snapshot:
-            return draw(snapshot, self._space(snapshot), target, by)
+            return draw(snapshot, self._space(snapshot), Path(path_text(target)), by)
 
-    def export(self, target: Path) -> Moved:
+    def export(self, target: AnyPath) -> Moved:
         """Every searchable vector to a .parquet or .npy file. Raises what library.exchange.export raises."""
         from anyseek.library import exchange
 
         with self._catalog.read() as snapshot:
-            return exchange.export(snapshot, self._space(snapshot), target)
+            return exchange.export(snapshot, self._space(snapshot), Path(path_text(target)))
 
-    def import_(self, source: Path) -> Moved:
+    def import_(self, source: AnyPath) -> Moved:
         """Vectors made elsewhere, into this index. Raises what library.exchange.import_ raises."""
         from anyseek.library import exchange
 
-        moved = exchange.import_(self._catalog, source, self._model)
+        moved = exchange.import_(self._catalog, Path(path_text(source)), self._model)
         if remark := self._after_import():
             LOG.warning("%s", remark)
         return moved

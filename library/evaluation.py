@@ -18,7 +18,7 @@ import numpy as np
 
 from anyseek.contracts import Modality
 from anyseek.errors import MissingExtra, QueryFileError
-from anyseek.options import SearchOptions
+from anyseek.options import AnyPath, SearchOptions, path_text
 from anyseek.search.query import Query, QueryPart
 
 if TYPE_CHECKING:
@@ -54,11 +54,12 @@ class Measured:
     values: dict[str, tuple[float, float, float]]
 
 
-def read(file: Path) -> list[Judged]:
+def read(path: AnyPath) -> list[Judged]:
     """TSV (query, then relevant paths) or JSONL ({"query": ..., "relevant": [...]}); paths from the file's folder on.
 
     A query that is the path of a file there is that file. Raises QueryFileError with the line that is wrong.
     """
+    file = Path(path_text(path))
     if not file.exists():
         raise QueryFileError(f"There is no file {file}.", "Check the path.")
     try:

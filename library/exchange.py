@@ -65,7 +65,9 @@ def export(snapshot: Snapshot, space: SpaceRecord, target: Path) -> Moved:
     """
     write = {".parquet": write_parquet, ".npy": write_npy}.get(target.suffix.lower())
     if write is None:
-        raise UsageError(f"Vectors cannot be exported to {target.name}.", "Name it .parquet or .npy.")
+        raise UsageError(
+            f"Vectors cannot be exported to {printable(str(target))}.", "Name it .parquet or .npy."
+        )
     n, files = 0, set[tuple[str, bytes | None]]()
 
     def counted() -> Iterator[tuple[list[dict[str, Any]], Floats]]:
@@ -127,7 +129,9 @@ def _reader_of(source: Path) -> Reader:
     """Raises UsageError."""
     suffix = source.suffix.lower()
     if suffix not in (".parquet", ".npy"):
-        raise UsageError(f"Vectors cannot be imported from {source.name}.", "It has to be .parquet or .npy.")
+        raise UsageError(
+            f"Vectors cannot be imported from {printable(str(source))}.", "It has to be .parquet or .npy."
+        )
     if not source.exists():
         raise UsageError(f"There is no file {source}.", "Check the path.")
     return ParquetReader(source) if suffix == ".parquet" else NpyReader(source)

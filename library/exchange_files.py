@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -116,8 +117,14 @@ class ParquetReader:
                 yield file
         except (pa.ArrowException, OSError, ValueError, KeyError, zlib.error) as error:
             _check_system(error, self._source)
+            is_damaged = isinstance(error, (pa.ArrowException, OSError, zlib.error)) and not isinstance(
+                error, KeyError
+            )
             raise UsageError(
-                f"{self._source} cannot be read: {error}.", "It needs the columns path, modality, vector."
+                f"{printable(str(self._source))} cannot be read: {error}.",
+                "It is cut off or damaged, or no Parquet file. Export it again."
+                if is_damaged
+                else "It needs the columns path, modality, vector.",
             ) from error
 
 
@@ -165,6 +172,9 @@ def write_npy(target: Path, space: SpaceRecord, batches: Batches, others: Iterab
         lines.writelines(_line({_OTHER: record}) for record in others)
         lines.seek(0)
         lines.write(_first_line(space, crc))
+        # Before the lines take their place: then hardly anything lies between the two.
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _first_line(space: SpaceRecord, crc: int) -> bytes:
@@ -180,7 +190,7 @@ class NpyReader:
 
     def about(self) -> dict[str, Any]:
         """See Reader. Raises UsageError too when the vectors are not those that the lines describe."""
-        with self._readable(), self._beside.open("rb") as file:
+        with self._lines() as file:
             first: Any = next(self._records(file), {})
             about = _as_about(first.get(_ABOUT, {})) if isinstance(first, dict) else {}
             vectors = self._mapped()
@@ -199,7 +209,7 @@ class NpyReader:
 
     def batches(self) -> Iterator[tuple[list[dict[str, Any]], Floats]]:
         """See Reader."""
-        with self._readable():
+        with _readable(self._source, "Export it again."):
             vectors, records = self._mapped(), self._lines_of_vectors()
             for i in range(0, len(vectors), READ_AT_ONCE):
                 part = np.asarray(vectors[i : i + READ_AT_ONCE], np.float32)
@@ -207,13 +217,24 @@ class NpyReader:
 
     def others(self) -> Iterator[Any]:
         """See Reader."""
-        with self._readable(), self._beside.open("rb") as file:
+        with self._lines() as file:
             for record in self._records(file):
                 if isinstance(record, dict) and _OTHER in record:
                     yield record[_OTHER]
 
+    @contextmanager
+    def _lines(self) -> Iterator[BinaryIO]:
+        if not self._beside.exists():
+            raise UsageError(
+                f"There is no file {printable(str(self._beside))}, which says what {self._source.name} holds.",
+                "Put it beside it, or export both again.",
+            )
+        hint = "It has a JSON object a line, one for each vector."
+        with _readable(self._beside, hint), self._beside.open("rb") as file:
+            yield file
+
     def _lines_of_vectors(self) -> Iterator[dict[str, Any]]:
-        with self._beside.open("rb") as file:
+        with self._lines() as file:
             for record in self._records(file):
                 if not isinstance(record, dict):
                     raise ValueError(f"a line is {type(record).__name__}, not an object")
@@ -228,20 +249,26 @@ class NpyReader:
                 yield _record(line)
 
     def _mapped(self) -> Any:
-        vectors = np.load(self._source, mmap_mode="r", allow_pickle=False)
-        if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
-            raise ValueError("it does not hold rows of numbers")
-        return vectors
+        with _readable(self._source, "It has to be a NumPy file of rows of numbers. Export it again."):
+            try:
+                vectors = np.load(self._source, mmap_mode="r", allow_pickle=False)
+            except (EOFError, ValueError) as error:
+                if isinstance(error, EOFError) or "mmap length" in str(error):
+                    raise ValueError("it is cut off") from error
+                raise
+            if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
+                raise ValueError("it does not hold rows of numbers")
+            return vectors
 
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, ValueError, EOFError) as error:
-            _check_system(error, self._source)
-            raise UsageError(
-                f"{self._source} cannot be read: {error}.", "It needs a .jsonl of the same name beside it."
-            ) from error
+
+@contextmanager
+def _readable(path: Path, hint: str) -> Iterator[None]:
+    """Raises UsageError with the hint for content that is not what it should be."""
+    try:
+        yield
+    except (OSError, ValueError, EOFError) as error:
+        _check_system(error, path)
+        raise UsageError(f"{printable(str(path))} cannot be read: {error}.", hint) from error
 
 
 def _check_system(error: Exception, source: Path) -> None:

@@ -7,6 +7,7 @@ its own mean first, or the gap between modalities would be all that there is to 
 from __future__ import annotations
 
 import colorsys
+import io
 import os
 from collections import Counter
 from pathlib import Path
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from anyseek.atomic import writing
 from anyseek.errors import UsageError
+from anyseek.printable import printable
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,6 +34,7 @@ MOST = 20_000
 
 WIDE, HIGH, EDGE, DOT = 1600, 1200, 40, 4
 _MOST_NAMES = 12
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
 def places(vectors: Floats, groups: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -44,9 +48,14 @@ def places(vectors: Floats, groups: npt.NDArray[np.int64]) -> npt.NDArray[np.flo
 
 
 def draw(snapshot: Snapshot, space: SpaceRecord, target: Path, by: By = "modality") -> int:
-    """Write the picture; how many segments are on it. Raises UsageError: too few segments, or another suffix."""
-    if target.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise UsageError(f"{target.name} is not the name of a picture.", "As in: anyseek map map.png")
+    """Write the picture, completely or not at all; how many segments are on it.
+
+    Raises UsageError: too few segments, or another suffix; OSError where it cannot be written.
+    """
+    if target.suffix.lower() not in _FORMATS:
+        raise UsageError(
+            f"{printable(str(target))} is not the name of a picture.", "As in: anyseek map map.png"
+        )
     live = snapshot.allowed_rows(space.space_id)
     rows = np.arange(space.rows, dtype=np.int64) if live is None else live
     rows = rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(np.int64)] if len(rows) else rows
@@ -60,7 +69,10 @@ def draw(snapshot: Snapshot, space: SpaceRecord, target: Path, by: By = "modalit
     groups = np.unique(kinds, return_inverse=True)[1]
     xy = places(snapshot.vectors_at(space.space_id, rows), groups)
     names = kinds if by == "modality" else _folders([path for _, path in segments])
-    _picture(xy, names).save(target)
+    encoded = io.BytesIO()  # not into the file: Pillow would lose why that cannot be written
+    _picture(xy, names).save(encoded, _FORMATS[target.suffix.lower()])
+    with writing(target) as file:
+        file.write(encoded.getbuffer())
     return len(rows)
 
 

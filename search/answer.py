@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,7 +104,8 @@ def example_parts(snapshot: Snapshot, space: SpaceRecord, examples: Iterable[Exa
     for name, weight in examples:
         segment_ids = [name] if isinstance(name, int) else _segments_with_vectors(snapshot, space, name)
         for segment_id in segment_ids:
-            yield _example_part(snapshot, space, segment_id, weight / len(segment_ids))
+            part = _example_part(snapshot, space, segment_id, weight / len(segment_ids))
+            yield part if isinstance(name, int) else replace(part, label=f"{part.modality} {printable(name)}")
 
 
 def _example_part(snapshot: Snapshot, space: SpaceRecord, segment_id: int, weight: float) -> QueryPart:

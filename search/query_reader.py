@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyseek.contracts import Embedder, Modality
 from anyseek.errors import MediaError, ModalityNotSupported, QueryFileError
+from anyseek.options import path_text
 from anyseek.printable import printable
 from anyseek.search.query import QueryPart
 
@@ -70,12 +71,12 @@ class QueryReader:
         return _items(part, modality, items, f"{modality} data")
 
     def _file(self, part: QueryPart) -> QueryPart:
-        path = os.path.abspath(part.data)
+        path = os.path.abspath(path_text(part.data))
         name = printable(os.fspath(part.data))
         if not os.path.exists(path):
             raise QueryFileError(f"There is no file {name}.", "Check the path.")
         if os.path.isdir(path):
-            raise QueryFileError(f"{name} is a folder, not a file.", "Name one file to search with.")
+            raise QueryFileError(f"{name} is a folder, not a file.", "Name one file.")
         try:
             known = self._recognise(path, name, part.modality)
             kind = known.modality
@@ -87,9 +88,9 @@ class QueryReader:
         except MediaError as error:
             is_unit = error.reason == "no-unit"
             hint = "Tell the index once: anyseek index --depth-unit 0.01" if is_unit else error.hint
-            raise QueryFileError(error.message, hint) from error
+            raise QueryFileError(_with_path(error.message, name), hint) from error
         if not items:
-            raise QueryFileError(f"{name} has nothing in it to search with.", "Choose another file.")
+            raise QueryFileError(f"{name} has nothing in it.", "Choose another file.")
         return _items(part, modality, items, f"{kind} {name}")
 
     def _read_as(self, known: FileType) -> Modality:
@@ -152,3 +153,9 @@ class QueryReader:
 
 def _items(part: QueryPart, modality: Modality, items: list[Any], label: str) -> QueryPart:
     return QueryPart("items", items, modality, part.weight, label)
+
+
+def _with_path(message: str, name: str) -> str:
+    """A decoder's sentence, which begins with the last part of a file's name, with the name as it was given."""
+    last = os.path.basename(name)
+    return f"{name}{message.removeprefix(last)}" if last and message.startswith(f"{last} ") else message

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from anyseek.errors import UsageError
+from anyseek.options import path_text
 
 Context = typer.Context
 CommandLineError: type[Exception] = typer.BadParameter.__mro__[2]
@@ -49,6 +53,7 @@ class Command(TyperCommand):
             raise
         ctx.obj.read(ctx.params)
         del ctx.params["debug"]
+        _refuse_empty(self, ctx)
         return rest
 
 
@@ -99,6 +104,29 @@ def _refuse_twice(command: Any, ctx: Any, args: list[str]) -> None:
             raise _Misused(f"{one.opts[0]} is given more than once, and takes one value.", ctx)
 
 
+_OF_PATHS = ("FILE", "FOLDER", "PATH", "DIR", "HIT")
+"""What the values of options and arguments are called that are paths."""
+
+
+def _refuse_empty(command: Any, ctx: Any) -> None:
+    """Raises UsageError for an option, or a path, that is given as nothing: where a script's variable is not set, a
+    command would do to everything what was meant for a part. A path may be a blank."""
+    for one in command.params:
+        given = ctx.params.get(one.name)
+        is_path = any(name in (one.metavar or "") for name in _OF_PATHS)
+        for value in given if isinstance(given, list | tuple) else [given]:
+            is_empty = isinstance(value, str) and not (value if is_path else value.strip())
+            if not is_empty or ctx.get_parameter_source(one.name).name != "COMMANDLINE":
+                continue
+            if one.param_type_name == "option":
+                raise UsageError(
+                    f"{one.opts[0]} is empty.",
+                    "Is a variable not set? Give it a value, or leave the option out.",
+                )
+            if is_path:
+                path_text(value)
+
+
 def _place(error: Any, ctx: Any) -> None:
     """Tell an error that the parser of options raised which command it is of: not all of click's know it."""
     error.ctx = error.ctx or ctx
@@ -136,8 +164,16 @@ def unparsed(error: Exception) -> tuple[str, str]:
     """A command line's error in one sentence, and where to read on."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "anyseek"
-    message = " ".join(str(getattr(error, "format_message", error.__str__)()).split())
+    message = _in_plain_words(" ".join(str(getattr(error, "format_message", error.__str__)()).split()))
     return message, f"See: {path} --help{_dash_hint(error, path)}"
+
+
+def _in_plain_words(message: str) -> str:
+    """What click says of numbers, without a programmer's words."""
+    message = re.sub(r"is not a valid int(eger)?( range)?\.", "is not a whole number.", message)
+    message = re.sub(r"is not a valid float( range)?\.", "is not a number.", message)
+    message = re.sub(r"is not in the range x>=(\S+)\.", r"is less than \1.", message)
+    return re.sub(r"is not in the range (\S+)<=x<=(\S+)\.", r"is not from \1 to \2.", message)
 
 
 def _dash_hint(error: Exception, path: str) -> str:

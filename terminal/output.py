@@ -272,8 +272,8 @@ def findings(remaining: Sequence[Finding], repaired: Sequence[Finding], as_json:
                 if finding.is_repairable
                 else "what to do"
             )
-            sys.stdout.write(
-                f"{finding.code}: {printable(finding.message)}\n  {verb}: {printable(finding.remedy)}\n"
-            )
+            # What would have been better is no use after the deed.
+            remedy = finding.remedy.partition(";")[0] if is_repaired else finding.remedy
+            sys.stdout.write(f"{finding.code}: {printable(finding.message)}\n  {verb}: {printable(remedy)}\n")
     if not remaining and not as_json:
         sys.stdout.write("The index is healthy.\n" if not repaired else "All else is healthy.\n")

@@ -48,10 +48,10 @@ def run(build: Callable[[], App], arguments: Sequence[str]) -> int:
 
     build: makes the program; called again when an option is unknown that a package may add.
     """
-    mode = Output()
+    mode, ending = Output(), _Ending()
     standard_streams.prepare()
     try:
-        with _terminated_by_signal():
+        with ending.listening():
             code = _invoke(build, arguments, mode)
             sys.stdout.flush()
             return code
@@ -65,6 +65,8 @@ def run(build: Callable[[], App], arguments: Sequence[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the last net: one sentence instead of a traceback
+        if ending.exit_code:  # libraries in C make other errors of it, such as "initialization failed"
+            return ending.exit_code
         return _report(error, mode)
 
 
@@ -127,16 +129,36 @@ def _is_folder_gone() -> bool:
     return False
 
 
-@contextlib.contextmanager
-def _terminated_by_signal() -> Iterator[None]:
-    def end(signum: int, frame: FrameType | None) -> None:
-        raise Terminated
+class _Ending:
+    """Ctrl-C and SIGTERM as exceptions, and whether one came: what is raised in the midst of a library may become
+    another error on its way."""
 
-    before = signal.signal(signal.SIGTERM, end)
+    def __init__(self) -> None:
+        self.exit_code = EXIT_OK
+
+    def _end(self, signum: int, frame: FrameType | None) -> None:
+        self.exit_code = EXIT_TERMINATED if signum == signal.SIGTERM else EXIT_INTERRUPTED
+        raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """While a command is at work."""
+        before = {number: signal.signal(number, self._end) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def interrupted_by_asyncio() -> Iterator[None]:
+    """While an event loop runs, which takes Ctrl-C in hand where Python's own handler is set."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, before)
 
 
 class Stop:

@@ -213,7 +213,10 @@ def test_filters_are_joined() -> None:
 
 
 def test_a_filter_may_be_text_an_expression_or_none() -> None:
-    assert as_expression(None) is as_expression("  ") is None
+    assert as_expression(None) is None
+    for blank in ("", "  "):
+        with pytest.raises(UsageError, match="empty"):
+            as_expression(blank)
     assert as_expression("type = jpg") == JPG
     assert as_expression(OLD) is OLD
 

@@ -26,7 +26,7 @@ def classify(
         str | None, typer.Option("--labels", metavar="LABELS", help="What a file may be, with commas.")
     ] = None,
     labels_file: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--labels-file", metavar="FILE", help="The same from a file, a label a line."),
     ] = None,
     template: Annotated[
@@ -67,13 +67,14 @@ def classify(
     return code
 
 
-def _labels(listed: str | None, file: Path | None) -> list[str]:
-    if (listed is None) == (file is None):
-        message = "There are no labels." if file is None else "--labels and --labels-file exclude each other."
+def _labels(listed: str | None, path: str | None) -> list[str]:
+    if (listed is None) == (path is None):
+        message = "There are no labels." if path is None else "--labels and --labels-file exclude each other."
         raise UsageError(message, 'Give --labels "a dog,a cat" or --labels-file FILE.')
     if listed is not None:
         return [label for label in listed.split(",") if label.strip()]
-    assert file is not None
+    assert path is not None
+    file = Path(path)
     if not file.exists():
         raise UsageError(f"There is no file {file}.", "Check the path.")
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,7 +34,7 @@ def evaluate(
     from anyseek.library.evaluation import lines, read
     from anyseek.terminal import output
 
-    judged = read(Path(file))
+    judged = read(file)
     with workspace.open(index=index_dir) as index:
         measured = measure(index, judged)
     if as_json:

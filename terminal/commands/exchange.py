@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,7 +31,7 @@ def export(
     from anyseek import workspace
 
     with workspace.open(index=index_dir) as index, of_named(file, "written"):
-        moved = index.library.export(Path(file))
+        moved = index.library.export(file)
     return _report("exported", moved, as_json)
 
 
@@ -49,7 +48,7 @@ def import_(
     from anyseek import workspace
 
     with workspace.open(index=index_dir) as index:
-        moved = index.library.import_(Path(file))
+        moved = index.library.import_(file)
     return _report("imported", moved, as_json)
 
 

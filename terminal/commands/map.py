@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,7 +36,7 @@ def draw(
     if by not in ("modality", "folder"):
         raise UsageError(f"Dots cannot be coloured by {by!r}.", "Choose among: modality, folder.")
     with workspace.open(index=index_dir) as index, of_named(file, "written"):
-        n = index.library.map(Path(file), by)  # type: ignore[arg-type]
+        n = index.library.map(file, by)  # type: ignore[arg-type]
     record = {"type": "map", "segments": n, "path": file}
     typer.echo(
         output.json_line(record) if as_json else f"{printable(file)} shows {output.plural(n, 'segment')}."

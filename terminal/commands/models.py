@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anyseek.errors import EXIT_OK, UsageError
+from anyseek.printable import printable
 from anyseek.terminal.app import App
 from anyseek.terminal.options import Json
 
@@ -113,11 +114,13 @@ def path(name: Name, file: Annotated[Path, typer.Argument(metavar="FILE")]) -> i
     """Use a file of weights that is here already."""
     from anyseek.embedders import hub, registry
 
-    if registry.entry(name).weights is None:
+    weights = registry.entry(name).weights
+    if weights is None:
         raise UsageError(
             f"{name} takes no file of weights.", "Only models that `anyseek models pull` fetches from one do."
         )
-    hub.name_file(name, file)
+    hub.name_file(name, file, weights)
+    typer.echo(f"{name} uses {printable(str(file))}.")
     return EXIT_OK
 
 

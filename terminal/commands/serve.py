@@ -36,6 +36,7 @@ def serve(
     Only this machine can connect, unless --host names another address; then the variable ANYSEEK_TOKEN must hold a
     token that requests carry. Ends with Ctrl-C."""
     from anyseek import workspace
+    from anyseek.terminal.runner import interrupted_by_asyncio
 
     place = workspace.index_folder(index=index_dir)
     try:
@@ -67,7 +68,8 @@ def serve(
             # Listening already: who reads this line may ask at once.
             typer.echo(f"Anyseek is at http://{shown}:{listening.getsockname()[1]}/ - Ctrl-C ends it.")
             sys.stdout.flush()
-            uvicorn.Server(config).run(sockets=[listening])
+            with interrupted_by_asyncio():
+                uvicorn.Server(config).run(sockets=[listening])
     except OSError as error:
         message = (
             f"Port {port} of {shown} is already in use."
@@ -101,11 +103,13 @@ def _listening(host: str, port: int) -> socket.socket:
 def mcp(index_dir: IndexDir = None) -> int:
     """Serve the index to agents, over MCP on stdio."""
     from anyseek import workspace
+    from anyseek.terminal.runner import interrupted_by_asyncio
 
     place = workspace.index_folder(index=index_dir)
     try:
         from anyseek.serve.mcp_server import run
     except ModuleNotFoundError as error:
         raise MissingExtra(f"The MCP server needs {error.name}.", 'pip install "anyseek[mcp]"') from error
-    run(place)
+    with interrupted_by_asyncio():
+        run(place)
     return EXIT_OK

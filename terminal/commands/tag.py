@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anyseek.errors import EXIT_OK
+from anyseek.errors import EXIT_OK, UsageError
 from anyseek.folding import folded
 from anyseek.printable import printable, typed
 from anyseek.terminal import output
@@ -58,7 +58,6 @@ def tag(
     that was gone.
     """
     from anyseek import workspace
-    from anyseek.errors import UsageError
 
     if sum((export is not None, import_ is not None, kept, name is not None or remove or everywhere)) > 1:
         raise UsageError(
@@ -77,7 +76,7 @@ def tag(
             "No file is named.",
             f"For example: anyseek tag {name} beach.jpg{' --remove' if remove else ''}{or_all}",
         )
-    name = name and typed(name)
+    name = name and _typed_tag(name)
     if export is not None:  # of any index, however damaged
         return _export(workspace.saved_tags(index=index_dir), export, as_json)
     with workspace.open(index=index_dir) as index:
@@ -99,6 +98,14 @@ def tag(
     )
     typer.echo(output.json_line(record) if as_json else text)
     return EXIT_OK
+
+
+def _typed_tag(word: str) -> str:
+    """Raises UsageError for bytes that are no text: the tag would be another one."""
+    name = typed(word)
+    if name.count("\ufffd") != word.count("\ufffd"):
+        raise UsageError(f"The tag {printable(word)} is not UTF-8.", "Type it again, in letters.")
+    return name
 
 
 def _list(tags: Tags, as_json: bool) -> int:

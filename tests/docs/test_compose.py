@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from typer.testing import CliRunner
 
-from anyseek.cli import build
+from anyseek.terminal.program import build
 
 yaml = pytest.importorskip("yaml")
 FILE = Path(__file__).resolve().parents[2] / "docs" / "qdrant-cluster.yaml"

@@ -25,7 +25,7 @@ def test_generated_parts_are_up_to_date(path: Path) -> None:
 def test_every_command_has_its_help_in_the_docs() -> None:
     import generate
 
-    from anyseek.cli import build
+    from anyseek.terminal.program import build
 
     top = typer.main.get_command(build()).commands
     named = {*top, *(f"{name} {sub}" for name, one in top.items() for sub in getattr(one, "commands", ()))}

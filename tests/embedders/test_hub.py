@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -220,3 +222,56 @@ def test_settings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(UsageError, match=r"models\.json"):
         hub.accept("m")
+
+
+def a_checkpoint(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"pickled")
+        archive.writestr("archive/data/0", bytes(1000))
+    return path
+
+
+def a_safetensors(path: Path) -> Path:
+    header = json.dumps({"__metadata__": {}, "w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}})
+    path.write_bytes(len(header).to_bytes(8, "little") + header.encode() + bytes(8))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "make"), [("own.pth", a_checkpoint), ("own", a_checkpoint), ("own.safetensors", a_safetensors)]
+)
+def test_a_checkpoint_of_the_users_own_is_taken_and_not_one_that_is_cut_off(
+    tmp_path: Path, name: str, make: Callable[[Path], Path]
+) -> None:
+    weights, own = Weights("http://127.0.0.1:9/w.pth", "w.pth"), make(tmp_path / name)
+    hub.name_file("m", own, weights)
+    assert hub.find("m", weights) == own
+    own.write_bytes(own.read_bytes()[:-4])
+    with pytest.raises(UsageError, match="cut off, or no checkpoint"):
+        hub.name_file("n", own, weights)
+    with pytest.raises(ModelNotFound):
+        hub.find("n", weights)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"root:x:0:0:root:/root:/bin/bash\n", b"PK\x03\x04", bytes(99), b"{}"]
+)
+@pytest.mark.parametrize("name", ["own.pth", "own.safetensors"])
+def test_a_file_that_is_no_checkpoint_is_not_remembered(tmp_path: Path, name: str, content: bytes) -> None:
+    weights, own = Weights("http://127.0.0.1:9/w.pth", "w.pth"), tmp_path / name
+    own.write_bytes(content)
+    with pytest.raises(UsageError, match="no checkpoint"):
+        hub.name_file("m", own, weights)
+
+
+def test_a_file_of_safetensors_by_another_name_is_told_its_suffix(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="safetensors") as caught:
+        hub.name_file("m", a_safetensors(tmp_path / "own.pth"), Weights("http://127.0.0.1:9/w", "w.pth"))
+    assert ".safetensors" in caught.value.hint
+
+
+def test_a_zip_archive_of_something_else_is_no_checkpoint(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "own.pth", "w") as archive:
+        archive.writestr("letter.txt", "no weights")
+    with pytest.raises(UsageError, match="no checkpoint"):
+        hub.name_file("m", tmp_path / "own.pth", Weights("http://127.0.0.1:9/w", "w.pth"))

@@ -15,11 +15,11 @@ from fakes import WordEmbedder
 
 import anyseek
 from anyseek import modalities
-from anyseek.cli import build
 from anyseek.errors import UsageError
 from anyseek.modalities import Media, Modality, ModalityInfo, Unit
 from anyseek.options import SearchArguments, SearchKeywords, SearchOptions, option_fields
 from anyseek.terminal.app import Output
+from anyseek.terminal.program import build
 
 OPTIONS = option_fields()
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,52 @@ def test_folders_that_are_none(tmp_path: Path, media: Path) -> None:
         anyseek.create(media, model=WordEmbedder())
     with pytest.raises(UsageError):
         anyseek.create(media, index=file, model=WordEmbedder())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda index: anyseek.open(""),
+        lambda index: anyseek.open(index=""),
+        lambda index: anyseek.create(""),
+        lambda index: anyseek.create(index.folder.parent, ""),
+        lambda index: anyseek.create(index.folder.parent, index=""),
+        lambda index: anyseek.check(""),
+        lambda index: anyseek.check(index=""),
+        lambda index: index.add(""),
+        lambda index: index.forget(""),
+        lambda index: index.search("red", in_=""),
+        lambda index: index.search(image=""),
+        lambda index: index.search(like=""),
+        lambda index: index.similar(""),
+        lambda index: index.modality_of(""),
+        lambda index: index.tags.add("best", ""),
+        lambda index: index.tags.remove("best", ""),
+        lambda index: index.tags.export(""),
+        lambda index: index.tags.import_(""),
+        lambda index: index.library.map(""),
+        lambda index: index.library.export(""),
+        lambda index: index.library.import_(""),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(
+    media: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[anyseek.Index], object]
+) -> None:
+    monkeypatch.chdir(media)
+    with anyseek.open(media, model=WordEmbedder()) as index:
+        with pytest.raises(UsageError, match="The path is empty"):
+            call(index)
+        assert index.roots() == [media]
+        assert not index.tags.counts()
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_an_empty_filter_is_not_left_out(media: Path, blank: str) -> None:
+    with anyseek.open(media, model=WordEmbedder()) as index:
+        with pytest.raises(UsageError, match="The filter is empty"):
+            index.search("red", where=blank)
+        with pytest.raises(UsageError, match="modality"):
+            index.search("red", to=blank)
 
 
 def test_another_version_of_the_model_is_refused_by_name_and_fingerprint(media: Path) -> None:

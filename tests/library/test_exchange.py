@@ -491,3 +491,56 @@ def test_a_failing_disk_is_no_bad_import(
     monkeypatch.setattr(exchange_files.np, "load", failing)
     with pytest.raises(DiskFailed, match=r"out\.npy"):
         index.library.import_(tmp_path / "out.npy")
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "hint"),
+    [
+        ("cut.npy", "cut.npy cannot be read: it is cut off.", "Export it again"),
+        ("text.npy", "text.npy cannot be read", "NumPy file of rows of numbers"),
+        ("only.npy", "There is no file", "export both again"),
+        ("lines.npy", "lines.jsonl cannot be read", "a JSON object a line"),
+        ("cut.parquet", "cut.parquet cannot be read", "It is cut off or damaged"),
+        ("other.parquet", "other.parquet cannot be read", "It needs the columns"),
+    ],
+)
+def test_a_file_of_vectors_that_cannot_be_read_is_told_what_is_wrong_with_it(
+    index: anyseek.Index, tmp_path: Path, name: str, message: str, hint: str
+) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / name
+    if name == "other.parquet":
+        pq.write_table(pa.table({"colour": ["red"]}), file)
+    else:
+        index.library.export(file)
+    beside = file.with_suffix(".jsonl")
+    if name.startswith("cut"):
+        file.write_bytes(file.read_bytes()[:-9])
+    elif name == "text.npy":
+        file.write_text("red")
+    elif name == "only.npy":
+        beside.unlink()
+    elif name == "lines.npy":
+        beside.write_text("{")
+    with pytest.raises(UsageError) as caught:
+        index.library.import_(file)
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+    assert "Errno" not in caught.value.message
+
+
+def test_both_files_of_an_export_are_whole_before_either_takes_its_place(
+    index: anyseek.Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is killed in between leaves nothing that looks like an export but for a moment."""
+    sizes: list[dict[str, int]] = []
+    replace = Path.replace
+
+    def seen(path: Path, target: Path) -> Path:
+        sizes.append({one.name: one.stat().st_size for one in tmp_path.glob(".a.*")})
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", seen)
+    index.library.export(tmp_path / "a.npy")
+    whole = {f".{name}.part": (tmp_path / name).stat().st_size for name in ("a.npy", "a.jsonl")}
+    assert sizes == [whole, {".a.npy.part": whole[".a.npy.part"]}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -45,3 +46,22 @@ def test_a_library_is_drawn_by_modality_and_by_folder(tmp_path: Path) -> None:
             assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 4
         with pytest.raises(UsageError, match="is not the name of a picture"):
             index.library.map(tmp_path / "map.txt")
+
+
+def test_a_map_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    folder = sample_files.fill(tmp_path / "media")
+    (tmp_path / "out").mkdir()
+    old = tmp_path / "out/old.png"
+    old.write_bytes(b"an old picture")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with anyseek.create(folder, model=WordEmbedder()) as index:
+        index.add(workers=1)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        try:
+            for name in ("old.png", "new.png", "new.webp"):
+                with pytest.raises(OSError, match="too large"):
+                    index.library.map(tmp_path / "out" / name)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((tmp_path / "out").iterdir()) == [old]
+    assert old.read_bytes() == b"an old picture"

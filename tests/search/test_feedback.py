@@ -74,3 +74,9 @@ def test_a_query_without_words_cannot_be_found_by_words(index: anyseek.Index) ->
     for search in (index.similar, lambda path, by: index.search(like=path, by=by)):
         with pytest.raises(UsageError, match="no words"):
             search(green.path, by="words")
+
+
+def test_a_hit_that_is_named_by_its_path_is_named_so_in_the_heading(index: anyseek.Index) -> None:
+    (green,) = index.search("green", to="image", k=1)
+    assert index.search(like=green.path, to="image").query == f"image {green.path}"
+    assert index.search(like=green.segment_id, to="image").query == f"image {Path(green.path).name}"

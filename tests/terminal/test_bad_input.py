@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sample_files
+import typer
 from ran import Ran
 from ran import objects as lines
 
@@ -39,9 +41,12 @@ def refused(ran: Ran, code: int, *facts: str) -> None:
         (("search", "--not", "snow"), 2, ["subtracted"]),
         (("search", "red", "-k", "0"), 2, ["0", "-k"]),
         (("search", "red", "-k", "-3"), 2, ["-3"]),
-        (("search", "red", "-k", "many"), 2, ["many", "-k"]),
+        (("search", "red", "-k", "many"), 2, ["-k", "'many' is not a whole number."]),
+        (("index", "--depth-unit", "deep"), 2, ["--depth-unit", "'deep' is not a number."]),
+        (("bench", "model", "--batch", "0"), 2, ["--batch", "0 is less than 1."]),
         (("search", "red", "--to", "smell"), 2, ["smell", "text, image, audio, depth"]),
-        (("search", "red", "--to", ""), 2, ["text, image, audio, depth"]),
+        (("search", "red", "--to", "all,"), 0, []),
+        (("search", "red", "--to", ","), 2, ["text, image, audio, depth"]),
         (("search", "red", "--to", "video"), 23, ["video", "text, image, audio, depth"]),
         (("search", "red", "--in", "pictures/red.png"), 2, ["red.png is a file"]),
         (("search", "red", "--in", "/"), 0, []),
@@ -64,6 +69,11 @@ def refused(ran: Ran, code: int, *facts: str) -> None:
         (("search", "--text", "empty.txt"), 40, ["empty.txt"]),
         (("search", "./broken.jpg"), 40, ["broken.jpg"]),
         (("search", "archive.jpg"), 40, ["archive.jpg"]),
+        (
+            ("search", "--image", "../media/broken.jpg"),
+            40,
+            ["anyseek: ../media/broken.jpg is a damaged JPEG"],
+        ),
         (("search", "./program.xyz"), 40, ["program.xyz"]),
         (("search", "--audio", "pipe"), 40, ["pipe"]),
         (("search", "./pipe"), 40, ["pipe"]),
@@ -119,6 +129,109 @@ def test_wrong_calls(
     assert not as_json.out
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("index", ""),
+        ("index", ".", ""),
+        ("index", "", "--index", "elsewhere"),
+        ("status", ""),
+        ("doctor", ""),
+        ("forget", ""),
+        ("tag", "best", ""),
+        ("tag", "best", "pictures", ""),
+        ("tag", "best", "", "--remove"),
+        ("similar", ""),
+        ("export", ""),
+        ("import", ""),
+        ("map", ""),
+        ("eval", ""),
+        ("models", "path", "imagebind", ""),
+        ("classify", "", "--labels", "a dog,a cat"),
+    ],
+    ids=" ".join,
+)
+def test_an_empty_path_is_not_the_current_folder(made: Path, here: Run, arguments: tuple[str, ...]) -> None:
+    """`anyseek tag best --remove "$FILE"` where FILE is not set."""
+    with Catalog.open(made / ".anyseek") as catalog, catalog.read() as snapshot:
+        before = snapshot.change
+        refused(here(*arguments, cwd=made), 2, "The path is empty.")
+    with Catalog.open(made / ".anyseek") as catalog, catalog.read() as snapshot:
+        assert snapshot.change == before
+
+
+def options_that_take_text() -> Iterator[tuple[str, ...]]:
+    """The command and the first name of every option of the program whose value is a text."""
+    from anyseek.terminal.program import build
+
+    def each(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        for name, below in getattr(command, "commands", {}).items():
+            yield from each(below, (*path, name))
+        for one in command.params:
+            if one.param_type_name == "option" and one.type.name in ("text", "str") and not one.is_flag:
+                yield (*path, one.opts[0])
+
+    yield from each(typer.main.get_command(build()), ())
+
+
+@pytest.mark.parametrize("option", list(options_that_take_text()), ids=" ".join)
+def test_an_option_that_is_given_as_nothing_is_not_left_out(
+    made: Path, here: Run, option: tuple[str, ...]
+) -> None:
+    """`anyseek search dog --in "$FOLDER"` where FOLDER is not set."""
+    *command, flag = option
+    arguments = {
+        "search": ["red"],
+        "similar": ["x"],
+        "forget": ["x"],
+        "classify": ["x"],
+        "map": ["x.png"],
+        "eval": ["x"],
+        "export": ["x.npy"],
+        "import": ["x.npy"],
+        "pull": ["imagebind"],
+        "set": ["exact"],
+    }.get(command[-1], [])
+    needed = ["--model", "mini"] if command == ["reindex"] and flag != "--model" else []
+    refused(here(*command, *arguments, *needed, flag, "", cwd=made), 2, f"{flag} is empty.")
+
+
+@pytest.mark.parametrize("flag", ["--where", "--type", "--after", "--before", "--tag", "--words"])
+def test_a_blank_is_no_value_but_of_a_path(made: Path, here: Run, flag: str) -> None:
+    refused(here("search", "red", flag, " ", cwd=made), 2, f"{flag} is empty.")
+    refused(here("search", "red", "--in", " "), 2, "There is no folder", f"{made}/ .")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("tag", "--export", "."),
+        ("tag", "--export", ".."),
+        ("tag", "--export", "/"),
+        ("tag", "--export", "pictures/"),
+        ("tag", "--import", "."),
+        ("export", "."),
+        ("export", "pictures.npy"),
+        ("import", "."),
+        ("map", "."),
+        ("map", "pictures.png"),
+        ("index", "--index", "pictures"),
+        ("models", "path", "imagebind", "."),
+    ],
+    ids=" ".join,
+)
+def test_a_folder_in_the_place_of_a_file_is_named(
+    odd_media: Path, here: Run, arguments: tuple[str, ...]
+) -> None:
+    ran = here(*arguments, cwd=odd_media)
+    assert ran.code in (2, 10)
+    refused(ran, ran.code, arguments[-1].rstrip("/") or "/")
+
+
+def test_a_number_out_of_its_range_is_told_the_range(here: Run) -> None:
+    refused(here("serve", "--port", "65536"), 2, "--port", "65536 is not from 0 to 65535.")
+
+
 def test_an_option_without_its_value_points_to_the_help_of_its_command(here: Run) -> None:
     refused(here("index", "--exclude"), 2, "--exclude", "anyseek index --help")
 
@@ -130,6 +243,8 @@ def odd_media(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = Path(shutil.copytree(made, tmp_path_factory.mktemp("odd") / "media"))
     (folder / "empty.txt").touch()
+    (folder / "pictures.npy").mkdir()
+    (folder / "pictures.png").mkdir()
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(99))
     (folder / "archive.jpg").write_bytes(b"PK\x03\x04" + bytes(200))
     (folder / "program.xyz").write_bytes(bytes(range(256)))
@@ -154,11 +269,16 @@ def test_an_index_of_another_version_of_the_model(
     assert here("similar", "pictures/red.png").code == 0
 
 
-def test_insisting_on_another_model(media: Path, here: Run) -> None:
+@pytest.mark.parametrize("model", ["mini", "imagebind", "pe-av-small", "onnx:nobody/nothing"])
+def test_insisting_on_another_model(
+    media: Path, here: Run, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    """Also on one whose weights are not here: fetching them would not help."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("ANYSEEK_MODELS", str(media.parent / "no models"))
     with Catalog.open(media / ".anyseek") as catalog, catalog.read() as snapshot:
         before = snapshot.change
-    ran = here("index", media, "--model", "mini")
-    assert ran.code in (12, 20)
+    refused(here("index", media, "--model", model), 12, "by the model words", f"reindex --model {model}")
     with Catalog.open(media / ".anyseek") as catalog, catalog.read() as snapshot:
         assert snapshot.change == before
 

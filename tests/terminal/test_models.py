@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -128,3 +129,13 @@ def test_what_is_built_in_needs_no_fetching(mine: Shell) -> None:
     shown = mine("models", "show", "mini").out
     assert "on disk:        yes" in shown
     assert "text, image, audio, depth" in shown
+
+
+def test_a_file_of_weights_is_looked_at_before_it_is_remembered(mine: Shell, tmp_path: Path) -> None:
+    (tmp_path / "own.pth").write_text("no weights")
+    refused = mine("models", "path", "imagebind", "own.pth")
+    assert (refused.code, refused.out) == (2, "")
+    assert "own.pth is cut off, or no checkpoint" in refused.err
+    with zipfile.ZipFile(tmp_path / "own.pth", "w") as archive:
+        archive.writestr("archive/data.pkl", b"pickled")
+    assert mine("models", "path", "imagebind", "own.pth").out == "imagebind uses own.pth.\n"

@@ -20,6 +20,7 @@ from processes import running
 from ran import ANYSEEK, Ran, unmeasured
 from waiting import BRAKE_S, wait_until
 
+import anyseek
 from anyseek.catalog.catalog import Catalog
 
 ROOT = Path(__file__).parents[2]
@@ -297,6 +298,72 @@ def test_a_search_ends_quietly_when_told_to(
     wait_until((tmp_path / "at-work").exists, "the model at work")
     process.send_signal(number)
     out, err = process.communicate(timeout=BRAKE_S)
+    assert (process.returncode, out, err) == (code, "", "")
+
+
+@pytest.fixture(scope="module")
+def of_mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder indexed by the built-in model."""
+    folder = tmp_path_factory.mktemp("of_mini")
+    sample_files.text(folder / "dog.txt", "a dog")
+    with anyseek.create(folder) as index:
+        index.add(workers=1)
+    return folder
+
+
+SIGNAL_DURING_AN_IMPORT = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name != os.environ["SIGNAL_AT"]:
+            return
+        sys.meta_path.remove(self)
+        try:
+            signal.raise_signal(int(os.environ["SIGNAL"]))
+        except BaseException:
+            if os.environ["IS_SWALLOWED"]:  # as a library in C does, while it is initialised
+                raise ImportError("initialization failed") from None
+            raise
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.parametrize("is_swallowed", ["", "yes"])
+@pytest.mark.parametrize(
+    ("module", "number", "code"),
+    [
+        ("anyseek.terminal", signal.SIGINT, 130),
+        ("typer", signal.SIGINT, 130),
+        ("anyseek.workspace", signal.SIGINT, 130),
+        ("anyseek.workspace", signal.SIGTERM, 143),
+        ("numpy", signal.SIGINT, 130),
+        ("numpy", signal.SIGTERM, 143),
+        ("onnxruntime", signal.SIGINT, 130),
+        ("onnxruntime", signal.SIGTERM, 143),
+    ],
+)
+def test_a_command_that_is_stopped_while_it_starts_ends_quietly(
+    environment: dict[str, str],
+    of_mini: Path,
+    tmp_path: Path,
+    module: str,
+    number: int,
+    code: int,
+    is_swallowed: str,
+) -> None:
+    (tmp_path / "hook").mkdir()
+    (tmp_path / "hook/sitecustomize.py").write_text(SIGNAL_DURING_AN_IMPORT)
+    hooked = {
+        **unmeasured(environment),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "hook"), environment["PYTHONPATH"]]),
+        "SIGNAL_AT": module,
+        "SIGNAL": str(int(number)),
+        "IS_SWALLOWED": is_swallowed,
+    }
+    with running([ANYSEEK, "search", "dog"], cwd=of_mini, env=hooked) as process:
+        out, err = process.communicate(timeout=BRAKE_S)
     assert (process.returncode, out, err) == (code, "", "")
 
 

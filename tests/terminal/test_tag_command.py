@@ -152,3 +152,11 @@ def test_a_folder_is_forgotten_and_a_drive_that_is_away_is_pruned(
     would = here("index", "--prune", "--dry-run", cwd=media)
     assert would.out.count("gone     sounds/") == 4
     assert "4 gone" in here("index", "--prune", cwd=media).out
+
+
+def test_a_tag_that_is_not_utf_8_is_refused(media: Path, here: Run) -> None:
+    for word in ("bad\udcfftag", "\udcff"):
+        ran = here("tag", word, "pictures", cwd=media)
+        assert (ran.code, ran.out) == (2, "")
+        assert "is not UTF-8" in ran.err
+    assert here("tag", "good\ufffdtag", "pictures").code == 0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HASH_BYTES = 32
 """The longest content hash that a line may have."""
 
-_LONGEST_LINE = 64 << 20
+_LONGEST_LINE = 16 << 20
 _BYTES_OF_TAGS = 1 << 19  # in one line that we write, but for a single tag that is longer
 _MOST_DAMAGED = 2  # letters of a tag that is told by its fold
 _FIELDS = {"path", "hash", "tags"}

@@ -38,7 +38,7 @@ def vectors(snapshot: Snapshot) -> Iterator[Finding]:
         yield from about_files(
             "vectors-misplaced",
             f"Files that have the vectors of others, or several for one segment, in {_name(space)}: {{}}.",
-            zip(misplaced(snapshot, space)),
+            zip(misplaced(snapshot, space, found.n_rows)),
         )
 
 

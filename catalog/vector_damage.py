@@ -77,22 +77,24 @@ def rows_to_count(database: Database, space: SpaceRecord, n_in_file: int) -> int
 
 _FALLING = (
     "SELECT 1 FROM (SELECT segment_id, lag(segment_id) OVER (ORDER BY row) AS before FROM embeddings"
-    " WHERE space_id = ?) WHERE segment_id <= before LIMIT 1"
+    " WHERE space_id = ? AND row BETWEEN 0 AND ?) WHERE segment_id <= before LIMIT 1"
 )
 
 
-def misplaced(snapshot: Snapshot, space: SpaceRecord) -> list[int]:
-    """Numbers of files that have rows of other segments than their own, or several rows for one segment.
+def misplaced(snapshot: Snapshot, space: SpaceRecord, n_rows: int) -> list[int]:
+    """Numbers of files that have rows of other segments than their own, or several rows for one segment; of the first
+    n_rows, which are those in the vector file.
 
     Segments get their numbers and rows together, in the same order, and a compaction keeps it. So rows whose segments
     were exchanged are told without their vectors, by where these segments would stand.
     """
-    if snapshot.database.first(_FALLING, [space.space_id]) is None:
+    which = [space.space_id, n_rows - 1]
+    if snapshot.database.first(_FALLING, which) is None:
         return []
     rows = snapshot.database.all(
         "SELECT e.segment_id, s.file_id FROM embeddings e JOIN segments s ON s.segment_id = e.segment_id"
-        " WHERE e.space_id = ? ORDER BY e.row",
-        [space.space_id],
+        " WHERE e.space_id = ? AND e.row BETWEEN 0 AND ? ORDER BY e.row",
+        which,
     )
     times = Counter(segment_id for segment_id, _ in rows)
     single = [row for row in rows if times[row[0]] == 1]

@@ -218,6 +218,15 @@ def test_one_row_too_many_costs_no_other_file(folder: Path) -> None:
     assert read_again(folder) == {"a1", "a9"}
 
 
+@pytest.mark.parametrize("row", [-1, 30, 10**12])
+def test_a_row_that_is_not_in_the_file_costs_no_other_file(folder: Path, row: int) -> None:
+    sql(folder, f"UPDATE embeddings SET row = {row} WHERE row = 13")
+    assert named(folder) == {"vectors-cut-off": 1}
+    repair(folder, check(folder))
+    assert check(folder) == []
+    assert read_again(folder) == {"a4"}
+
+
 def test_moves_copies_deletions_and_compactions_keep_rows_in_order(folder: Path) -> None:
     with Catalog.open(folder) as catalog:
         with catalog.begin() as writer:

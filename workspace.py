@@ -22,7 +22,7 @@ from anyseek.options import AnyPath, path_text
 from anyseek.printable import printable
 
 if TYPE_CHECKING:
-    from anyseek.catalog.check import Finding
+    from anyseek.catalog.findings import Finding
     from anyseek.catalog.tags import SavedTags
     from anyseek.indexer import Progress, Reindexed
 

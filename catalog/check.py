@@ -4,54 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from anyseek import modalities
 from anyseek.catalog import migrations
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.database import CATALOG_NAME, DAMAGED_NAME, Database, connect, what_is_lost
+from anyseek.catalog.database import CATALOG_NAME, Database, connect, what_is_lost
 from anyseek.catalog.failures import translated
+from anyseek.catalog.findings import REBUILD, Check, Finding, about_files
 from anyseek.catalog.locking import is_locked, read_holder, what_is_not_a_lock
-from anyseek.catalog.records import SpaceRecord
+from anyseek.catalog.moved_catalog import where_catalog_lies
+from anyseek.catalog.numbers import damaged_numbers
 from anyseek.catalog.schema import FORMAT
 from anyseek.catalog.segment_writer import PARTIAL
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.space_records import is_of_missing_package, space_rows
+from anyseek.catalog.vector_checks import unembedded, unused_files, vectors, wrong_counts
 from anyseek.errors import IndexDamaged, IndexLocked, MissingExtra, NewerFormat, ReadOnlyIndex
+from anyseek.printable import printable
 
-# A row may be searched when its file has no problem and is not in the middle of being indexed.
-SHOULD_BE_VISIBLE = f"(f.problem_code IS NULL AND f.state != '{PARTIAL}')"
-
-REBUILD = (
-    f"put it aside as {DAMAGED_NAME}, and make a new one of all that can be read of it, tags first; what else is"
-    " missing, the next `anyseek index` reads again"
-)
 _OF_MADE_INDEX = re.compile(r" index (segments|embeddings)_\w+$")
-READ_AGAIN = "have the next `anyseek index` read these files again; their records and tags stay"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something wrong with an index. code: short and stable; count: of the things that are wrong.
-
-    is_repairable: whether `repair` can put it right without losing anything that cannot be made again. remedy: what it
-    does then, or what a person can do. file_ids: the files whose segments are to be made again.
-    """
-
-    code: str
-    message: str
-    count: int
-    is_repairable: bool
-    remedy: str
-    file_ids: tuple[int, ...] = ()
-
-
-Check: TypeAlias = Callable[["Snapshot"], Iterator[Finding]]
-"""Looks at one snapshot of an index."""
 
 
 def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] = ()) -> list[Finding]:
@@ -78,9 +52,10 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
             checks = [*_CHECKS, *more, *(_CHECKS_ALONE if is_alone else [])]
             findings = _all(snapshot, checks)
             words = unlike_words(snapshot.database)
+            numbers = [*_numbers(snapshot.database)]
         words += _unreadable_words(folder) if is_alone else []
-        # The words first: no segment can be dropped while what finds its words is damaged.
-        return [*_about_words(words), *findings, *left_over]
+        # First what every other repair needs: numbers to write with, and whole words where a segment is to be dropped.
+        return [*numbers, *_about_words(words), *findings, *left_over]
     except NewerFormat:
         raise
     except IndexDamaged as error:
@@ -90,6 +65,13 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
 def _unopened(folder: Path, error: IndexDamaged) -> Finding:
     from anyseek.catalog.rebuild import can_be_rebuilt
 
+    if lies := where_catalog_lies(folder):
+        message = (
+            f"The catalog of {printable(str(folder))} is not in its place: {printable(lies)} is a catalog."
+        )
+        return Finding(
+            "catalog-moved", message, 1, False, f"exchange the names of {printable(lies)} and {CATALOG_NAME}"
+        )
     if what_is_lost(folder) is not None:
         remedy = f"start anew; better, if there is a backup: put {CATALOG_NAME} back from it"
         return Finding("catalog-gone", error.message, 1, True, remedy)
@@ -154,6 +136,14 @@ def _catalog_damage(database: Database) -> Finding | None:
     return Finding("catalog-damaged", message, len(faults), True, REBUILD)
 
 
+def _numbers(database: Database) -> Iterator[Finding]:
+    if tables := damaged_numbers(database):
+        message = f"Numbers that no record can have, or that would be given twice: {', '.join(tables)}."
+        yield Finding(
+            "numbers-damaged", message, len(tables), True, "number on from the records that are there"
+        )
+
+
 def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
     cases = [
         (
@@ -182,17 +172,6 @@ def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(code, message.format(count), count, True, remedy)
 
 
-def _unembedded(snapshot: Snapshot) -> Iterator[Finding]:
-    yield from _about_files(
-        "segments-without-vector",
-        "Files that have segments without a vector: {}.",
-        snapshot.database.rows(
-            "SELECT DISTINCT s.file_id FROM segments s LEFT JOIN embeddings e ON e.segment_id = s.segment_id"
-            " WHERE e.row IS NULL AND s.file_id IN (SELECT file_id FROM files)"
-        ),
-    )
-
-
 def _values(snapshot: Snapshot) -> Iterator[Finding]:
     from anyseek.catalog import other_values, values
 
@@ -215,7 +194,7 @@ def _values(snapshot: Snapshot) -> Iterator[Finding]:
         ),
     ]
     for code, message, find in cases:
-        yield from _about_files(code, message, ((number,) for number in find(database)))
+        yield from about_files(code, message, ((number,) for number in find(database)))
     if places := other_values.damaged_places(database):
         message = f"Folders whose record holds what was never written there: {places}."
         remedy = "keep what can be read; a folder that is not found then: give it to `anyseek index`"
@@ -242,7 +221,7 @@ def hashes_of(n_bytes: int) -> Check:
         rows = snapshot.database.rows(
             "SELECT file_id FROM files WHERE length(content_hash) NOT IN (0, ?)", [n_bytes]
         )
-        yield from _about_files("hashes-damaged", "Files with an invalid content hash: {}.", rows)
+        yield from about_files("hashes-damaged", "Files with an invalid content hash: {}.", rows)
 
     return find
 
@@ -288,67 +267,11 @@ def _half_indexed(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
-def _wrong_counts(snapshot: Snapshot) -> Iterator[Finding]:
-    (wrongly_shown,) = snapshot.database.first(
-        "SELECT count(*) FROM embeddings e JOIN segments s ON s.segment_id = e.segment_id"
-        f" JOIN files f ON f.file_id = s.file_id WHERE e.visible != {SHOULD_BE_VISIBLE}"
-        " OR e.modality != s.modality"
-    )
-    (miscounted,) = snapshot.database.first(
-        "SELECT count(*) FROM spaces WHERE live !="
-        " (SELECT count(*) FROM embeddings e WHERE e.space_id = spaces.space_id AND e.visible = 1)"
-    )
-    if wrongly_shown or miscounted:
-        message = (
-            f"Rows wrongly shown or hidden: {wrongly_shown}; spaces that miscount their rows: {miscounted}."
-        )
-        yield Finding("wrong-counts", message, wrongly_shown + miscounted, True, "count again")
-
-
-def _vectors(snapshot: Snapshot) -> Iterator[Finding]:
-    from anyseek.catalog.vector_damage import vector_damage
-
-    for space in snapshot.spaces():
-        found = vector_damage(snapshot, space)
-        if found.shortage or found.lost:
-            message = f"Files that have vectors in a part of {_name(space)} that is gone: {len(found.lost)}."
-            message += f" {found.shortage}" if found.shortage else ""
-            yield Finding("vectors-cut-off", message, max(1, len(found.lost)), True, READ_AGAIN, found.lost)
-        yield from _about_files(
-            "vectors-damaged",
-            f"Files that have a damaged vector in {_name(space)}: {{}}.",
-            zip(found.damaged),
-        )
-
-
-def _unused_files(snapshot: Snapshot) -> Iterator[Finding]:
-    unused = unused_vector_files(snapshot.folder, snapshot.spaces())
-    if unused:
-        message = f"Vector files that belong to no space: {len(unused)} ({unused[0].name})."
-        yield Finding("unused-files", message, len(unused), True, "delete them")
-
-
-def unused_vector_files(folder: Path, spaces: Sequence[SpaceRecord]) -> list[Path]:
-    """Generations that a compaction left behind."""
-    used = {f"{space.space_id}.{space.generation}.f16" for space in spaces}
-    return sorted(path for path in (folder / "vectors").glob("*.f16") if path.name not in used)
-
-
-def _about_files(code: str, message: str, rows: Any) -> Iterator[Finding]:
-    file_ids = tuple(file_id for (file_id,) in rows)
-    if file_ids:
-        yield Finding(code, message.format(len(file_ids)), len(file_ids), True, READ_AGAIN, file_ids)
-
-
-def _name(space: SpaceRecord) -> str:
-    return f"the space of {space.card.name}"
-
-
 _CHECKS: tuple[Check, ...] = (
-    _vectors,
+    vectors,
     _values,
     _orphans,
-    _unembedded,
-    _wrong_counts,
+    unembedded,
+    wrong_counts,
 )
-_CHECKS_ALONE = (_half_indexed, _unused_files)
+_CHECKS_ALONE = (_half_indexed, unused_files)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyseek import jsonable
 from anyseek.catalog.failures import REPAIR
+from anyseek.catalog.numbers import is_number
 from anyseek.catalog.records import SpaceRecord
 from anyseek.contracts import FileRecord, FileState, Modality, ModelCard, Problem, Report, Segment, Span, Unit
 from anyseek.errors import IndexDamaged, MissingExtra
@@ -122,9 +123,10 @@ def row_array(rows: Iterable[Any], *, sort: bool = False) -> Rows:
 
 def space(space_id: int, card_text: str, generation: int, rows: int, live: int) -> SpaceRecord:
     """A space's record. Raises IndexDamaged, MissingExtra."""
-    if not all(isinstance(number, int) and number >= 0 for number in (generation, rows, live)):
+    model = card(card_text)
+    if model.dim < 1 or not all(map(is_number, (generation, rows, live))):
         raise unreadable("a model", TypeError())
-    return SpaceRecord(space_id, card(card_text), generation, rows, live)
+    return SpaceRecord(space_id, model, generation, rows, live)
 
 
 def card(text: str) -> ModelCard:

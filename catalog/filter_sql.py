@@ -318,6 +318,21 @@ def _path(value: str) -> str:
     return _folded(value.removeprefix("./"))
 
 
+def _tag(value: str) -> str:
+    return folded(_cleaned(value))
+
+
+def _tag_pattern(value: str) -> str:
+    return pattern(_cleaned(value))
+
+
+def _cleaned(value: str) -> str:
+    """As tags are cleaned when they are given."""
+    from anyseek.catalog.tag_records import clean_tag  # here: it reads files, whose reader needs this module
+
+    return clean_tag(value)
+
+
 def _pattern(value: str) -> str:
     return pattern(clean_text(value))
 
@@ -348,9 +363,9 @@ _PREDICATES: dict[tuple[str, str], _Predicate] = {
     ("size", "="): _equal("f.size", size_in_bytes),
     ("duration", "="): _equal(_LENGTH, seconds),
     ("tag", "="): _Predicate(
-        lambda v: _tagged(f"t.value = {v}"), _folded, _tagged("t.value IN (SELECT value FROM json_each(?))")
+        lambda v: _tagged(f"t.value = {v}"), _tag, _tagged("t.value IN (SELECT value FROM json_each(?))")
     ),
-    ("tag", "~"): _each(lambda v: _tagged(f"t.value GLOB {v}"), _pattern),
+    ("tag", "~"): _each(lambda v: _tagged(f"t.value GLOB {v}"), _tag_pattern),
     **_ordered("date", "f.mtime_ns", lambda value: period(value)[0], lambda value: period(value)[1]),
     **_ordered("size", "f.size", size_in_bytes, size_in_bytes),
     **_ordered("duration", _LENGTH, seconds, seconds),

@@ -104,11 +104,27 @@ class WriterLock:
 
 
 def what_is_not_a_lock(folder: Path) -> str:
-    """A sentence where something else than a file lies in the lock's place; empty where nothing or a lock does."""
+    """A sentence where something else than a lock lies in its place; empty where nothing or a lock does."""
     path = folder / LOCK_NAME
-    if is_absent(path.lstat) or stat.S_ISREG(path.lstat().st_mode):
+    if is_absent(path.lstat):
         return ""
-    return f"The lock of an index is a file, and {printable(str(path))} is none."
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return f"The lock of an index is a file, and {printable(str(path))} is none."
+    if _is_lock(path):
+        return ""
+    return f"The lock of an index is a short text, and {printable(str(path))} is something else."
+
+
+def _is_lock(path: Path) -> bool:
+    """Whether a file is as short as what we write there, but for zeros: anything else is not ours to write over."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _SAFELY)
+    except ABSENT:
+        return True
+    try:
+        return len(os.read(descriptor, _MOST_TEXT + 1).strip(b"\0")) <= _MOST_TEXT
+    finally:
+        os.close(descriptor)
 
 
 def _lock(descriptor: int) -> bool:

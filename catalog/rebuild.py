@@ -20,24 +20,20 @@ from anyseek.catalog.creation import BESIDE, build, make_tables
 from anyseek.catalog.database import CATALOG_NAME, DAMAGED_NAME, INDEX_NAME, Database, connect
 from anyseek.catalog.failures import translated
 from anyseek.catalog.file_reader import FileReader
+from anyseek.catalog.moved_catalog import HEADER, is_header_of_catalog
 from anyseek.catalog.pages import Pages
 from anyseek.catalog.refill import Refilled, refill
 from anyseek.catalog.salvage import Salvage
-from anyseek.catalog.schema import APPLICATION_ID
 from anyseek.catalog.tag_records import tag_lines
 from anyseek.catalog.writer import Writer
 from anyseek.errors import AnyseekError, IndexLocked
-
-_HEADER, _ID_AT = b"SQLite format 3\0", 68
 
 
 def can_be_rebuilt(folder: Path) -> bool:
     """Whether what lies in the catalog's place is not another program's database. Raises DiskFailed, ReadOnlyIndex."""
     with _pages(folder) as pages:
         first = pages.get(1)
-        is_foreign = first.startswith(_HEADER) and first[_ID_AT : _ID_AT + 4] != APPLICATION_ID.to_bytes(
-            4, "big"
-        )
+        is_foreign = first.startswith(HEADER) and not is_header_of_catalog(first)
         return not is_foreign or Salvage(pages).is_ours
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from anyseek.catalog.file_reader import FileReader
 from anyseek.catalog.pages import Row
 from anyseek.catalog.places import put_missing_roots_right
+from anyseek.catalog.space_records import ROWS_OF_SEGMENTS, last_generation
 from anyseek.catalog.tag_records import restored_tag
 from anyseek.contracts import READ_AGAIN
 from anyseek.folding import folded
@@ -263,12 +264,8 @@ def _put_what_was_read(database: Database, salvage: Salvage) -> None:
 def _put_lost_spaces(database: Database, salvage: Salvage) -> None:
     """Spaces whose record is lost, but for its model's fingerprint; the model's card is for who knows models."""
     for fingerprint, number in salvage.rows("sqlite_autoindex_spaces_1"):
-        (rows,) = database.first(
-            "SELECT coalesce(max(row) + 1, 0) FROM embeddings WHERE space_id = ?", [number]
-        )
-        generations = [
-            int(generation)
-            for path in (database.folder / "vectors").glob(f"{number!r}.*.f16")
-            if (generation := path.name.split(".")[1]).isdecimal()
-        ]
-        _put(database, "spaces", 7, [(number, fingerprint, 0, "", max(generations, default=0), rows, 0)])
+        if not isinstance(number, int):
+            continue
+        (rows,) = database.first(f"SELECT {ROWS_OF_SEGMENTS.format('?')}", [number])
+        generation = last_generation(database.folder, number)
+        _put(database, "spaces", 7, [(number, fingerprint, 0, "", generation, rows, 0)])

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from anyseek.catalog import migrations, other_values, values, word_index
+from anyseek.catalog import migrations, numbers, other_values, values, vector_repair, word_index
 from anyseek.catalog.catalog import Catalog, Writer
-from anyseek.catalog.check import REBUILD, SHOULD_BE_VISIBLE, Check, Finding, check, unused_vector_files
+from anyseek.catalog.check import check
 from anyseek.catalog.database import Database, connect
 from anyseek.catalog.failures import translated
+from anyseek.catalog.findings import REBUILD, Check, Finding
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.places import put_missing_roots_right
 from anyseek.catalog.rebuild import about, can_be_rebuilt, rebuild
-from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.refill import LOST, Refilled
-from anyseek.catalog.snapshot import Snapshot
+from anyseek.catalog.vector_checks import SHOULD_BE_VISIBLE, unused_vector_files
 from anyseek.catalog.vector_damage import is_whole, vector_damage
 from anyseek.errors import IndexDamaged
 
@@ -30,8 +29,6 @@ LOG = logging.getLogger(__name__)
 _MOST_ROUNDS = 8
 
 _STRUCTURE = {"catalog-damaged", "catalog-gone"}
-
-_ABOUT_VECTORS = {"unused-files", "vectors-cut-off"}
 
 # Taking the lock, opening the catalog and closing both repairs these.
 _REPAIRED_BY_OPENING = {"lock-left", "log-left"}
@@ -84,46 +81,52 @@ def _repair(folder: Path, finding: Finding) -> None:
     if finding.code in _BY_SQL:
         _run_sql(folder, _BY_SQL[finding.code])
         return
-    with Catalog.open(folder) as catalog, catalog.read() as snapshot:
-        spaces = snapshot.spaces() if finding.code in _ABOUT_VECTORS else []
-        if finding.code == "unused-files" and any(
-            not is_whole(vector_damage(snapshot, one)) for one in spaces
-        ):
-            return  # what is missing may be in them
-        if finding.code == "vectors-cut-off" and _adopted(catalog, snapshot, spaces):
+    with Catalog.open(folder) as catalog:
+        if finding.code in _BY_FILES:
+            _BY_FILES[finding.code](catalog, finding)
             return
-        if finding.code == "vectors-cut-off":
-            _lengthen(folder, spaces)  # first: where no vector can be written, nothing is dropped
-        with catalog.begin() as writer:
-            _put_right(writer, finding)
-            _count_again(writer.database)
-    if finding.code == "unused-files":
-        with translated(folder):
-            for path in unused_vector_files(folder, spaces):
-                path.unlink()
+        _put_right(catalog, finding)
 
 
-def _adopted(catalog: Catalog, snapshot: Snapshot, spaces: Sequence[SpaceRecord]) -> bool:
-    """Whether a space without its file has all its vectors in one of another generation, which is its own now."""
-    adopted = {}
-    for space in spaces:
-        if is_whole(vector_damage(snapshot, space)):
-            continue
+def _put_right(catalog: Catalog, finding: Finding) -> None:
+    with catalog.begin() as writer:
+        _put_values_right(writer, finding)
+        _count_again(writer.database)
+
+
+def _read_lost_again(catalog: Catalog, finding: Finding) -> None:
+    """Where no file has the vectors that are missing."""
+    with catalog.read() as snapshot:
+        if vector_repair.adopt(snapshot):
+            return
+        # First: where no vector can be written, nothing is dropped.
+        vector_repair.check_writable(catalog.folder, snapshot.spaces())
+    _put_right(catalog, finding)
+    vector_repair.count_rows(catalog)
+
+
+def _count_rows(catalog: Catalog, finding: Finding) -> None:
+    vector_repair.count_rows(catalog)
+
+
+def _delete_unused(catalog: Catalog, finding: Finding) -> None:
+    with catalog.read() as snapshot:
+        spaces = snapshot.spaces()
+        if any(not is_whole(vector_damage(snapshot, one)) for one in spaces):
+            return  # what is missing may be in them
+    with translated(catalog.folder):
         for path in unused_vector_files(catalog.folder, spaces):
-            number, generation, _ = path.name.split(".")
-            if number == str(space.space_id) and generation.isdecimal():
-                other = replace(space, generation=int(generation))
-                if is_whole(vector_damage(snapshot, other)):
-                    adopted[space.space_id] = other.generation
-                    break
-    if adopted:
-        with catalog.begin() as writer:
-            sql = "UPDATE spaces SET generation = ? WHERE space_id = ?"
-            writer.database.run_many(sql, ((generation, number) for number, generation in adopted.items()))
-    return bool(adopted)
+            path.unlink()
 
 
-def _put_right(writer: Writer, finding: Finding) -> None:
+_BY_FILES: dict[str, Callable[[Catalog, Finding], None]] = {
+    "vectors-cut-off": _read_lost_again,
+    "rows-miscounted": _count_rows,
+    "unused-files": _delete_unused,
+}
+
+
+def _put_values_right(writer: Writer, finding: Finding) -> None:
     database = writer.database
     if finding.code == "records-damaged":
         values.put_files_right(database, finding.file_ids)
@@ -171,10 +174,16 @@ def _known_format(database: Database) -> Iterable[str]:
     return ()
 
 
+def _numbers(database: Database) -> Iterable[str]:
+    numbers.put_numbers_right(database)
+    return ()
+
+
 _BY_SQL: dict[str, Callable[[Database], Iterable[str]]] = {
     "table-index-damaged": lambda _: ["REINDEX"],
     "words-damaged": word_index.rebuilt,
     "format-damaged": _known_format,
+    "numbers-damaged": _numbers,
 }
 
 
@@ -196,18 +205,3 @@ def _count_again(database: Database) -> None:
         "UPDATE spaces SET live ="
         " (SELECT count(*) FROM embeddings e WHERE e.space_id = spaces.space_id AND e.visible = 1)"
     )
-
-
-def _lengthen(folder: Path, spaces: Sequence[SpaceRecord]) -> None:
-    """Make vector files as long as the catalog counts; what was missing is zeros that no segment owns."""
-    from anyseek.catalog.vectors import VectorAppender, vector_path
-
-    for space in spaces:
-        if not space.rows:
-            continue
-        path = vector_path(folder, space.space_id, space.generation)
-        appender = VectorAppender(path, space.card.dim, space.rows)
-        try:
-            appender.lengthen()
-        finally:
-            appender.close()

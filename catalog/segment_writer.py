@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from anyseek.catalog import codec
 from anyseek.catalog.database import Database
+from anyseek.catalog.failures import REPAIR
+from anyseek.catalog.numbers import check_numbers
 from anyseek.catalog.sql_functions import segment_crc
 from anyseek.contracts import Modality, ModelCard, Span
-from anyseek.errors import UsageError
+from anyseek.errors import IndexDamaged, UsageError
 from anyseek.jsonable import to_json
+from anyseek.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +37,7 @@ class SegmentWriter:
         try:
             database.run("BEGIN IMMEDIATE")
             database.check_place()
+            check_numbers(database)
             cursor = database.run("INSERT INTO changes (at, what) VALUES (?, 'write')", [time.time()])
             self.change: int = cursor.lastrowid or 0
             self._dims: dict[int, int] = dict(database.rows("SELECT space_id, dim FROM spaces"))
@@ -154,10 +158,17 @@ class SegmentWriter:
 
         if space_id not in self._appenders:
             dim = self._dim(space_id)
-            generation, rows = self.database.first(
-                "SELECT generation, rows FROM spaces WHERE space_id = ?", [space_id]
+            generation, rows, next_row = self.database.first(
+                "SELECT generation, rows, (SELECT coalesce(max(row) + 1, 0) FROM embeddings e"
+                " WHERE e.space_id = spaces.space_id) FROM spaces WHERE space_id = ?",
+                [space_id],
             )
             self.database.check_place()  # else these are the vectors of another catalog
+            if not isinstance(rows, int) or rows < next_row:
+                raise IndexDamaged(
+                    f"The catalog in {printable(str(self.database.folder))} counts fewer vectors than it has.",
+                    REPAIR,
+                )
             path = vector_path(self.database.folder, space_id, generation)
             self._appenders[space_id] = VectorAppender(path, dim, rows)
         return self._appenders[space_id]

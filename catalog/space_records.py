@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from anyseek.catalog import codec
+from anyseek.catalog.numbers import LARGEST, is_number
 from anyseek.contracts import Modality
 from anyseek.errors import IndexDamaged, MissingExtra
 from anyseek.jsonable import to_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anyseek.catalog.snapshot import Snapshot
     from anyseek.catalog.writer import Writer
     from anyseek.contracts import ModelCard
@@ -40,7 +43,7 @@ class SpaceRow:
     @property
     def has_counts(self) -> bool:
         """Whether generation, rows and live are numbers of something."""
-        return all(isinstance(count, int) and count >= 0 for count in self.counts)
+        return all(map(is_number, self.counts))
 
     @property
     def unknown_modalities(self) -> list[str]:
@@ -76,6 +79,20 @@ def is_of_missing_package(source: Snapshot | Writer, row: SpaceRow) -> bool:
     )
 
 
+ROWS_OF_SEGMENTS = (
+    "(SELECT coalesce(max(row) + 1, 0) FROM embeddings WHERE space_id = {} AND row BETWEEN 0 AND"
+    f" {LARGEST - 1})"
+)
+"""SQL: how many rows a space has at least, by its segments. With {} for its number."""
+
+
+def last_generation(folder: Path, number: int) -> int:
+    """The last generation of a space of which there is a vector file, 0 for none."""
+    names = (path.name.split(".")[1] for path in (folder / "vectors").glob(f"{number}.*.f16"))
+    generations = [int(name) for name in names if name.isascii() and name.isdecimal()]
+    return max(filter(is_number, generations), default=0)
+
+
 def _known() -> list[str]:
     return [str(modality) for modality in Modality]
 
@@ -105,13 +122,8 @@ def write_card(writer: Writer, row: SpaceRow, card: ModelCard) -> None:
         [card.fingerprint, card.dim, to_json(card), row.number],
     )
     if not row.has_counts:
-        generations = [
-            int(generation)
-            for path in (database.folder / "vectors").glob(f"{row.number}.*.f16")
-            if (generation := path.name.split(".")[1]).isdecimal()
-        ]
         database.run(
             "UPDATE spaces SET generation = ?1, live = 0, rows ="
-            " (SELECT coalesce(max(row) + 1, 0) FROM embeddings WHERE space_id = ?2) WHERE space_id = ?2",
-            [max(generations, default=0), row.number],
+            f" {ROWS_OF_SEGMENTS.format('?2')} WHERE space_id = ?2",
+            [last_generation(database.folder, row.number), row.number],
         )

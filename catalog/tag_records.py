@@ -28,7 +28,8 @@ HASH_BYTES = 32
 LONGEST_PATH = 4096
 """Bytes of a path below its root."""
 
-_LONGEST_LINE = 1 << 20
+_LONGEST_LINE = 16 << 20
+_BYTES_OF_TAGS = 1 << 19  # in one line that we write, but for a single tag that is longer
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MOST_DAMAGED = 2  # letters of a tag that is told by its fold
 _FIELDS = {"path", "hash", "tags"}
@@ -81,10 +82,24 @@ def read_tags(reader: FileReader) -> Iterator[TagRecord]:
 
 
 def tag_lines(reader: FileReader) -> Iterator[bytes]:
-    """`read_tags` as JSON Lines: path, hash (hexadecimal, "" for an unknown one) and tags."""
+    """`read_tags` as JSON Lines: path, hash (hexadecimal, "" for an unknown one) and tags. A file of very many tags has
+    several lines."""
     for record in read_tags(reader):
-        facts = {"path": record.path, "hash": record.content_hash.hex(), "tags": list(record.tags)}
-        yield json.dumps(facts).encode() + b"\n"
+        for tags in _portions(record.tags):
+            facts = {"path": record.path, "hash": record.content_hash.hex(), "tags": tags}
+            yield json.dumps(facts).encode() + b"\n"
+
+
+def _portions(tags: Iterable[str]) -> Iterator[list[str]]:
+    portion: list[str] = []
+    n_bytes = 0
+    for tag in tags:
+        n_bytes += len(json.dumps(tag))
+        if portion and n_bytes > _BYTES_OF_TAGS:
+            yield portion
+            portion, n_bytes = [], len(json.dumps(tag))
+        portion.append(tag)
+    yield portion
 
 
 def recorded_roots(reader: FileReader) -> dict[int, bytes]:
@@ -124,16 +139,14 @@ class TagWriter:
         self._reader = FileReader(writer.database)
         self._roots = recorded_roots(self._reader)
 
-    def apply(self, record: TagRecord, *, is_same_library: bool = False) -> tuple[int, int]:
+    def apply(self, record: TagRecord, *, is_same_library: bool = False) -> tuple[int, list[int]]:
         """Give them to the file of that content at that place, else to the file at that place and all files of that
-        content, else keep them. How many files fit, and how many of them got a tag that they did not have.
+        content, else keep them. How many files fit, and the numbers of those that got a tag which they did not have.
 
         is_same_library: the places are those of this library, so the file there is the one, whatever it holds by now.
         """
         files = self._files(record, is_same_library)
-        changed = 0
-        for file in files:
-            changed += self._give(file, record.tags) > 0
+        changed = [file.file_id for file in files if self._give(file, record.tags)]
         if record.is_kept or not files:
             self._keep(record)
         return len(files), changed
@@ -170,17 +183,18 @@ def import_tags(catalog: Catalog, lines: Iterable[bytes], name: str) -> TagsImpo
 
     name: of where they come from, for messages. Raises UsageError with the number of a line that is wrong.
     """
-    n_lines = n_files = n_kept = 0
+    n_lines = n_kept = 0
+    changed: set[int] = set()
     with catalog.begin() as writer:
         tags = TagWriter(writer)
         for number, line in enumerate(lines, 1):
             if not (text := line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip():
                 continue
-            n_fit, n_changed = tags.apply(_parsed(text, f"Line {number} of {printable(name)}"))
+            n_fit, of_line = tags.apply(_parsed(text, f"Line {number} of {printable(name)}"))
             n_lines += 1
-            n_files += n_changed
+            changed.update(of_line)
             n_kept += n_fit == 0
-    return TagsImported(n_lines, n_files, n_kept)
+    return TagsImported(n_lines, len(changed), n_kept)
 
 
 def carry_over(old: Catalog, new: Catalog) -> None:

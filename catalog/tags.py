@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SavedTags", "Tags", "TagsImported", "counts", "saved", "tag"]
 
+LONGEST_TAG = 200
+"""Letters of a tag that is given here. Longer ones, of imports, stay as they are, and can be taken away."""
+
 LOG = logging.getLogger(__name__)
 
 _ADD = "INSERT OR IGNORE INTO tags (folded, file_id, tag) VALUES (?, ?, ?)"
@@ -44,10 +47,14 @@ _REMOVE_KEPT = (
 def tag(catalog: Catalog, paths: Iterable[str | os.PathLike[str]], name: str, *, remove: bool = False) -> int:
     """Give a tag to files and everything below folders, or take it away; how many files that changed.
 
-    It is taken away from files that are gone, too, by where they were. Raises UsageError for an empty tag,
-    QueryFileError for a path of which nothing is in the index.
+    It is taken away from files that are gone, too, by where they were. Raises UsageError for an empty tag, and for one
+    of more than LONGEST_TAG letters that is to be given; QueryFileError for a path of which nothing is in the index.
     """
     name = _checked(name)
+    if not remove and len(name) > LONGEST_TAG:
+        raise UsageError(
+            f"A tag has at most {LONGEST_TAG} letters, and this one has {len(name):,}.", "Use a shorter one."
+        )
     places = [path_text(path) for path in paths]
     with catalog.begin() as writer:
         # In the transaction, or a run could give these numbers to no file meanwhile.
@@ -160,7 +167,8 @@ class Tags:
     def add(self, name: str, *paths: str | os.PathLike[str]) -> int:
         """Give a tag to indexed files, and to everything below folders; how many files changed.
 
-        Raises UsageError for an empty tag, QueryFileError for a path of which nothing is in the index.
+        Raises UsageError for an empty tag and one of more than 200 letters, QueryFileError for a path of which nothing
+        is in the index.
         """
         return tag(self._catalog, paths, name)
 

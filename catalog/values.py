@@ -8,6 +8,7 @@ what fails them; vectors have checksums of their own, and a space without its mo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -122,7 +123,19 @@ def damaged_segments(database: Database) -> Iterator[int]:
         " UNION SELECT f.file_id FROM files f LEFT JOIN file_words w ON w.file_id = f.file_id"
         f" WHERE f.state != 'partial' AND coalesce(NOT ({is_text_sql('w.caption')}), 1)"
     )
-    return (number for (number,) in database.rows(sql))
+    yield from (number for (number,) in database.rows(sql))
+    # Where the words cannot be read, nothing tells what a caption was.
+    with suppress(IndexDamaged):
+        yield from (number for (number,) in database.rows(_OTHER_CAPTIONS))
+
+
+# What the caption's words were made of was another text, and no third one says which of the two is damaged.
+_OTHER_CAPTIONS = (
+    "SELECT w.file_id FROM file_words w JOIN file_index i ON i.rowid = w.file_id"
+    " JOIN files f ON f.file_id = w.file_id WHERE f.state != 'partial' AND"
+    f" CASE WHEN {is_text_sql('w.caption')} AND {is_text_sql('i.caption')}"
+    " THEN i.caption != word_tokens(w.caption) ELSE 0 END"
+)
 
 
 def clear_captions(database: Database, file_ids: tuple[int, ...]) -> None:

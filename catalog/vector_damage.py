@@ -4,11 +4,14 @@ is an error and no signal."""
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from anyseek.catalog.database import Database
 from anyseek.catalog.failures import translated
 from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.snapshot import Snapshot
@@ -21,51 +24,103 @@ _ROWS_AT_ONCE = 4096
 @dataclass(frozen=True, slots=True)
 class VectorDamage:
     """Numbers of files, ascending. lost: with rows that are not in the vector file. damaged: with rows that are not
-    what was stored. shortage: why rows are not there; "" where all are."""
+    what was stored. shortage: how the vector file is shorter than what is counted; "" where it is not. n_rows: that
+    it has."""
 
     lost: tuple[int, ...] = ()
     damaged: tuple[int, ...] = ()
     shortage: str = ""
+    n_rows: int = 0
 
 
 def is_whole(damage: VectorDamage) -> bool:
-    """Whether nothing is wrong."""
-    return damage == VectorDamage()
+    """Whether each segment's vector is there, and what was stored."""
+    return not damage.lost and not damage.damaged
 
 
-def vector_damage(snapshot: Snapshot, space: SpaceRecord) -> VectorDamage:
-    """What is wrong with a space's vectors.
+def vector_damage(snapshot: Snapshot, space: SpaceRecord, path: Path | None = None) -> VectorDamage:
+    """What is wrong with a space's vectors. path: of another file than its own that may hold them.
 
     Raises ReadOnlyIndex, DiskFailed, SystemRefused for a file that is there and cannot be read: it may be whole.
     """
-    if not space.rows:
-        return VectorDamage()
     lost, damaged = set(), set()
-    with _opened(snapshot, space) as (descriptor, n_rows, shortage):
+    with _opened(snapshot.folder, space, path) as (descriptor, n_rows):
         for file_id, is_there, is_whole in _compare(snapshot, space, descriptor, n_rows):
             if not is_there:
                 lost.add(file_id)
             elif not is_whole:
                 damaged.add(file_id)
-    return VectorDamage(tuple(sorted(lost)), tuple(sorted(damaged)), shortage)
+    shortage = ""
+    if n_rows < space.rows:
+        shortage = (
+            "The vector file is gone."
+            if descriptor < 0
+            else f"The vector file is cut off: it has {n_rows:,} vectors of {space.rows:,}."
+        )
+    return VectorDamage(tuple(sorted(lost)), tuple(sorted(damaged)), shortage, n_rows)
+
+
+def rows_in_file(folder: Path, space: SpaceRecord) -> int:
+    """How many whole rows a space's vector file has, 0 where there is none. Raises what `vector_damage` raises."""
+    with _opened(folder, space) as (_, n_rows):
+        return n_rows
+
+
+def rows_to_count(database: Database, space: SpaceRecord, n_in_file: int) -> int:
+    """What a space is to count: no more rows than its file has, and no fewer than segments have in it."""
+    (owned,) = database.first(
+        "SELECT coalesce(max(row) + 1, 0) FROM embeddings WHERE space_id = ? AND row BETWEEN 0 AND ?",
+        [space.space_id, n_in_file - 1],
+    )
+    return max(int(owned), min(space.rows, n_in_file))
+
+
+_FALLING = (
+    "SELECT 1 FROM (SELECT segment_id, lag(segment_id) OVER (ORDER BY row) AS before FROM embeddings"
+    " WHERE space_id = ? AND row BETWEEN 0 AND ?) WHERE segment_id <= before LIMIT 1"
+)
+
+
+def misplaced(snapshot: Snapshot, space: SpaceRecord, n_rows: int) -> list[int]:
+    """Numbers of files that have rows of other segments than their own, or several rows for one segment; of the first
+    n_rows, which are those in the vector file.
+
+    Segments get their numbers and rows together, in the same order, and a compaction keeps it. So rows whose segments
+    were exchanged are told without their vectors, by where these segments would stand.
+    """
+    which = [space.space_id, n_rows - 1]
+    if snapshot.database.first(_FALLING, which) is None:
+        return []
+    rows = snapshot.database.all(
+        "SELECT e.segment_id, s.file_id FROM embeddings e JOIN segments s ON s.segment_id = e.segment_id"
+        " WHERE e.space_id = ? AND e.row BETWEEN 0 AND ? ORDER BY e.row",
+        which,
+    )
+    times = Counter(segment_id for segment_id, _ in rows)
+    single = [row for row in rows if times[row[0]] == 1]
+    wrong = {file_id for segment_id, file_id in rows if times[segment_id] > 1}
+    wrong.update(
+        file_id
+        for (segment_id, file_id), (right, _) in zip(single, sorted(single), strict=True)
+        if segment_id != right
+    )
+    return sorted(wrong)
 
 
 @contextmanager
-def _opened(snapshot: Snapshot, space: SpaceRecord) -> Iterator[tuple[int, int, str]]:
-    """A space's vector file, the rows that are in it, and why these are not enough."""
-    path = vector_path(snapshot.folder, space.space_id, space.generation)
-    with translated(snapshot.folder):
+def _opened(folder: Path, space: SpaceRecord, path: Path | None = None) -> Iterator[tuple[int, int]]:
+    """A vector file, -1 where there is none, and how many whole rows are in it."""
+    path = path or vector_path(folder, space.space_id, space.generation)
+    with translated(folder):
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except ABSENT:
-            yield -1, 0, "The vector file is gone."
+            yield -1, 0
             return
     try:
-        needed = space.rows * space.card.dim * HALF.itemsize
-        with translated(snapshot.folder):
+        with translated(folder):
             length = os.fstat(descriptor).st_size
-        shortage = "" if length >= needed else f"The vector file is cut off: {length} bytes of {needed}."
-        yield descriptor, min(space.rows, length // (space.card.dim * HALF.itemsize)), shortage
+        yield descriptor, length // (space.card.dim * HALF.itemsize)
     finally:
         os.close(descriptor)
 

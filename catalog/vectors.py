@@ -105,14 +105,6 @@ class VectorAppender:
         with translated(self._folder):
             os.fsync(self._descriptor)
 
-    def lengthen(self) -> None:
-        """Make the file long enough for its rows, with zeros; never shorter."""
-        with translated(self._folder):
-            needed = self.rows * self._dim * HALF.itemsize
-            if os.fstat(self._descriptor).st_size < needed:
-                os.ftruncate(self._descriptor, needed)
-                os.fsync(self._descriptor)
-
     def close(self) -> None:
         """Safe to call twice."""
         if self._descriptor >= 0:

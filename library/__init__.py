@@ -11,7 +11,7 @@ from anyseek.options import NEAR, AnyPath, path_text
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog, Snapshot, SpaceRecord
-    from anyseek.catalog.check import Finding
+    from anyseek.catalog.findings import Finding
     from anyseek.contracts import ModelCard
     from anyseek.library.duplicates import Group
     from anyseek.library.exchange import Moved

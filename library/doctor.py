@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.check import Finding, check, hashes_of
+from anyseek.catalog.check import check, hashes_of
+from anyseek.catalog.findings import Finding
 from anyseek.catalog.repair import repair as repair_catalog
 from anyseek.errors import AnyseekError
 from anyseek.indexer.reindex import EXCHANGE_SETTING, is_damaged_exchange
@@ -37,7 +38,7 @@ def check_all(folder: Path, *, repair: bool) -> list[Finding]:
     IndexLocked, ReadOnlyIndex, DiskFull.
     """
     findings = check(folder, more=_MORE)
-    if repair and findings:
+    if repair and any(finding.is_repairable for finding in findings):
         repair_catalog(folder, findings, more=_MORE, repair_derived=_repair_derived)
         return check(folder, more=_MORE)
     return findings

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from anyseek.catalog.check import Finding
+from anyseek.catalog.findings import Finding
 from anyseek.catalog.space_records import (
     SpaceRow,
     delete_space,

@@ -17,7 +17,7 @@ from anyseek.errors import AnyseekError
 from anyseek.printable import printable
 
 if TYPE_CHECKING:
-    from anyseek.catalog.check import Finding
+    from anyseek.catalog.findings import Finding
     from anyseek.options import SearchOptions
     from anyseek.search.results import Results
     from anyseek.stores.backend import State

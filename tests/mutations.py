@@ -41,8 +41,8 @@ TABLE = [
     ),
     Mutation(
         "catalog/repair.py",
-        "            _lengthen(folder, spaces)  # first: where no vector can be written, nothing is dropped\n",
-        "            pass\n",
+        "        vector_repair.check_writable(catalog.folder, snapshot.spaces())\n",
+        "        pass\n",
         "nothing is dropped where the rest of a repair cannot be done",
         "tests/catalog/test_failures.py tests/catalog/test_check.py",
     ),

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
 from anyseek.catalog.repair import repair
 from anyseek.contracts import FileState, Modality, Span
-from anyseek.errors import AnyseekError, IndexDamaged, IndexLocked, IndexNotFound
+from anyseek.errors import AnyseekError, IndexDamaged, IndexLocked, IndexNotFound, UsageError
 from anyseek.stores.exact import ExactStore
 
 
@@ -243,3 +244,88 @@ def test_repaired_files_are_embedded_again(folder: Path) -> None:
         assert (record.state, record.problem and record.problem.code) == (FileState.FAILED, "read-again")
         assert [one.path for one in snapshot.files(FileState.OK)] == [f"a{i}" for i in range(5)]
         assert snapshot.counts().segments_by_modality == {Modality.IMAGE: 15}
+
+
+# ---------------------------------------------------------------- captions, and files that changed places
+
+
+def captioned(folder: Path) -> None:
+    with Catalog.open(folder) as catalog, catalog.begin() as writer:
+        writer.set_caption(2, "a dog on the beach")
+
+
+@pytest.mark.parametrize("table", ["file_words", "file_index"])
+def test_a_caption_that_is_unlike_its_words_is_read_again(folder: Path, table: str) -> None:
+    """Which of the two is damaged, nothing tells: words made of a damaged caption would stay for good."""
+    captioned(folder)
+    key = "file_id" if table == "file_words" else "rowid"
+    trigger = sqlite3.connect(folder / "catalog.sqlite").execute(
+        "SELECT sql FROM sqlite_master WHERE name = 'file_words_changed'"
+    )
+    sql(
+        folder,
+        "DROP TRIGGER file_words_changed",
+        f"UPDATE {table} SET caption = 'a dot on the beach' WHERE {key} = 2",
+        *next(trigger),
+    )
+    assert found(folder) == {"words-damaged": 1, "segments-damaged": 1}
+    repair_all(folder)
+    with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+        assert [(file.path, file.problem and file.problem.code) for file in snapshot.problems()] == [
+            ("a1", "read-again")
+        ]
+        assert snapshot.database.all("SELECT caption FROM file_words WHERE caption != ''") == []
+
+
+def test_captions_stay_where_their_words_cannot_be_read_at_all(folder: Path) -> None:
+    captioned(folder)
+    sql(folder, "DELETE FROM file_index_config")
+    assert set(found(folder)) == {"words-damaged"}
+    repair_all(folder)
+    with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+        assert list(snapshot.problems()) == []
+        assert snapshot.database.first("SELECT caption FROM file_words WHERE file_id = 2") == (
+            "a dog on the beach",
+        )
+
+
+@pytest.mark.parametrize("place", ["lock", "vectors/1.0.f16", "calibration/1.npz", "CACHEDIR.TAG"])
+@pytest.mark.parametrize("is_exchanged", [True, False])
+def test_a_catalog_in_the_place_of_another_file_is_told_and_not_touched(
+    folder: Path, place: str, is_exchanged: bool
+) -> None:
+    catalog, other, aside = folder / "catalog.sqlite", folder / place, folder / "aside"
+    other.parent.mkdir(exist_ok=True)
+    if not other.exists():
+        other.write_bytes(b"anything")
+    whole = catalog.read_bytes()
+    other.rename(aside)
+    catalog.rename(other)
+    if is_exchanged:
+        aside.rename(catalog)
+    findings = check(folder)
+    moved = next(finding for finding in findings if finding.code == "catalog-moved")
+    assert place in moved.message
+    assert not any(finding.is_repairable for finding in findings)
+    with suppress(AnyseekError):  # in the lock's place, it keeps the repair from beginning
+        repair(folder, findings)
+    with pytest.raises(AnyseekError):
+        Catalog.open(folder)
+    assert other.read_bytes() == whole
+    assert not (folder / "catalog.sqlite.damaged").exists()
+    if is_exchanged:
+        catalog.rename(aside)
+    other.rename(catalog)
+    aside.rename(other)
+    assert check(folder) == []
+
+
+def test_a_lock_is_not_written_over_where_it_is_more_than_a_lock(folder: Path) -> None:
+    (folder / "lock").write_bytes(b"what nobody knows" * 1000)
+    assert found(folder) == {"lock-not-a-file": 1}
+    with Catalog.open(folder) as catalog, pytest.raises(UsageError, match="something else"):
+        catalog.lock("x").__enter__()
+    assert (folder / "lock").read_bytes() == b"what nobody knows" * 1000
+    (folder / "lock").write_bytes(bytes(100_000))  # what a power failure leaves of a lock
+    with Catalog.open(folder) as catalog, catalog.lock("x"):
+        pass

@@ -267,7 +267,6 @@ def test_a_vector_file_of_no_space_is_not_deleted_while_vectors_are_missing(tagg
         ["UPDATE file_words SET path = 'other'"],
         ["UPDATE file_words SET name = 'other' WHERE file_id = 2"],
         ["UPDATE file_index SET path = 'other' WHERE rowid = 1"],
-        ["UPDATE file_index SET caption = 'other' WHERE rowid = 1"],
         ["DELETE FROM file_index"],
         ["INSERT INTO file_index (rowid, path, caption) VALUES (99, 'a', '')"],
         ["UPDATE passage_index SET text = 'other' WHERE rowid = 1"],
@@ -292,6 +291,24 @@ def all_words(made: Indexed) -> list[list[object]]:
     tables = ("file_words", "file_index", "passage_index")
     with made.catalog.read() as snapshot:
         return [sorted(snapshot.database.rows(f"SELECT rowid, * FROM {table}")) for table in tables]
+
+
+@pytest.mark.parametrize("table", ["file_words", "file_index"])
+def test_a_caption_unlike_its_words_is_read_again_from_its_file(tagged: Indexed, table: str) -> None:
+    """Whichever of the two is damaged: words made of a damaged caption would stay."""
+    before = all_words(tagged)
+    connection = sqlite3.connect(tagged.catalog.folder / "catalog.sqlite")
+    ((trigger,),) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'file_words_changed'")
+    connection.close()
+    sql(
+        tagged.catalog.folder,
+        "DROP TRIGGER file_words_changed",
+        f"UPDATE {table} SET caption = 'other' WHERE rowid = 2",
+        trigger,
+    )
+    assert codes(tagged) == ["words-damaged", "segments-damaged"]
+    assert_repaired(tagged, "b.txt")
+    assert all_words(tagged)[:2] == before[:2]
 
 
 def test_a_file_whose_words_are_gone_is_read_again_for_its_caption(tagged: Indexed) -> None:

@@ -1,4 +1,4 @@
-"""Between table rows and records, paths and bytes. Pure, apart from `find_root`, which looks at the disk."""
+"""Between table rows and records, paths and bytes. Pure, apart from what asks the disk about paths."""
 
 from __future__ import annotations
 
@@ -213,17 +213,3 @@ def relative_root(folder: Path, root: Path) -> bytes | None:
     except OSError:
         return None
     return os.path.relpath(os.fsencode(root), os.fsencode(os.path.realpath(folder)))
-
-
-def find_root(folder: Path, path: bytes, relative: bytes | None) -> Path:
-    """Where a root is now: by its way from the index folder when that leads to a folder, else at `path`.
-
-    Raises IndexDamaged for what is no path.
-    """
-    if not isinstance(path, bytes) or not isinstance(relative, (bytes, type(None))):
-        raise unreadable("an indexed folder", TypeError())
-    if relative is not None:
-        moved = os.path.normpath(os.path.join(os.fsencode(os.path.realpath(folder)), relative))
-        if os.path.isdir(moved) or not os.path.isdir(path):
-            return Path(os.fsdecode(moved))
-    return Path(os.fsdecode(path))

@@ -14,6 +14,7 @@ from anyseek.catalog.codec import FILE_COLUMNS, clean_text
 from anyseek.catalog.database import Database
 from anyseek.catalog.failures import REPAIR
 from anyseek.catalog.filter_sql import Condition
+from anyseek.catalog.root_places import find_root, root_rows
 from anyseek.contracts import FileRecord, FileState
 from anyseek.errors import IndexDamaged
 from anyseek.folding import folded
@@ -33,11 +34,10 @@ class FileReader:
     def roots(self) -> dict[int, Path]:
         """The indexed folders by number: absolute, as they are now that the index lies where it lies.
 
-        A root is looked for relative to the index first (both may have moved together), then at its absolute path,
-        which is returned too when neither is a folder.
+        A root that moved with the index is the one that shows its files (root_places.py); else it is where it was
+        recorded, there or not.
         """
-        rows = self.database.rows("SELECT root, path, relative FROM roots ORDER BY root")
-        return {root: codec.find_root(self.folder, path, relative) for root, path, relative in rows}
+        return {row.number: find_root(self.database, row) for row in root_rows(self.database)}
 
     def mount_points(self) -> set[tuple[int, bytes]]:
         """Folders below roots that were mount points when they were last read: number of the root, path."""

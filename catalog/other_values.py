@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from anyseek.catalog.root_places import is_damaged, put_ways_right, root_rows
 from anyseek.catalog.schema import NAME
 from anyseek.catalog.sql_functions import is_text_sql
 from anyseek.catalog.tag_records import HASH_BYTES
@@ -16,29 +17,29 @@ if TYPE_CHECKING:
 
 # ---------------------------------------------------------------- folders
 
-_ABSOLUTE = "typeof(path) = 'blob' AND substr(path, 1, 1) = x'2F' AND instr(path, x'00') = 0"
-_RELATIVE = (
-    "relative IS NULL OR (typeof(relative) = 'blob' AND length(relative) > 0 AND instr(relative, x'00') = 0)"
-)
+_ABSOLUTE = "typeof(path) = 'blob' AND hex(substr(path, 1, 1)) = '2F' AND instr(path, x'00') = 0"
 _BELOW = "typeof(root) = 'integer' AND typeof(path) = 'blob' AND instr(path, x'00') = 0"
 _INODE, _MOUNT = "typeof(inode) = 'integer'", "typeof(is_mount) = 'integer'"
 
 
 def damaged_places(database: Database) -> int:
     """How many roots, and folders of the last scan, are recorded as what no folder can be."""
-    (roots,) = database.first(f"SELECT count(*) FROM roots WHERE NOT ({_ABSOLUTE} AND ({_RELATIVE}))")
+    roots = sum(is_damaged(database, row) for row in root_rows(database))
     (folders,) = database.first(
         f"SELECT count(*) FROM folders WHERE NOT ({_BELOW} AND {_INODE} AND {_MOUNT})"
     )
-    return int(roots) + int(folders)
+    return roots + int(folders)
 
 
 def put_places_right(database: Database) -> None:
     """Keep what can be read. A root whose place cannot is one that is not there: it is recognised by its files when
     it is indexed again. A folder of the last scan may have held a drive, so that nothing below it is taken for gone."""
-    database.run(f"UPDATE roots SET relative = NULL WHERE NOT ({_RELATIVE})")
+    database.run(
+        "UPDATE roots SET relative = NULL WHERE typeof(relative) != 'blob' OR instr(relative, x'00') > 0"
+    )
     database.run(f"UPDATE OR IGNORE roots SET path = CAST(path AS BLOB) WHERE NOT ({_ABSOLUTE})")
     database.run(f"UPDATE roots SET path = CAST('/damaged-' || root AS BLOB) WHERE NOT ({_ABSOLUTE})")
+    put_ways_right(database)
     database.run(f"DELETE FROM folders WHERE NOT ({_BELOW})")
     database.run(f"UPDATE folders SET inode = 0 WHERE NOT ({_INODE})")
     database.run(f"UPDATE folders SET is_mount = 1 WHERE NOT ({_MOUNT})")

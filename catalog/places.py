@@ -7,11 +7,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from anyseek.catalog import codec
+from anyseek.catalog.root_places import find_root, root_rows, shows_files
 
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
 
-_SAMPLE = 20
 _WITHOUT_ROOT = "root NOT IN (SELECT root FROM roots)"
 
 
@@ -21,7 +21,7 @@ def put_missing_roots_right(database: Database) -> None:
     numbers = database.all(f"SELECT DISTINCT root FROM files WHERE {_WITHOUT_ROOT}")
     for (number,) in numbers:
         for root, folder in _roots(database).items():
-            if _has_files_of(database, folder, number):
+            if shows_files(database, number, folder):
                 database.run("UPDATE OR IGNORE files SET root = ? WHERE root = ?", [root, number])
                 break
         if database.first("SELECT 1 FROM files WHERE root = ?", [number]):
@@ -32,7 +32,7 @@ def _make_root(database: Database, number: Any) -> None:
     around = os.fsencode(
         os.path.abspath(database.folder.parent)
     )  # where an index lies unless another place is named
-    if around not in _roots(database).values() and _has_files_of(database, around, number):
+    if around not in _roots(database).values() and shows_files(database, number, around):
         relative = codec.relative_root(database.folder, database.folder.parent)
         database.run("INSERT OR IGNORE INTO roots VALUES (?, ?, ?)", [number, around, relative])
     root = number if isinstance(number, int) and number >= 0 else _free_number(database)
@@ -52,16 +52,6 @@ def _free_number(database: Database) -> int:
 
 
 def _roots(database: Database) -> dict[int, bytes]:
-    rows = database.all("SELECT root, path, relative FROM roots")
     return {
-        root: os.fsencode(codec.find_root(database.folder, path, relative))
-        for root, path, relative in rows
-        if isinstance(path, bytes) and isinstance(relative, (bytes, type(None)))
+        row.number: os.fsencode(find_root(database, row)) for row in root_rows(database) if row.is_readable
     }
-
-
-def _has_files_of(database: Database, folder: bytes, number: Any) -> bool:
-    """Whether one of the first files of a root lies below a folder."""
-    rows = database.all(f"SELECT path FROM files WHERE root = ? LIMIT {_SAMPLE}", [number])
-    paths = (path for (path,) in rows if isinstance(path, bytes) and b"\0" not in path)
-    return any(os.path.lexists(os.path.join(folder, path)) for path in paths)

@@ -11,6 +11,7 @@ from typing import Any
 
 from anyseek.catalog import codec
 from anyseek.catalog.database import Database
+from anyseek.catalog.root_places import find_root, root_rows
 from anyseek.catalog.segment_writer import PARTIAL, SegmentWriter
 from anyseek.contracts import READ_AGAIN, FileState, Modality, Problem, Report, SeenFile
 from anyseek.errors import UsageError
@@ -251,12 +252,12 @@ class Writer(SegmentWriter):
     def add_root(self, path: Path) -> int:
         """The number of an indexed folder; the same folder again has the same number."""
         stale: dict[int, Path] = {}
-        for root, stored, relative in self.database.all("SELECT root, path, relative FROM roots"):
-            folder = codec.find_root(self.database.folder, stored, relative)
+        for row in root_rows(self.database):
+            folder = find_root(self.database, row)
             if codec.same_folder(folder, path):
-                return int(root)
-            if stored == codec.absolute_bytes(path):  # of a root that moved together with the index
-                stale[root] = folder
+                return int(row.number)
+            if row.path == codec.absolute_bytes(path):  # of a root that moved together with the index
+                stale[row.number] = folder
         for root, folder in stale.items():
             self.move_root(root, folder)
         (number,) = self.database.first("SELECT coalesce(max(root) + 1, 0) FROM roots")
@@ -284,9 +285,9 @@ class Writer(SegmentWriter):
 
     def forget_root(self, root: int) -> None:
         """Forget an indexed folder and all files of it; their tags are kept, by where the folder is now."""
-        stored, relative = self.database.first("SELECT path, relative FROM roots WHERE root = ?", [root])
-        folder = codec.find_root(self.database.folder, stored, relative)
-        if stored != codec.absolute_bytes(folder):
+        row = next(row for row in root_rows(self.database) if row.number == root)
+        folder = find_root(self.database, row)
+        if row.path != codec.absolute_bytes(folder):
             self.move_root(root, folder)
         rows = self.database.all("SELECT file_id FROM files WHERE root = ?", [root])
         self.delete([file_id for (file_id,) in rows])

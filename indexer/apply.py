@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from anyseek.catalog.root_places import record_places
 from anyseek.contracts import FileRecord, Modality, Preparer, Report
 from anyseek.errors import RootUnavailable
 from anyseek.indexer.batch import Batch
@@ -131,6 +132,7 @@ class CatalogUpdate:
         state = self.run.state
         state.roots.update(moved)
         with self.run.catalog.begin() as writer:
+            record_places(writer)
             for root, folder in moved.items():
                 writer.move_root(root, folder)
             selected = state.select_roots(requested, writer.add_root)

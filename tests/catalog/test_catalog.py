@@ -300,6 +300,8 @@ def test_changes_grow(tmp_path: Path) -> None:
 def test_an_index_moves_with_its_root(tmp_path: Path) -> None:
     catalog, _ = new_index(tmp_path / "old", 2)
     catalog.close()
+    for name in ("a0", "a1"):
+        (tmp_path / "old" / name).write_text("x")
     (tmp_path / "old").rename(tmp_path / "new")
     with Catalog.open(tmp_path / "new/.anyseek") as moved, moved.read() as snapshot:
         assert snapshot.roots() == {0: tmp_path / "new"}
@@ -311,10 +313,14 @@ def test_an_index_moves_with_its_root(tmp_path: Path) -> None:
 
 
 def test_an_index_beside_its_roots(tmp_path: Path) -> None:
-    for name in ("disk/photos", "disk/sounds"):
-        (tmp_path / name).mkdir(parents=True)
     roots = [tmp_path / "disk/photos", tmp_path / "disk/sounds"]
-    Catalog.create(tmp_path / "disk/index", roots).close()
+    for root in roots:
+        root.mkdir(parents=True)
+        (root / "one").write_text("x")
+    with Catalog.create(tmp_path / "disk/index", roots) as catalog, catalog.begin() as writer:
+        space = writer.ensure_space(card())
+        for number in range(len(roots)):
+            put(writer, space, "one", unit_rows(1), root=number)
 
     def where(folder: Path) -> list[Path]:
         with Catalog.open(folder) as catalog, catalog.read() as snapshot:
@@ -327,6 +333,8 @@ def test_an_index_beside_its_roots(tmp_path: Path) -> None:
     (tmp_path / "disk/index").rename(tmp_path / "index")  # the index alone: the roots stay
     assert where(tmp_path / "index") == roots
     shutil.copytree(tmp_path / "disk/photos", tmp_path / "photos")  # and now a copy of one beside it
+    assert where(tmp_path / "index") == roots
+    shutil.rmtree(tmp_path / "disk/photos")
     assert where(tmp_path / "index") == [tmp_path / "photos", tmp_path / "disk/sounds"]
 
 

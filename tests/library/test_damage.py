@@ -40,9 +40,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         space = writer.ensure_space(card())
         for i in range(60):
             put(writer, space, f"a{i}.txt", unit_rows(1, i), Modality.TEXT)
-            (folder / f"a{i}.txt").touch()
+            (folder / f"a{i}.txt").write_text("x")
         writer.put_failed(seen("broken.png"), b"", None, Problem("broken", "decode", "It is broken."))
-        (folder / "broken.png").touch()
+        (folder / "broken.png").write_text("x")
     with catalog:
         for i in range(0, 60, 3):
             tags.tag(catalog, [folder / f"a{i}.txt"], f"Tag {i % 7}")

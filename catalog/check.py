@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from anyseek import modalities
 from anyseek.catalog import migrations
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.database import CATALOG_NAME, DAMAGED_NAME, Database, connect, what_is_lost
+from anyseek.catalog.database import CATALOG_NAME, DAMAGED_NAME, Database, connect, files_of, what_is_lost
 from anyseek.catalog.failures import translated
 from anyseek.catalog.locking import is_locked, read_holder, what_is_not_a_lock
 from anyseek.catalog.records import SpaceRecord
@@ -22,6 +22,9 @@ from anyseek.catalog.segment_writer import PARTIAL
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.space_records import is_of_missing_package, space_rows
 from anyseek.errors import IndexDamaged, IndexLocked, MissingExtra, NewerFormat, ReadOnlyIndex
+from anyseek.opening import what_is_not_a_file
+from anyseek.printable import printable
+from anyseek.system_errors import as_anyseek
 
 # A row may be searched when its file has no problem and is not in the middle of being indexed.
 SHOULD_BE_VISIBLE = f"(f.problem_code IS NULL AND f.state != '{PARTIAL}')"
@@ -70,6 +73,8 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
         is_alone = not is_locked(folder)
     # Opening the catalog already tidies the log, so this is looked at first.
     left_over = [*_not_a_lock(folder), *(_left_over(folder) if is_alone else [])]
+    if in_the_way := list(_not_files(folder)):
+        return [*in_the_way, *left_over]
     try:
         with Catalog.open(folder) as catalog, catalog.read() as snapshot:
             damage = _catalog_damage(snapshot.database)
@@ -123,6 +128,20 @@ def _not_a_lock(folder: Path) -> Iterator[Finding]:
     with translated(folder):
         if why := what_is_not_a_lock(folder):
             yield Finding("lock-not-a-file", why, 1, False, "look at what it is, and move it away")
+
+
+def _not_files(folder: Path) -> Iterator[Finding]:
+    """What nothing can be read of, and nobody but a person may remove."""
+    with translated(folder):
+        vectors = folder / "vectors"
+        wrong = [why for path in files_of(folder / CATALOG_NAME) if (why := what_is_not_a_file(path))]
+        wrong += [why for path in sorted(vectors.glob("*.f16")) if (why := what_is_not_a_file(path))]
+        messages = [as_anyseek(why, f"the index in {printable(str(folder))}").message for why in wrong]
+        if vectors.exists() and not vectors.is_dir():
+            messages.append(f"{printable(str(vectors))} is a folder in an index, and here it is none.")
+    for message in messages:
+        remedy = "look at what it is, and move it away; then look again"
+        yield Finding("not-a-file", message, 1, False, remedy)
 
 
 def _left_over(folder: Path) -> Iterator[Finding]:

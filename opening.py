@@ -1,8 +1,8 @@
 """Opening files of which others may have had the place: below a root without being led out of it, and a program's own.
 
 What was scanned, indexed or shown once is opened again later, and by then a file or a folder above it may be a link to
-anywhere. So a file of an index is named by its root and the way from there, and the way is gone step by step: no link on
-it is followed, whoever puts one there when. The files that make up the index are opened by `open_own`.
+anywhere. So a file of an index is named by its root and the way from there, and the way is gone step by step: no link
+on it is followed, whoever puts one there when. The files that make up the index are opened by `open_own`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 # O_PATH: a folder that may be passed through need not be one that may be listed.
@@ -94,7 +95,7 @@ def stat_own(path: str) -> os.stat_result:
 
 
 def what_is_not_a_file(path: str | os.PathLike[str]) -> NotRegular | None:
-    """The error for a path at which something else than a file lies; None where a file lies or nothing. Raises OSError."""
+    """The error for what lies at a path and is no file; None for a file, and for nothing. Raises OSError."""
     with suppress(FileNotFoundError, NotADirectoryError):
         try:
             stat_own(os.fspath(path))
@@ -116,10 +117,10 @@ MOST_TEXT = 64 << 20
 """Bytes of a list that a person gives in a file."""
 
 
-def read_lines(path: str | os.PathLike[str]) -> list[str]:
+def read_lines(path: Path) -> list[str]:
     """The lines of a text file that a person named, be it a pipe. Raises OSError; ValueError for what is not UTF-8, and
     for more than MOST_TEXT: a device has no end."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         data = file.read(MOST_TEXT + 1)
     if len(data) > MOST_TEXT:
         raise ValueError(f"more than {MOST_TEXT} bytes")

@@ -27,8 +27,8 @@ from anyseek.printable import printable
 INTACT = "What was stored before is intact."
 
 _Sentence = tuple[type[AnyseekError], str, str]
-"""The class; the message, in which {it} stands for the thing and {which} for the very file; the hint. None begins with {it}: it may be the name of a file,
-which is not capitalised."""
+"""The class; the message, in which {it} stands for the thing, {which} for the very file, {kind} for what lies there;
+the hint. No message begins with {it}: that may be the name of a file, which is not capitalised."""
 
 _FULL: _Sentence = (
     DiskFull,
@@ -151,8 +151,10 @@ NO_MEMORY = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 def as_anyseek(error: OSError, it: str) -> AnyseekError:
     """The sentence for an error of the system. it: the thing concerned, as "the index in /photos"."""
-    kind = error.kind if isinstance(error, NotRegular) else "folder"
-    cls, message, hint = _NOT_A_FILE if isinstance(error, NotRegular) else _SENTENCES.get(error.errno or 0, _OTHER)
+    sentence, kind = _SENTENCES.get(error.errno or 0, _OTHER), "folder"
+    if isinstance(error, NotRegular):
+        sentence, kind = _NOT_A_FILE, error.kind
+    cls, message, hint = sentence
     name = printable(os.fsdecode(error.filename)) if _is_name(error.filename) else ""
     which = f" ({name})" if name and not f" {it}".endswith(f" {name}") else ""
     reason = error.strerror or str(error) or type(error).__name__

@@ -25,8 +25,8 @@ INDEX_NAME = ".anyseek"
 
 CATALOG_NAME = "catalog.sqlite"
 BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite adds to the name for its own files beside a database. One that belonged to another database would be taken
-for this one's."""
+"""What SQLite adds to the name for its own files beside a database. One that belonged to another database would be
+taken for this one's."""
 
 DAMAGED_NAME = f"{CATALOG_NAME}.damaged"
 """What a catalog is called that was damaged, and took the place of."""

@@ -148,8 +148,8 @@ def _stored_format(database: Database) -> int | None:
 
 
 def _has_lost_its_format(database: Database, number: int | None) -> bool:
-    """Whether the tables are those of FORMAT, and the stored number is none, or of a format with other tables, or is not
-    what says it once more, where there is that."""
+    """Whether the tables are those of FORMAT, and the stored number is none, or of a format with other tables, or is
+    not what says it once more, where there is that."""
     said = _format_said_again(database)
     is_doubtful = number is None or number < _TABLES_SINCE or said not in (None, number)
     return is_doubtful and _has_our_tables(database)

@@ -117,7 +117,15 @@ class ParquetReader:
         try:
             with pq.ParquetFile(self._source, pre_buffer=False) as file:
                 yield file
-        except (pa.ArrowException, ArithmeticError, OSError, TypeError, ValueError, KeyError, zlib.error) as error:
+        except (
+            pa.ArrowException,
+            ArithmeticError,
+            OSError,
+            TypeError,
+            ValueError,
+            KeyError,
+            zlib.error,
+        ) as error:
             _check_system(error, self._source)
             is_damaged = isinstance(error, (pa.ArrowException, OSError, zlib.error)) and not isinstance(
                 error, KeyError

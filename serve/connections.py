@@ -223,8 +223,8 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
     def _take_over(self) -> bool:
-        """Whether it is the body of the present request that is refused, of which no answer has begun and now none will:
-        else the refusal would stand in the middle of an answer, or before it."""
+        """Whether it is the body of the present request that is refused, and no answer to it has begun; now none will.
+        Else the refusal would stand in the middle of an answer, or before it."""
         if self.state is not State.RECEIVING or self.pipeline or self.cycle.response_started:
             return False
         self.cycle.disconnected = True

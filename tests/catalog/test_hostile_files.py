@@ -78,7 +78,9 @@ def test_what_is_no_file_is_named_and_not_opened(
     (index / name).unlink(missing_ok=True)
     put_there(index / name)
     for use in (read_vectors, append_vectors, compact_vectors):
-        with pytest.raises(UsageError, match=r"^There is a (pipe|folder|link) where the index in .* has a file"):
+        with pytest.raises(
+            UsageError, match=r"^There is a (pipe|folder|link) where the index in .* has a file"
+        ):
             use(index)
     findings = check(index)
     assert [(one.code, one.is_repairable) for one in findings] == [("not-a-file", False)]
@@ -99,7 +101,9 @@ def test_a_file_where_the_vectors_folder_was_is_for_a_person(index: Path) -> Non
 
 
 @pytest.mark.parametrize("put_there", KINDS, ids=lambda one: str(one.__name__))
-def test_a_derived_file_that_is_none_counts_as_missing(index: Path, put_there: Callable[[Path], None]) -> None:
+def test_a_derived_file_that_is_none_counts_as_missing(
+    index: Path, put_there: Callable[[Path], None]
+) -> None:
     file = index / "calibration" / "1.npz"
     file.parent.mkdir()
     put_there(file)
@@ -119,4 +123,13 @@ def test_a_log_is_read_no_further_than_it_counts(index: Path) -> None:
     log.touch()
     os.truncate(log, SPARSE)
     with Pages(index / "catalog.sqlite", log) as pages:
-        assert pages.count and not pages.has_log
+        assert pages.count
+        assert not pages.has_log
+
+
+@pytest.mark.parametrize("name", [".gitignore", "CACHEDIR.TAG"])
+def test_an_endless_mark_is_not_taken_for_our_own(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    os.truncate(tmp_path / name, SPARSE)
+    with pytest.raises(UsageError, match="contains other files"):
+        Catalog.create(tmp_path)

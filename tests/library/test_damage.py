@@ -185,7 +185,9 @@ def test_a_damaged_number_of_the_format_upgrades_nothing_and_refuses_nobody_for_
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_a_format_that_its_tables_are_not_of_is_damage_where_both_numbers_say_it(index: Path, number: int) -> None:
+def test_a_format_that_its_tables_are_not_of_is_damage_where_both_numbers_say_it(
+    index: Path, number: int
+) -> None:
     before = tags_of(index)
     sql(index, f"UPDATE index_info SET value = '{number}' WHERE name = 'format'")
     sql(index, f"PRAGMA user_version = {number}")
@@ -236,7 +238,7 @@ def test_a_kept_tag_of_another_kind_is_damage_wherever_it_is_read(index: Path, c
     sql(index, f"UPDATE kept_tags SET {column} = {value}")
     with Catalog.open(index) as catalog, catalog.read() as snapshot:
         for read in (kept_tags.tags_of_gone_files, tag_records.read_tags, tag_records.tag_lines):
-            with pytest.raises(IndexDamaged, match="record of (kept )?tags"):
+            with pytest.raises(IndexDamaged, match=r"record of (kept )?tags"):
                 list(read(snapshot))
     assert codes(index) == ["tags-damaged"]
     repaired(index)

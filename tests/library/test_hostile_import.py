@@ -27,7 +27,7 @@ def index(tmp_path: Path) -> Iterator[anyseek.Index]:
         yield made
 
 
-def refuse(index: anyseek.Index, file: Path, told: str) -> None:
+def refuse(index: anyseek.Index, file: Path, told: str | None = None) -> None:
     with pytest.raises(UsageError, match=told):
         index.library.import_(file)
     assert index.n_segments == 0
@@ -87,7 +87,7 @@ def test_a_line_whose_numbers_or_levels_are_too_many_is_refused(
         lines.insert(0, own)
     np.save(tmp_path / "a.npy", index.embed("red")[None])
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
-    refuse(index, tmp_path / "a.npy", "")
+    refuse(index, tmp_path / "a.npy")
 
 
 def columns(index: anyseek.Index, tmp_path: Path) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def test_metadata_of_too_many_levels_are_refused(index: anyseek.Index, tmp_path:
 def test_a_column_of_another_kind_is_refused(index: anyseek.Index, tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     long = pa.array([1 << 62], pa.duration("s"))
-    far = pa.array([1 << 62], pa.timestamp("s"))
+    far = pa.array([1 << 40], pa.timestamp("s"))
     wrong: list[tuple[str, Any]] = [
         ("start", long),
         ("start", far),
@@ -129,10 +129,10 @@ def test_a_column_of_another_kind_is_refused(index: anyseek.Index, tmp_path: Pat
         ("vector", pa.array([None])),
     ]
     for name, column in wrong:
-        refuse(index, write(tmp_path, {**columns(index, tmp_path), name: column}), "")
+        refuse(index, write(tmp_path, {**columns(index, tmp_path), name: column}))
 
 
 def test_what_is_not_ours_in_a_table_is_left_out(index: anyseek.Index, tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
-    more = {"taken": pa.array([1 << 62], pa.timestamp("s"))}
+    more = {"taken": pa.array([1 << 40], pa.timestamp("s"))}
     assert index.library.import_(write(tmp_path, columns(index, tmp_path) | more)).segments == 1

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 READ_AT_ONCE = 1024
 _LONGEST_LINE = 64 << 20
 _CRC = "vectors_crc32"
+_COLUMNS = "It needs the columns path, modality, vector."
 _ABOUT, _OTHER = "anyseek", "anyseek_catalog"
 
 
@@ -117,24 +118,18 @@ class ParquetReader:
         try:
             with pq.ParquetFile(self._source, pre_buffer=False) as file:
                 yield file
-        except (
-            pa.ArrowException,
-            ArithmeticError,
-            OSError,
-            TypeError,
-            ValueError,
-            KeyError,
-            zlib.error,
-        ) as error:
+        except (ArithmeticError, TypeError) as error:  # PyArrow's, of values for which Python has no type
+            raise UsageError(
+                f"{printable(str(self._source))} cannot be read: a column has values of another kind.", _COLUMNS
+            ) from error
+        except (pa.ArrowException, OSError, ValueError, KeyError, zlib.error) as error:
             _check_system(error, self._source)
             is_damaged = isinstance(error, (pa.ArrowException, OSError, zlib.error)) and not isinstance(
                 error, KeyError
             )
             raise UsageError(
                 f"{printable(str(self._source))} cannot be read: {error}.",
-                "It is cut off or damaged, or no Parquet file. Export it again."
-                if is_damaged
-                else "It needs the columns path, modality, vector.",
+                "It is cut off or damaged, or no Parquet file. Export it again." if is_damaged else _COLUMNS,
             ) from error
 
 

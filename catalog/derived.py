@@ -30,7 +30,7 @@ def read_file(path: Path, most: int) -> bytes | None:
 
 def check_stored(saved: NpzFile) -> None:
     """Raises ValueError for arrays that may be larger than their file: ours are never compressed."""
-    if any(member.compress_type for member in saved.zip.infolist()):
+    if saved.zip is None or any(member.compress_type for member in saved.zip.infolist()):
         raise ValueError("compressed")
 
 

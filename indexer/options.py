@@ -58,8 +58,9 @@ class IndexOptions:
 
 def is_depth_unit(value: object) -> bool:
     """Whether a value, from wherever it comes, is a number of metres: above 0, and one that a float holds."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and 0 < value <= sys.float_info.max
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return 0 < value <= sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
     from anyseek.catalog.other_values import unlike_words
 
     modalities.load_plugins()  # their names are no damage
+    has_lock = is_alone is True
     if is_alone is None:
         is_alone = not is_locked(folder)
     # Opening the catalog already tidies the log, so this is looked at first.
@@ -76,6 +77,8 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
     if in_the_way := list(_not_files(folder)):
         return [*in_the_way, *left_over]
     try:
+        if has_lock:
+            migrations.check_is_current(folder)
         with Catalog.open(folder) as catalog, catalog.read() as snapshot:
             damage = _catalog_damage(snapshot.database)
             if damage:

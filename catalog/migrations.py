@@ -218,6 +218,21 @@ def has_lost_its_format(folder: Path) -> bool:
         database.close()
 
 
+def check_is_current(folder: Path) -> None:
+    """For who holds the lock, so that nothing can be brought forward: what was not until then could not be.
+
+    Raises IndexDamaged for an older format, and what `read_format` raises.
+    """
+    database = connect(folder, writable=False)
+    try:
+        if (number := read_format(database)) < FORMAT:
+            raise IndexDamaged(
+                f"The catalog in {printable(str(folder))} has not the tables of its format, {number}.", REPAIR
+            )
+    finally:
+        database.close()
+
+
 def migrate(folder: Path) -> None:
     """Upgrade the index to FORMAT: every step and its record in one transaction, so all of them or none."""
     with WriterLock(folder, "migrate"):

@@ -120,7 +120,8 @@ class ParquetReader:
                 yield file
         except (ArithmeticError, TypeError) as error:  # PyArrow's, of values for which Python has no type
             raise UsageError(
-                f"{printable(str(self._source))} cannot be read: a column has values of another kind.", _COLUMNS
+                f"{printable(str(self._source))} cannot be read: a column has values of another kind.",
+                _COLUMNS,
             ) from error
         except (pa.ArrowException, OSError, ValueError, KeyError, zlib.error) as error:
             _check_system(error, self._source)

@@ -30,6 +30,7 @@ def replacing(path: Path, *, durable: bool = True, is_shared: bool = False) -> I
     """
     unfinished = partial(path, f".{os.getpid()}-{threading.get_ident()}" if is_shared else "")
     try:
+        _remove_other(unfinished)
         with unfinished.open("wb") as file:
             yield file
             if durable:
@@ -84,6 +85,13 @@ def _is_descriptor(path: Path) -> bool:
             return False
         path = Path(folder) / path.readlink()
     return False
+
+
+def _remove_other(unfinished: Path) -> None:
+    """What is no file there: a pipe would be waited for, a link followed."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(unfinished.lstat().st_mode):
+            unfinished.unlink()
 
 
 def partial(path: Path, writer: str = "") -> Path:

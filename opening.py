@@ -1,7 +1,8 @@
-"""Opening files below a root without being led out of it: no link on the way is followed, whoever puts one there when.
+"""Opening files of which others may have had the place: below a root without being led out of it, and a program's own.
 
 What was scanned, indexed or shown once is opened again later, and by then a file or a folder above it may be a link to
-anywhere. So a file of an index is named by its root and the way from there, and the way is gone step by step.
+anywhere. So a file of an index is named by its root and the way from there, and the way is gone step by step: no link
+on it is followed, whoever puts one there when. The files that make up the index are opened by `open_own`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 # O_PATH: a folder that may be passed through need not be one that may be listed.
@@ -37,11 +40,18 @@ AnyFile: TypeAlias = str | FileBelow
 
 
 class NotRegular(OSError):
-    """A folder, pipe, device or the like, which was not opened. mode: its st_mode."""
+    """A folder, pipe, device or the like, which was not opened. mode: its st_mode; kind: what it is, in a word."""
 
     def __init__(self, name: str, mode: int) -> None:
         super().__init__(errno.EINVAL, "not a regular file", name)
         self.mode = mode
+
+    @property
+    def kind(self) -> str:
+        return _KINDS.get(stat.S_IFMT(self.mode), "device")
+
+
+_KINDS = {stat.S_IFDIR: "folder", stat.S_IFLNK: "link", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 
 
 def open_file(file: AnyFile) -> int:
@@ -57,6 +67,64 @@ def open_file(file: AnyFile) -> int:
         finally:
             os.close(above)
     return _opened_regular(file, 0, None)
+
+
+def open_own(path: str, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of a file that is the program's own, as those of an index; the caller closes it.
+
+    What lies at its name may be anybody's work: nothing but a regular file is opened, no link at the end of the path is
+    followed, and nothing is waited for. The folder may lie behind a link: people put one there. flags: as of os.open.
+    Raises OSError: NotRegular, a link too.
+    """
+    with suppress(FileNotFoundError):
+        stat_own(path)
+    handle = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW, 0o666)
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):  # swapped since
+        os.close(handle)
+        raise NotRegular(path, mode)
+    return handle
+
+
+def stat_own(path: str) -> os.stat_result:
+    """What `open_own` would open. Raises OSError: NotRegular, a link too."""
+    facts = os.lstat(path)
+    if not stat.S_ISREG(facts.st_mode):
+        raise NotRegular(path, facts.st_mode)
+    return facts
+
+
+def what_is_not_a_file(path: str | os.PathLike[str]) -> NotRegular | None:
+    """The error for what lies at a path and is no file; None for a file, and for nothing. Raises OSError."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        try:
+            stat_own(os.fspath(path))
+        except NotRegular as error:
+            return error
+    return None
+
+
+def read_own(path: str, most: int) -> bytes:
+    """The content of a file as `open_own` opens it. Raises OSError: NotRegular; EFBIG for more than `most` bytes."""
+    with os.fdopen(open_own(path), "rb") as file:
+        n_bytes = os.fstat(file.fileno()).st_size
+        if n_bytes > most:
+            raise OSError(errno.EFBIG, f"longer than {most} bytes", path)
+        return file.read(n_bytes)
+
+
+MOST_TEXT = 64 << 20
+"""Bytes of a list that a person gives in a file."""
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file that a person named, be it a pipe. Raises OSError; ValueError for what is not UTF-8, and
+    for more than MOST_TEXT: a device has no end."""
+    with path.open("rb") as file:
+        data = file.read(MOST_TEXT + 1)
+    if len(data) > MOST_TEXT:
+        raise ValueError(f"more than {MOST_TEXT} bytes")
+    return data.decode("utf-8-sig").splitlines()
 
 
 def stat_file(file: FileBelow) -> os.stat_result:

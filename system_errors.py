@@ -21,12 +21,14 @@ from anyseek.errors import (
     SystemRefused,
     UsageError,
 )
+from anyseek.opening import NotRegular
 from anyseek.printable import printable
 
 INTACT = "What was stored before is intact."
 
 _Sentence = tuple[type[AnyseekError], str, str]
-"""The class; the message, in which {it} stands for the thing and {which} for the very file; the hint."""
+"""The class; the message, in which {it} stands for the thing, {which} for the very file, {kind} for what lies there;
+the hint. No message begins with {it}: that may be the name of a file, which is not capitalised."""
 
 _FULL: _Sentence = (
     DiskFull,
@@ -93,14 +95,14 @@ _BUSY: _Sentence = (
     "Another process holds a part of {it}{which}.",
     "Try again when it is done.",
 )
-_FOLDER: _Sentence = (
+_NOT_A_FILE: _Sentence = (
     UsageError,
-    "There is a folder where {it} has a file{which}.",
+    "There is a {kind} where {it} has a file{which}.",
     "Look at what it is, and move it away.",
 )
 _NAME: _Sentence = (
     UsageError,
-    "{it} has a name that the system does not take: {reason}.",
+    "The system does not take the name of {it}: {reason}.",
     "Check the path.",
 )
 
@@ -137,7 +139,7 @@ _SENTENCES: dict[int, _Sentence] = {
     errno.EBUSY: _BUSY,
     errno.ETXTBSY: _BUSY,
     errno.EAGAIN: _BUSY,
-    errno.EISDIR: _FOLDER,
+    errno.EISDIR: _NOT_A_FILE,
     errno.ENAMETOOLONG: _NAME,
     errno.ELOOP: _NAME,
     **dict.fromkeys(_FAULTS_OF_DISKS, _FAILED),
@@ -149,12 +151,14 @@ NO_MEMORY = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 def as_anyseek(error: OSError, it: str) -> AnyseekError:
     """The sentence for an error of the system. it: the thing concerned, as "the index in /photos"."""
-    cls, message, hint = _SENTENCES.get(error.errno or 0, _OTHER)
+    sentence, kind = _SENTENCES.get(error.errno or 0, _OTHER), "folder"
+    if isinstance(error, NotRegular):
+        sentence, kind = _NOT_A_FILE, error.kind
+    cls, message, hint = sentence
     name = printable(os.fsdecode(error.filename)) if _is_name(error.filename) else ""
     which = f" ({name})" if name and not f" {it}".endswith(f" {name}") else ""
     reason = error.strerror or str(error) or type(error).__name__
-    text = message.format(it=it, which=which, reason=reason)
-    return cls(text[0].upper() + text[1:], hint)
+    return cls(message.format(it=it, which=which, reason=reason, kind=kind), hint)
 
 
 OF_A_PATH = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)

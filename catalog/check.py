@@ -11,7 +11,7 @@ from pathlib import Path
 from anyseek import modalities
 from anyseek.catalog import migrations
 from anyseek.catalog.catalog import Catalog
-from anyseek.catalog.database import CATALOG_NAME, Database, connect, what_is_lost
+from anyseek.catalog.database import CATALOG_NAME, Database, connect, files_of, what_is_lost
 from anyseek.catalog.failures import translated
 from anyseek.catalog.findings import REBUILD, Check, Finding, about_files
 from anyseek.catalog.locking import is_locked, read_holder, what_is_not_a_lock
@@ -23,7 +23,9 @@ from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.space_records import is_of_missing_package, space_rows
 from anyseek.catalog.vector_checks import unembedded, unused_files, vectors, wrong_counts
 from anyseek.errors import IndexDamaged, IndexLocked, MissingExtra, NewerFormat, ReadOnlyIndex
+from anyseek.opening import what_is_not_a_file
 from anyseek.printable import printable
+from anyseek.system_errors import as_anyseek
 
 _OF_MADE_INDEX = re.compile(r" index (segments|embeddings)_\w+$")
 
@@ -40,11 +42,16 @@ def check(folder: Path, *, is_alone: bool | None = None, more: Sequence[Check] =
     from anyseek.catalog.other_values import unlike_words
 
     modalities.load_plugins()  # their names are no damage
+    has_lock = is_alone is True
     if is_alone is None:
         is_alone = not is_locked(folder)
     # Opening the catalog already tidies the log, so this is looked at first.
     left_over = [*_not_a_lock(folder), *(_left_over(folder) if is_alone else [])]
+    if in_the_way := list(_not_files(folder)):
+        return [*in_the_way, *left_over]
     try:
+        if has_lock:
+            migrations.check_is_current(folder)
         with Catalog.open(folder) as catalog, catalog.read() as snapshot:
             damage = _catalog_damage(snapshot.database)
             if damage:
@@ -105,6 +112,20 @@ def _not_a_lock(folder: Path) -> Iterator[Finding]:
     with translated(folder):
         if why := what_is_not_a_lock(folder):
             yield Finding("lock-not-a-file", why, 1, False, "look at what it is, and move it away")
+
+
+def _not_files(folder: Path) -> Iterator[Finding]:
+    """What nothing can be read of, and nobody but a person may remove."""
+    with translated(folder):
+        vectors = folder / "vectors"
+        wrong = [why for path in files_of(folder / CATALOG_NAME) if (why := what_is_not_a_file(path))]
+        wrong += [why for path in sorted(vectors.glob("*.f16")) if (why := what_is_not_a_file(path))]
+        messages = [as_anyseek(why, f"the index in {printable(str(folder))}").message for why in wrong]
+        if vectors.exists() and not vectors.is_dir():
+            messages.append(f"{printable(str(vectors))} is a folder in an index, and here it is none.")
+    for message in messages:
+        remedy = "look at what it is, and move it away; then look again"
+        yield Finding("not-a-file", message, 1, False, remedy)
 
 
 def _left_over(folder: Path) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable
@@ -95,7 +94,7 @@ def state(name: str) -> FileState:
 def from_json(text: str) -> Any:
     """A stored setting."""
     try:
-        return json.loads(text)
+        return jsonable.parsed(text)
     except (TypeError, ValueError) as error:
         raise unreadable("a setting", error) from error
 

@@ -12,6 +12,7 @@ from anyseek.atomic import sync_folder
 from anyseek.catalog.database import Database
 from anyseek.catalog.failures import REPAIR, translated
 from anyseek.errors import IndexDamaged, UsageError
+from anyseek.opening import open_own
 
 _BLOCK_BYTES = 8 << 20
 
@@ -83,7 +84,10 @@ def _remove_replaced(vectors: Path, space_id: int, generation: int, n_bytes: int
 
 def _copy_rows(old: Path, new: Path, owned: list[int], row_bytes: int) -> None:
     """Copy rows in their order; the new file and its name are on the disk afterwards."""
-    with old.open("rb") as source, new.open("wb") as target:
+    with (
+        os.fdopen(open_own(str(old)), "rb") as source,
+        os.fdopen(open_own(str(new), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as target,
+    ):
         for first, count in _stretches(owned):
             source.seek(first * row_bytes)
             left = count * row_bytes

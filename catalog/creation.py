@@ -6,6 +6,7 @@ killed at any moment, a disk that fills up or a power failure leaves a folder wi
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from anyseek import atomic
 from anyseek.catalog import migrations
 from anyseek.catalog.database import (
+    BESIDE,
     CATALOG_NAME,
     DAMAGED_NAME,
     Database,
@@ -27,6 +29,7 @@ from anyseek.catalog.locking import LOCK_NAME, WriterLock
 from anyseek.catalog.schema import APPLICATION_ID, FORMAT, KEPT, TABLES, WORDS
 from anyseek.catalog.writer import Writer
 from anyseek.errors import IndexNotFound, UsageError
+from anyseek.opening import NotRegular, read_own
 
 _NEW_NAME = f".{CATALOG_NAME}.new"
 _CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
@@ -34,8 +37,6 @@ _CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
 # For information about cache directory tags see https://bford.info/cachedir/
 """
 _MARKS = {".gitignore": "*\n", "CACHEDIR.TAG": _CACHEDIR_TAG}
-# SQLite's own files beside a database. One that belonged to another database would be taken for this one's.
-BESIDE = ("-wal", "-shm", "-journal")
 _UNFINISHED = {
     *(f"{name}{end}" for name in (CATALOG_NAME, _NEW_NAME) for end in ("", *BESIDE)),
     *(atomic.partial(Path(name)).name for name in _MARKS),
@@ -82,9 +83,15 @@ def _is_ours(path: Path) -> bool:
     """Whether an attempt to make an index may have left it. A person's own .gitignore is theirs."""
     if path.name not in _MARKS:
         return path.name in _OURS or path.name.startswith(DAMAGED_NAME)
-    if path.is_symlink() or not path.is_file():
+    mark = _MARKS[path.name].encode()
+    try:
+        return read_own(str(path), len(mark)) == mark
+    except NotRegular:
         return False
-    return path.read_bytes() == _MARKS[path.name].encode()
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            return False
+        raise
 
 
 def _make_folder(folder: Path) -> None:

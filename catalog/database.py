@@ -16,6 +16,7 @@ from anyseek.catalog.aside import put_back
 from anyseek.catalog.descriptors import FileId
 from anyseek.catalog.failures import has_passed, translated
 from anyseek.errors import IndexDamaged, IndexLocked, IndexNotFound, ReadOnlyIndex, UsageError
+from anyseek.opening import what_is_not_a_file
 from anyseek.printable import printable
 from anyseek.system_errors import ABSENT, is_absent
 
@@ -23,6 +24,10 @@ INDEX_NAME = ".anyseek"
 """The folder of an index, inside the first that it indexes unless another is named."""
 
 CATALOG_NAME = "catalog.sqlite"
+BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite adds to the name for its own files beside a database. One that belonged to another database would be
+taken for this one's."""
+
 DAMAGED_NAME = f"{CATALOG_NAME}.damaged"
 """What a catalog is called that was damaged, and took the place of."""
 
@@ -181,6 +186,12 @@ def _has_log(path: Path) -> bool:
     return facts is not None and facts[2] > 0
 
 
+def files_of(path: Path) -> list[Path]:
+    """A catalog and what SQLite has beside it. SQLite opens what lies at these names: a pipe, and it waits for ever."""
+    path = Path(os.path.realpath(path))
+    return [path, *(path.with_name(f"{path.name}{end}") for end in BESIDE)]
+
+
 def has_catalog(folder: Path) -> bool:
     """Whether there is a catalog in `folder`, which is put back where a cut-off exchange left it aside (aside.py).
 
@@ -278,6 +289,9 @@ def _open(path: Path, parameters: str) -> sqlite3.Connection:
 
 
 def _connection(path: Path, parameters: str) -> sqlite3.Connection:
+    for file in files_of(path):
+        if why := what_is_not_a_file(file):
+            raise why
     # A Snapshot may be made in one thread and used in another, one at a time.
     connection = sqlite3.connect(
         f"file:{quote(os.fsencode(path.absolute()))}?{parameters}",

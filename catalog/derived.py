@@ -10,19 +10,28 @@ from typing import TYPE_CHECKING
 
 from anyseek import atomic
 from anyseek.catalog.failures import translated
+from anyseek.opening import read_own
 
 if TYPE_CHECKING:
+    from numpy.lib.npyio import NpzFile
+
     from anyseek.catalog.vectors import Halves
 
 _SAMPLE = 64
 
 
-def read_file(path: Path) -> bytes | None:
-    """Its bytes, None where it cannot be read."""
+def read_file(path: Path, most: int) -> bytes | None:
+    """Its bytes, None where it cannot be read, is no regular file, or has more than `most` bytes."""
     try:
-        return path.read_bytes()
+        return read_own(str(path), most)
     except OSError:
         return None
+
+
+def check_stored(saved: NpzFile) -> None:
+    """Raises ValueError for arrays that may be larger than their file: ours are never compressed."""
+    if saved.zip is None or any(member.compress_type for member in saved.zip.infolist()):
+        raise ValueError("compressed")
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
+from anyseek import opening
+
 FileId: TypeAlias = tuple[int, int]
 """Device and inode: no other file has them while one of its descriptors is open."""
 
@@ -25,8 +27,8 @@ _waiting: list[int] = []  # descriptors to be closed
 
 
 def open_file(path: Path) -> int:
-    """A descriptor for reading, for `close_file`. Raises OSError."""
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    """A descriptor of a regular file, for reading and for `close_file`. Raises OSError."""
+    return opening.open_file(str(path))
 
 
 def close_file(descriptor: int) -> None:

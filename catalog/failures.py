@@ -33,7 +33,8 @@ _TOO_MUCH = re.compile(r"too (many|large|long|big|deep|complex)|stack overflow|e
 _UNDECODABLE = re.compile(r"could not decode", re.IGNORECASE)
 # A table, a column or a statement of the schema is not what we made.
 _OTHER_SCHEMA = re.compile(
-    r"no such|has no column|malformed|already another|incomplete input|unsupported file|unrecognized option"
+    r"no such|has no column|malformed|already another|already exists|duplicate column"
+    r"|incomplete input|unsupported file|unrecognized option"
     r"|tokenizer|vtable constructor|fts5 file format"
 )
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from anyseek.catalog import codec
-from anyseek.catalog.tag_records import TagRecord, present_place, recorded_place, recorded_roots
+from anyseek.catalog.tag_records import TagRecord, kept_record, recorded_place, recorded_roots
 
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
@@ -26,9 +26,9 @@ def tags_of_gone_files(reader: FileReader) -> Iterator[TagRecord]:
         " AND f.state != 'partial') ORDER BY k.place, k.content_hash, k.folded"
     )
     for (place, content_hash), group in groupby(rows, lambda row: row[:2]):
+        record = kept_record(reader, roots, place, content_hash, (tag for *_, tag in group))
         if not _is_taken(reader, roots, place):
-            path = present_place(reader, roots, place)
-            yield TagRecord(path, content_hash, tuple(tag for *_, tag in group), is_kept=True)
+            yield record
 
 
 def _is_taken(reader: FileReader, roots: dict[int, bytes], place: bytes) -> bool:

@@ -147,7 +147,7 @@ def read_holder(folder: Path) -> Holder | None:
         return None
     try:
         return from_json(os.read(descriptor, _MOST_TEXT), Holder)
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return None
     finally:
         os.close(descriptor)

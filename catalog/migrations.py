@@ -144,14 +144,15 @@ def read_format(database: Database) -> int:
 
 def _stored_format(database: Database) -> int | None:
     row = database.first("SELECT CAST(value AS BLOB) FROM index_info WHERE name = 'format'")
-    return int(row[0]) if row and row[0].isdigit() and len(row[0]) < 10 else None
+    return int(row[0]) or None if row and row[0].isdigit() and len(row[0]) < 10 else None
 
 
 def _has_lost_its_format(database: Database, number: int | None) -> bool:
-    """Whether the tables are those of FORMAT, and the stored number is none, or is not what says it once more, where
-    there is that."""
+    """Whether the tables are those of FORMAT, and the stored number is none, or of a format with other tables, or is
+    not what says it once more, where there is that."""
     said = _format_said_again(database)
-    return (number is None or said not in (None, number)) and _has_our_tables(database)
+    is_doubtful = number is None or number < _TABLES_SINCE or said not in (None, number)
+    return is_doubtful and _has_our_tables(database)
 
 
 def _format_said_again(database: Database) -> int | None:
@@ -213,6 +214,21 @@ def has_lost_its_format(folder: Path) -> bool:
     database = connect(folder, writable=False)
     try:
         return _has_lost_its_format(database, _stored_format(database))
+    finally:
+        database.close()
+
+
+def check_is_current(folder: Path) -> None:
+    """For who holds the lock, so that nothing can be brought forward: what was not until then could not be.
+
+    Raises IndexDamaged for an older format, and what `read_format` raises.
+    """
+    database = connect(folder, writable=False)
+    try:
+        if (number := read_format(database)) < FORMAT:
+            raise IndexDamaged(
+                f"The catalog in {printable(str(folder))} has not the tables of its format, {number}.", REPAIR
+            )
     finally:
         database.close()
 

@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from anyseek.catalog import descriptors
 from anyseek.catalog.failures import translated
+from anyseek.opening import open_own
 from anyseek.system_errors import ABSENT
 
 Value: TypeAlias = int | float | str | bytes | None
@@ -42,13 +43,10 @@ class Pages:
         self._folder = path.parent
         self._descriptor = -1
         with translated(self._folder):
-            try:
-                self._log = log.read_bytes()
-            except ABSENT:
-                self._log = b""
-            with suppress(*ABSENT):
-                self._descriptor = descriptors.open_file(path)
+            self._log = _Log(log)
         try:
+            with translated(self._folder), suppress(*ABSENT):
+                self._descriptor = descriptors.open_file(path)
             self._measure()
         except BaseException:
             self.close()
@@ -58,7 +56,8 @@ class Pages:
         with translated(self._folder):
             length = os.fstat(self._descriptor).st_size if self._descriptor >= 0 else 0
         self.size = self._page_size()
-        self._in_log = _pages_of_log(self._log, self.size)
+        with translated(self._folder):
+            self._in_log = _pages_of_log(self._log, self.size)
         self.count = (
             max(-(-length // self.size), *self._in_log, 0) if self._in_log else -(-length // self.size)
         )
@@ -74,7 +73,8 @@ class Pages:
             return b""
         if number in self._in_log:
             start = self._in_log[number]
-            return self._log[start : start + self.size]
+            with translated(self._folder):
+                return self._log.read(start, self.size)
         return self._read((number - 1) * self.size, self.size).ljust(self.size, b"\0")
 
     def _read(self, offset: int, n_bytes: int) -> bytes:
@@ -101,6 +101,7 @@ class Pages:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             descriptors.close_file(descriptor)
+        self._log.close()
 
     def __enter__(self) -> Pages:
         return self
@@ -111,21 +112,44 @@ class Pages:
         self.close()
 
 
-def _pages_of_log(log: bytes, size: int) -> dict[int, int]:
+class _Log:
+    """A write-ahead log, which may be absent: then it is empty. Read where it is asked for, however long it is. Raises
+    OSError."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = -1
+        with suppress(*ABSENT):
+            self._descriptor = open_own(str(path))
+        self.length = os.fstat(self._descriptor).st_size if self._descriptor >= 0 else 0
+
+    def read(self, start: int, n_bytes: int) -> bytes:
+        return os.pread(self._descriptor, n_bytes, start)
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _pages_of_log(log: _Log, size: int) -> dict[int, int]:
     """Where the last committed state of each page in a write-ahead log begins."""
-    if len(log) < 32:
+    if log.length < 32:
         return {}
-    magic, _, log_size, _, *salt_and_sum = struct.unpack(">8I", log[:32])
+    header = log.read(0, 32)
+    magic, _, log_size, _, *salt_and_sum = struct.unpack(">8I", header)
     order = ">" if magic & 1 else "<"
-    state = _summed(log[:24], order, (0, 0))
+    state = _summed(header[:24], order, (0, 0))
     if magic & ~1 != 0x377F0682 or log_size != size or state != tuple(salt_and_sum[2:]):
         return {}
     committed: dict[int, int] = {}
     pending: dict[int, int] = {}
-    for start in range(32, len(log) - size - 23, size + 24):
-        page, n_pages, *stored = struct.unpack(">6I", log[start : start + 24])
-        state = _summed(log[start : start + 8], order, state)
-        state = _summed(log[start + 24 : start + 24 + size], order, state)
+    for start in range(32, log.length - size - 23, size + 24):
+        frame = log.read(start, 24 + size)
+        if len(frame) < 24 + size:  # cut off meanwhile
+            break
+        page, n_pages, *stored = struct.unpack(">6I", frame[:24])
+        state = _summed(frame[:8], order, state)
+        state = _summed(frame[24:], order, state)
         if stored != [*salt_and_sum[:2], *state]:
             break
         pending[page] = start + 24

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from anyseek import atomic
 from anyseek.catalog import descriptors, sql_functions
-from anyseek.catalog.creation import BESIDE, build, make_tables
-from anyseek.catalog.database import CATALOG_NAME, DAMAGED_NAME, INDEX_NAME, Database, connect
+from anyseek.catalog.creation import build, make_tables
+from anyseek.catalog.database import BESIDE, CATALOG_NAME, DAMAGED_NAME, INDEX_NAME, Database, connect
 from anyseek.catalog.failures import translated
 from anyseek.catalog.file_reader import FileReader
 from anyseek.catalog.moved_catalog import HEADER, is_header_of_catalog

@@ -7,7 +7,6 @@ out: the checks after this mark these files to be read again.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ from anyseek.catalog.space_records import ROWS_OF_SEGMENTS, last_generation
 from anyseek.catalog.tag_records import restored_tag
 from anyseek.contracts import READ_AGAIN
 from anyseek.folding import folded
+from anyseek.jsonable import parsed
 
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
@@ -239,7 +239,7 @@ def _put_settings(database: Database, salvage: Salvage) -> None:
 
 def _is_json(value: Any) -> bool:
     try:
-        json.loads(value)
+        parsed(value)
     except (TypeError, ValueError):
         return False
     return True

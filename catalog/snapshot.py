@@ -17,7 +17,7 @@ from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
 from anyseek.catalog.snapshot_cache import SnapshotCache
 from anyseek.contracts import Filter, Modality, Segment
 from anyseek.errors import AnyseekError, IndexDamaged, MissingExtra, UsageError
-from anyseek.opening import FileBelow
+from anyseek.opening import FileBelow, open_own
 from anyseek.system_errors import ABSENT, as_anyseek
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Snapshot(FileReader):
             if space.rows:
                 path = self.folder / "vectors" / f"{space.space_id}.{space.generation}.f16"
                 try:
-                    self._descriptors[space.space_id] = os.open(path, os.O_RDONLY)
+                    self._descriptors[space.space_id] = open_own(str(path))
                 except ABSENT:
                     self._unopened[space.space_id] = IndexDamaged(
                         f"The vector file of {space.card.name} in {self.folder} is gone.", REPAIR

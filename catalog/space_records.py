@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from anyseek.catalog import codec
 from anyseek.catalog.numbers import LARGEST, is_number
 from anyseek.contracts import Modality
 from anyseek.errors import IndexDamaged, MissingExtra
-from anyseek.jsonable import to_json
+from anyseek.jsonable import parsed, to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,9 +48,9 @@ class SpaceRow:
     def unknown_modalities(self) -> list[str]:
         """Those that nobody declares."""
         try:
-            names = json.loads(self.text)["modalities"]
+            names = parsed(self.text)["modalities"]
             return [name for name in names if isinstance(name, str) and name not in _known()]
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError):
             return []
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -66,8 +66,7 @@ def read_tags(reader: FileReader) -> Iterator[TagRecord]:
         " WHERE f.state != 'partial' ORDER BY f.root, f.path, t.folded"
     )
     for (root, path, content_hash), group in groupby(rows, lambda row: row[:3]):
-        place = reader.absolute(root, path)
-        yield TagRecord(place, content_hash, tuple(tag for *_, tag in group))
+        yield _record_of(reader.absolute(root, path), content_hash, (tag for *_, tag in group))
     rows = reader.database.rows(
         "SELECT k.place, k.content_hash, k.tag FROM kept_tags k WHERE NOT EXISTS"
         " (SELECT 1 FROM files f JOIN roots r ON r.root = f.root"
@@ -76,9 +75,23 @@ def read_tags(reader: FileReader) -> Iterator[TagRecord]:
     )
     roots = recorded_roots(reader)
     for (place, content_hash), group in groupby(rows, lambda row: row[:2]):
-        yield TagRecord(
-            present_place(reader, roots, place), content_hash, tuple(tag for *_, tag in group), is_kept=True
-        )
+        yield kept_record(reader, roots, place, content_hash, (tag for *_, tag in group))
+
+
+def kept_record(
+    reader: FileReader, roots: dict[int, bytes], place: Any, content_hash: Any, tags: Iterable[Any]
+) -> TagRecord:
+    """From rows of kept_tags. roots: `recorded_roots`. Raises IndexDamaged for what is no place, no hash or no tag."""
+    if not isinstance(place, bytes):
+        raise codec.unreadable("kept tags", TypeError())
+    return replace(_record_of(present_place(reader, roots, place), content_hash, tags), is_kept=True)
+
+
+def _record_of(path: str, content_hash: Any, tags: Iterable[Any]) -> TagRecord:
+    named = tuple(tags)
+    if not isinstance(content_hash, bytes) or not all(isinstance(tag, str) for tag in named):
+        raise codec.unreadable("tags", TypeError())
+    return TagRecord(path, content_hash, named)
 
 
 def tag_lines(reader: FileReader) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from anyseek.catalog.failures import translated
 from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.catalog.vectors import HALF, checksums, lengths_are_one, rows_at, vector_path
+from anyseek.opening import open_own
 from anyseek.system_errors import ABSENT
 
 _ROWS_AT_ONCE = 4096
@@ -113,7 +114,7 @@ def _opened(folder: Path, space: SpaceRecord, path: Path | None = None) -> Itera
     path = path or vector_path(folder, space.space_id, space.generation)
     with translated(folder):
         try:
-            descriptor = os.open(path, os.O_RDONLY)
+            descriptor = open_own(str(path))
         except ABSENT:
             yield -1, 0
             return

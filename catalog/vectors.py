@@ -20,6 +20,7 @@ import numpy.typing as npt
 from anyseek.atomic import sync_folder
 from anyseek.catalog.failures import REPAIR, translated
 from anyseek.errors import IndexDamaged, UsageError
+from anyseek.opening import open_own
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats, Rows
@@ -72,7 +73,7 @@ class VectorAppender:
         self._folder = path.parent
         with translated(path.parent):
             path.parent.mkdir(exist_ok=True)
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            self._descriptor = open_own(str(path), os.O_RDWR | os.O_CREAT)
             if (
                 rows == 0
             ):  # who made the file and its folder may have been killed before their names were synced

@@ -26,6 +26,7 @@ from platformdirs import user_config_path, user_data_path
 from anyseek import atomic
 from anyseek.embedders import checkpoint_file
 from anyseek.errors import DiskFull, DownloadFailed, LicenceNotAccepted, ModelNotFound, UsageError
+from anyseek.jsonable import parsed
 from anyseek.printable import printable
 
 CHUNK = 1 << 20
@@ -244,7 +245,7 @@ def _settings() -> dict[str, Any]:
     path = _settings_file()
     with suppress(FileNotFoundError):
         try:
-            row = json.loads(path.read_text(encoding="utf-8"))
+            row = parsed(path.read_text(encoding="utf-8"))
             settings |= {"paths": dict(row["paths"]), "accepted": list(row["accepted"])}
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path} cannot be read as settings.", "Correct it, or delete it.") from error

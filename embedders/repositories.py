@@ -7,12 +7,12 @@ interrupted download up again and checks what it received.
 from __future__ import annotations
 
 import errno
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from anyseek.errors import DiskFull, DownloadFailed, MissingExtra, ModelNotFound
+from anyseek.jsonable import parsed
 
 TENSORS = ("*.json", "*.safetensors", "*.txt")
 ONNX = ("*.json", "onnx/model.onnx*", "*_Dense/*")
@@ -92,7 +92,7 @@ def pull(repository: str, patterns: Sequence[str] = TENSORS) -> Path:
 def config(folder: Path) -> Mapping[str, Any]:
     """The object in config.json. Raises ModelNotFound for one that is damaged."""
     try:
-        settings = json.loads((folder / "config.json").read_text("utf-8"))
+        settings = parsed((folder / "config.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ModelNotFound(f"{folder}/config.json cannot be read.", "Download the model again.") from error
     return settings if isinstance(settings, dict) else {}

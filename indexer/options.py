@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from anyseek.contracts import Limits, Modality, Problem
 from anyseek.errors import UsageError
+from anyseek.printable import short_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ class IndexOptions:
             raise UsageError(
                 f"The number of decoding processes cannot be {self.workers}.", "For example: --workers 2"
             )
-        if self.depth_unit is not None and not 0 < self.depth_unit < math.inf:
+        if self.depth_unit is not None and not is_depth_unit(self.depth_unit):
             raise UsageError(
-                f"A depth unit of {self.depth_unit:g} metres is not possible.",
+                f"A depth unit of {short_repr(self.depth_unit)} metres is not possible.",
                 "For millimetres: --depth-unit 0.001",
             )
 
@@ -53,6 +54,13 @@ class IndexOptions:
     def most_open(self) -> int:
         """Files that are read by parts at the same time; one worker may have them all."""
         return self.n_workers() + 2
+
+
+def is_depth_unit(value: object) -> bool:
+    """Whether a value, from wherever it comes, is a number of metres: above 0, and one that a float holds."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return 0 < value <= sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from anyseek.contracts import Embedder
 from anyseek.errors import IndexDamaged
 from anyseek.indexer.diff import TRANSIENT, Trust
 from anyseek.indexer.drives import Drive, drive_of
-from anyseek.indexer.options import IndexOptions
+from anyseek.indexer.options import IndexOptions, is_depth_unit
 from anyseek.indexer.scan import Unread
 from anyseek.printable import printable
 
@@ -158,10 +158,6 @@ def _is_trusted(value: Any) -> bool:
     )
 
 
-def _is_unit(value: Any) -> bool:
-    return type(value) in (int, float) and 0 < value < float("inf")
-
-
 def _is_unread(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(place, list) and list(map(type, place)) == [int, str] for place in value
@@ -181,7 +177,7 @@ def _is_drives(value: Any) -> bool:
 
 _RIGHT: dict[str, Callable[[Any], bool]] = {
     _TRUSTED: _is_trusted,
-    _UNIT: _is_unit,
+    _UNIT: is_depth_unit,
     _UNREAD: _is_unread,
     _DRIVES: _is_drives,
 }

@@ -6,7 +6,6 @@ queries (Efron 1979), 95 %.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -18,6 +17,8 @@ import numpy as np
 
 from anyseek.contracts import Modality
 from anyseek.errors import MissingExtra, QueryFileError
+from anyseek.jsonable import parsed
+from anyseek.opening import MOST_TEXT, read_lines
 from anyseek.options import AnyPath, SearchOptions, path_text
 from anyseek.search.query import Query, QueryPart
 
@@ -63,9 +64,11 @@ def read(path: AnyPath) -> list[Judged]:
     if not file.exists():
         raise QueryFileError(f"There is no file {file}.", "Check the path.")
     try:
-        lines = file.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise QueryFileError(f"{file} cannot be read.", "It has to be a UTF-8 text file.") from error
+        lines = read_lines(file)
+    except (OSError, ValueError) as error:
+        raise QueryFileError(
+            f"{file} cannot be read.", f"It has to be a UTF-8 text file of at most {MOST_TEXT >> 20} MiB."
+        ) from error
     is_json = file.suffix.lower() in (".jsonl", ".json", ".ndjson")
     judged = [
         _judged(file, number, _fields(line, is_json)) for number, line in enumerate(lines, 1) if line.strip()
@@ -79,7 +82,7 @@ def _fields(line: str, is_json: bool) -> list[str] | None:
     if not is_json:
         return [part.strip() for part in line.split("\t")]
     try:
-        record = json.loads(line)
+        record = parsed(line)
         relevant = record["relevant"]
         return [record["query"], *([relevant] if isinstance(relevant, str) else relevant)]
     except (ValueError, KeyError, TypeError):

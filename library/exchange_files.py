@@ -14,6 +14,7 @@ import numpy as np
 
 from anyseek.atomic import writing
 from anyseek.errors import MissingExtra, UsageError
+from anyseek.jsonable import parsed
 from anyseek.library.exchange_records import SEGMENT_FIELDS
 from anyseek.printable import printable
 from anyseek.system_errors import OF_A_PATH, as_anyseek
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 READ_AT_ONCE = 1024
 _LONGEST_LINE = 64 << 20
 _CRC = "vectors_crc32"
+_COLUMNS = "It needs the columns path, modality, vector."
 _ABOUT, _OTHER = "anyseek", "anyseek_catalog"
 
 
@@ -90,12 +92,13 @@ class ParquetReader:
     def about(self) -> dict[str, Any]:
         """See Reader."""
         with self._opened() as file:
-            return _as_about(json.loads(self._metadata(file).get(_ABOUT.encode(), b"{}")))
+            return _as_about(parsed(self._metadata(file).get(_ABOUT.encode(), b"{}")))
 
     def batches(self) -> Iterator[tuple[list[dict[str, Any]], Floats]]:
         """See Reader."""
         with self._opened() as file:
-            for batch in file.iter_batches(READ_AT_ONCE):
+            ours = [name for name in file.schema_arrow.names if name in (*SEGMENT_FIELDS, "vector")]
+            for batch in file.iter_batches(READ_AT_ONCE, columns=ours):
                 vectors = _vectors(batch.column("vector"))
                 yield batch.drop_columns(["vector"]).to_pylist(), vectors
 
@@ -115,6 +118,11 @@ class ParquetReader:
         try:
             with pq.ParquetFile(self._source, pre_buffer=False) as file:
                 yield file
+        except (ArithmeticError, TypeError) as error:  # PyArrow's, of values for which Python has no type
+            raise UsageError(
+                f"{printable(str(self._source))} cannot be read: a column has values of another kind.",
+                _COLUMNS,
+            ) from error
         except (pa.ArrowException, OSError, ValueError, KeyError, zlib.error) as error:
             _check_system(error, self._source)
             is_damaged = isinstance(error, (pa.ArrowException, OSError, zlib.error)) and not isinstance(
@@ -122,15 +130,16 @@ class ParquetReader:
             )
             raise UsageError(
                 f"{printable(str(self._source))} cannot be read: {error}.",
-                "It is cut off or damaged, or no Parquet file. Export it again."
-                if is_damaged
-                else "It needs the columns path, modality, vector.",
+                "It is cut off or damaged, or no Parquet file. Export it again." if is_damaged else _COLUMNS,
             ) from error
 
 
 def _vectors(column: Any) -> Floats:
     """(n, dim) float32. Raises ValueError for lists of several lengths."""
-    if not hasattr(column, "flatten"):
+    pa, _ = _arrow()
+    kind, types = column.type, pa.types
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    if not is_list or not (types.is_floating(kind.value_type) or types.is_integer(kind.value_type)):
         raise ValueError("its vectors are not lists of numbers")
     flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False), np.float32)
     n = len(column)
@@ -251,12 +260,14 @@ class NpyReader:
     def _mapped(self) -> Any:
         with _readable(self._source, "It has to be a NumPy file of rows of numbers. Export it again."):
             try:
-                vectors = np.load(self._source, mmap_mode="r", allow_pickle=False)
-            except (EOFError, ValueError) as error:
-                if isinstance(error, EOFError) or "mmap length" in str(error):
-                    raise ValueError("it is cut off") from error
+                # Not np.load, which also takes archives and pickles.
+                vectors = np.lib.format.open_memmap(self._source, mode="r")
+            except OSError:
                 raise
-            if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
+            except Exception as error:  # NumPy takes the header for Python: anything may be wrong in it
+                is_cut_off = isinstance(error, EOFError) or "mmap length" in str(error)
+                raise ValueError("it is cut off" if is_cut_off else "it is not a whole .npy file") from error
+            if vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
                 raise ValueError("it does not hold rows of numbers")
             return vectors
 
@@ -286,10 +297,7 @@ def _line(record: dict[str, Any]) -> bytes:
 
 def _record(line: bytes) -> Any:
     """Raises ValueError."""
-    try:
-        return json.loads(line, object_hook=_with_bytes)
-    except RecursionError as error:
-        raise ValueError("a line is nested too deeply") from error
+    return parsed(line, _with_bytes)
 
 
 def _with_bytes(record: dict[str, Any]) -> dict[str, Any]:

@@ -184,7 +184,7 @@ def _converted(
         row = msgspec.convert(record, kind, strict=False)
         n_bytes = len(row.content_hash())
         path = os.fsencode(row.absolute())
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # the latter: a number that no float holds
         raise UsageError(f"{printable(where)} cannot be read ({error}).", "Export it again.") from error
     if b"\0" in path or len(path) > LONGEST_PATH:
         raise UsageError(f"{printable(where)} has a path that no file can have.", "Export it again.")

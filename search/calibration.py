@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from anyseek.catalog.derived import read_file, remove, write_file
+from anyseek.catalog.derived import check_stored, read_file, remove, write_file
 from anyseek.catalog.failures import translated
 from anyseek.contracts import Filter, Modality
 from anyseek.search.products import products
@@ -61,6 +61,7 @@ _MOST_ROWS = 20_000  # that background queries are held against; the top of more
 _PRIOR = 30.0  # a pair's own mean and deviation count like so many rows of the query's
 _USED = (0.1, 0.7)  # quantiles of the tops that the fit uses
 _ITSELF = 0.9999  # a background query that is the item, or a copy of it, is not unrelated
+_MOST_BYTES = 256 << 20  # of the file; with the largest models it has some 20 MiB
 _GROWN = 0.2  # a modality that has grown or shrunk by this share is measured again
 
 
@@ -175,11 +176,12 @@ def _path(index: Path, space: SpaceRecord) -> Path:
 @lru_cache(maxsize=4)
 def _read(path: Path, card: ModelCard, mtime_ns: int, inode: int) -> tuple[Calibration | None, bool]:
     """Read once for each state of the file."""
-    data = read_file(path)
+    data = read_file(path, _MOST_BYTES)
     if data is None:
         return None, True
     try:
         with np.load(io.BytesIO(data)) as saved:
+            check_stored(saved)
             about = json.loads(str(saved["about"]))
             if about["fingerprint"] != card.fingerprint:
                 return None, False

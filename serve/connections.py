@@ -218,9 +218,18 @@ class Connection(HttpToolsProtocol):
         )
         self._stop_waiting()
         self._is_in_head = False
-        if self.state is State.WAITING:  # else it would stand in the middle of another answer
+        if self.state is State.WAITING or self._take_over():
             self.transport.write((head + body).encode("ascii"))
         self.transport.close()
+
+    def _take_over(self) -> bool:
+        """Whether it is the body of the present request that is refused, and no answer to it has begun; now none will.
+        Else the refusal would stand in the middle of an answer, or before it."""
+        if self.state is not State.RECEIVING or self.pipeline or self.cycle.response_started:
+            return False
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        return True
 
 
 _TOO_LARGE = (431, "The request's address and headers are too large.", "too-large")

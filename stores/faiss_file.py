@@ -25,7 +25,8 @@ from anyseek.atomic import replacing
 from anyseek.catalog import derived
 from anyseek.catalog.failures import translated
 from anyseek.errors import MissingExtra
-from anyseek.jsonable import from_json, to_json
+from anyseek.jsonable import from_json, parsed, to_json
+from anyseek.opening import open_own, stat_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +49,7 @@ _LEAST_TRAINING = 10_000
 
 _BLOCK_ROWS = 1 << 16
 _MOST_SELECTORS = 8
+_MOST_DESCRIPTION = 64 << 10  # bytes; one has some hundreds
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +142,12 @@ def _why_not(error: Exception | None) -> str:
 
 def read_description(folder: Path, space: SpaceRecord) -> Description | None:
     """Of the file for this space and generation; None when there is nothing that can be used, or it is damaged."""
-    text = derived.read_file(folder / FOLDER / f"{space.space_id}.json")
+    text = derived.read_file(folder / FOLDER / f"{space.space_id}.json", _MOST_DESCRIPTION)
     try:
         description = from_json(text or b"", Description)
     except ValueError:
         return None
-    if description.own_crc not in (None, _own_crc(json.loads(text or b""))):
+    if description.own_crc not in (None, _own_crc(parsed(text or b""))):
         return None
     if description.generation != space.generation or description.rows > space.rows:
         return None
@@ -163,7 +165,7 @@ def is_whole(folder: Path, description: Description, *, thorough: bool = False) 
     try:
         if not thorough and _stamp(path) == description.stamp:
             return os.access(path, os.R_OK)
-        return path.stat().st_size == description.stamp[0] and _crc(path) == description.crc
+        return _stamp(path)[0] == description.stamp[0] and _crc(path) == description.crc
     except (OSError, ValueError):  # ValueError: a name that no file can have
         return False
 
@@ -304,13 +306,13 @@ def _blocks(vectors: Halves, first: int) -> Iterator[Floats]:
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    status = path.stat()
+    status = stat_own(str(path))
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _crc(path: Path) -> int:
     crc = 0
-    with path.open("rb") as file:
+    with os.fdopen(open_own(str(path)), "rb") as file:
         while block := file.read(8 << 20):
             crc = zlib.crc32(block, crc)
     return crc

@@ -25,12 +25,14 @@ from pathlib import Path
 from anyseek.catalog import derived
 from anyseek.catalog.failures import translated
 from anyseek.jsonable import from_json, to_json
+from anyseek.opening import open_own, stat_own
 from anyseek.stores.backend import StoreInUse
 
 WAIT_S = 10.0
 """How long a sync waits for searches that have the engine open."""
 
 _EVERY_S = 0.02
+_MOST_RECORD = 16 << 20  # bytes; a collection has some hundred files
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def _is_whole(path: Path, record: FileRecord, thorough: bool, access: int) -> bo
 def read_record(qdrant: Path, space_id: int) -> FilesRecord | None:
     """None where there is none, or it is damaged."""
     try:
-        return from_json(derived.read_file(_record_path(qdrant, space_id)) or b"", FilesRecord)
+        return from_json(derived.read_file(_record_path(qdrant, space_id), _MOST_RECORD) or b"", FilesRecord)
     except ValueError:
         return None
 
@@ -107,13 +109,13 @@ def _names(folder: Path) -> list[str]:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
+    status = stat_own(str(path))
     return status.st_size, status.st_mtime_ns
 
 
 def _crc(path: Path) -> int:
     crc = 0
-    with path.open("rb") as file:
+    with os.fdopen(open_own(str(path)), "rb") as file:
         while block := file.read(8 << 20):
             crc = zlib.crc32(block, crc)
     return crc
@@ -142,7 +144,7 @@ def opened_for_writing(qdrant: Path) -> Iterator[None]:
     with translated(qdrant.parent):
         derived.make_folder(qdrant)
         for name in ("writer", "open"):
-            if not (qdrant / name).is_file():
+            if (qdrant / name).is_symlink() or not (qdrant / name).is_file():
                 derived.remove(qdrant / name)
     until = time.monotonic() + WAIT_S
     writer = _waited(qdrant / "writer", until)
@@ -167,7 +169,7 @@ def _waited(path: Path, until: float) -> int:
 
 
 def _locked(path: Path, how: int) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = open_own(str(path), os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -38,6 +38,8 @@ BATCH = 512
 # So few allowed rows are scored one by one from the mapped file faster than any server answers.
 FEW = 2_000
 
+_MOST_ROWS, _MOST_BESIDE_ROWS = 1 << 27, 64 << 10  # of the list of synced rows: numbers, bytes of all else
+
 
 @dataclass(slots=True)
 class SyncedRows:
@@ -57,8 +59,11 @@ def read_synced_rows(folder: Path, space: SpaceRecord, index_id: str) -> SyncedR
     """What was acknowledged so far; no rows when the file is missing, damaged, or of another generation."""
     collection = f"anyseek-{index_id}-{space.space_id}-{space.generation}"
     try:
-        data = derived.read_file(folder_of(folder) / f"{space.space_id}.npz")
+        data = derived.read_file(
+            folder_of(folder) / f"{space.space_id}.npz", 8 * min(space.rows, _MOST_ROWS) + _MOST_BESIDE_ROWS
+        )
         with np.load(io.BytesIO(data or b"")) as saved:
+            derived.check_stored(saved)
             about = json.loads(str(saved["about"]))
             if about == {"name": collection, "generation": space.generation}:
                 return SyncedRows(collection, space.generation, saved["rows"].astype(np.int64))

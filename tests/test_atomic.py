@@ -176,3 +176,15 @@ def test_what_a_process_that_is_gone_left_of_a_shared_file_is_removed_and_no_oth
         (tmp_path / name).touch()
     atomic.remove_left(path)
     assert sorted(one.name for one in tmp_path.iterdir()) == sorted(others)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_what_lies_in_the_place_of_the_unfinished_file_is_not_written_to(tmp_path: Path, kind: str) -> None:
+    path, precious = tmp_path / "x", tmp_path / "precious"
+    precious.write_text("mine")
+    unfinished = atomic.partial(path)
+    os.mkfifo(unfinished) if kind == "pipe" else unfinished.symlink_to(precious)
+    atomic.write(path, "new")
+    assert path.read_text() == "new"
+    assert not path.is_symlink()
+    assert precious.read_text() == "mine"

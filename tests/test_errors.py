@@ -53,6 +53,13 @@ def test_every_error_has_its_words_and_survives_a_process_boundary(cls: type[Any
     )
 
 
+@pytest.mark.parametrize("number", sorted(errno.errorcode))
+def test_the_name_of_a_file_keeps_its_letters(number: int) -> None:
+    message = as_anyseek(OSError(number, "reason"), "xxx.png").message
+    assert "xxx.png" in message
+    assert not message[0].islower()
+
+
 def test_a_media_error_keeps_its_reason() -> None:
     error = pickle.loads(pickle.dumps(MediaError("It is cut short.", "truncated", "Copy it again.")))
     assert (error.reason, error.hint) == ("truncated", "Copy it again.")

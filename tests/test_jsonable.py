@@ -51,7 +51,9 @@ def test_what_a_field_cannot_hold_is_refused(change: dict[str, object]) -> None:
         from_json(json.dumps({**asdict(CARD), **change}), ModelCard)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", "{}", b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "3", "{}", b"\xff\xfe\x00", "[" * 100_000, "1" * 5000]
+)
 def test_what_is_no_record_is_refused(text: str | bytes) -> None:
     with pytest.raises(ValueError):
         from_json(text, ModelCard)

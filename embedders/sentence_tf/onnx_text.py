@@ -6,7 +6,6 @@ modules after it that the folder names (`modules.json`). Of these Pooling, Dense
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from anyseek.embedders.fingerprint import digest, fingerprint
 from anyseek.embedders.plain import PrepareText
 from anyseek.embedders.support import not_supported
 from anyseek.errors import ModelNotFound
+from anyseek.jsonable import parsed
 
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
@@ -266,7 +266,7 @@ def _json(path: Path, kind: type = dict) -> Any:
     if not path.exists():
         return kind()
     try:
-        settings = json.loads(path.read_text("utf-8"))
+        settings = parsed(path.read_text("utf-8"))
     except ValueError as error:
         raise ModelNotFound(f"{path} cannot be read.", "Download the model again.") from error
     if not isinstance(settings, kind):

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from anyseek.errors import EXIT_OK, QueryFileError, UsageError
+from anyseek.opening import MOST_TEXT, read_lines
 from anyseek.terminal.app import App
 from anyseek.terminal.options import Json, Many
 
@@ -78,9 +79,10 @@ def _labels(listed: str | None, path: str | None) -> list[str]:
     if not file.exists():
         raise UsageError(f"There is no file {file}.", "Check the path.")
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_lines(file)
+    except (OSError, ValueError) as error:
         raise UsageError(
-            f"The labels cannot be read from {file}.", "It has to be a UTF-8 text file."
+            f"The labels cannot be read from {file}.",
+            f"It has to be a UTF-8 text file of at most {MOST_TEXT >> 20} MiB.",
         ) from error
     return [line for line in lines if line.strip()]

@@ -17,10 +17,10 @@ import pytest
 from indexes import card, put, seen, sql, unit_rows
 
 from anyseek import workspace
-from anyseek.catalog import tags
+from anyseek.catalog import kept_tags, tag_records, tags
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.database import connect
-from anyseek.contracts import Modality, ModelCard, Problem
+from anyseek.contracts import Modality, ModelCard, Problem, Report
 from anyseek.embedders import registry
 from anyseek.errors import EXIT_BUG, AnyseekError, IndexDamaged, IndexNotFound
 from anyseek.jsonable import to_json
@@ -184,7 +184,64 @@ def test_a_damaged_number_of_the_format_upgrades_nothing_and_refuses_nobody_for_
     assert tags_of(index) == before
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_format_that_its_tables_are_not_of_is_damage_where_both_numbers_say_it(
+    index: Path, number: int
+) -> None:
+    before = tags_of(index)
+    sql(index, f"UPDATE index_info SET value = '{number}' WHERE name = 'format'")
+    sql(index, f"PRAGMA user_version = {number}")
+    assert codes(index) == ["format-damaged"]
+    assert tags_of(index) == before
+    repaired(index)
+    assert tags_of(index) == before
+
+
+def test_a_step_from_an_older_format_that_meets_its_own_work_is_damage(index: Path) -> None:
+    before = tags_of(index)
+    sql(index, "UPDATE index_info SET value = '2' WHERE name = 'format'")
+    sql(index, "PRAGMA user_version = 2")
+    sql(index, "DROP TRIGGER files_named")  # so that they are not the tables of any format
+    with pytest.raises(IndexDamaged):
+        Catalog.open(index)
+    assert codes(index) == ["catalog-damaged"]
+    repaired(index)
+    assert tags_of(index) == before
+
+
 # ---------------------------------------------------------------- single records
+
+
+@pytest.mark.parametrize(
+    ("where", "code"),
+    [
+        ("spaces SET card", "model-damaged"),
+        ("runs SET report", "runs-damaged"),
+        ("index_info SET value", "settings-damaged"),
+    ],
+)
+def test_json_of_too_many_levels_is_damage(index: Path, where: str, code: str) -> None:
+    before = tags_of(index)
+    with Catalog.open(index) as catalog, catalog.begin() as writer:
+        writer.finish_run(writer.start_run("index"), Report(0, 0, 0, 0, 0, 0, 0, 0, {}, 0.0, False))
+    kept = "WHERE name LIKE 'setting:%'" if "index_info" in where else ""
+    sql(index, f"UPDATE {where} = '{'[' * 3000}' {kept}")
+    assert codes(index) == [code]
+    assert tags_of(index) == before
+    check_all(index, repair=True)
+    assert code == "model-damaged" or codes(index) == []
+
+
+@pytest.mark.parametrize("column", ["place", "content_hash", "tag"])
+def test_a_kept_tag_of_another_kind_is_damage_wherever_it_is_read(index: Path, column: str) -> None:
+    value = "CAST(x'ff' AS BLOB)" if column == "tag" else "'text'"
+    sql(index, f"UPDATE kept_tags SET {column} = {value}")
+    with Catalog.open(index) as catalog, catalog.read() as snapshot:
+        for read in (kept_tags.tags_of_gone_files, tag_records.read_tags, tag_records.tag_lines):
+            with pytest.raises(IndexDamaged, match=r"record of (kept )?tags"):
+                list(read(snapshot))
+    assert codes(index) == ["tags-damaged"]
+    repaired(index)
 
 
 def test_the_number_of_a_folder_that_was_damaged_costs_no_record_and_no_tag(index: Path) -> None:

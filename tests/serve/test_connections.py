@@ -278,6 +278,27 @@ def test_a_head_that_two_servers_would_read_differently_is_refused(media: Path, 
         assert talk(address, head)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 408")
 
 
+@pytest.mark.parametrize(
+    ("lines", "body"),
+    [
+        (b"Transfer-Encoding: chunked\r\n", b"zz\r\n"),
+        (b"Transfer-Encoding: chunked\r\n", b"1\r\nabc\r\n"),
+        (b"Transfer-Encoding: chunked\r\n", b"f" * 20 + b"\r\n"),
+        (b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n", b"zz\r\n"),
+        (b"Transfer-Encoding: rot13\r\n", b"5\r\nabcde"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused_in_a_problem_document(
+    media: Path, lines: bytes, body: bytes
+) -> None:
+    head = b"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + lines + b"\r\n"
+    with in_process(media) as address:
+        answer = talk(address, head + body)
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert answer.count(b"HTTP/1.1") == 1
+        assert b"application/problem+json" in answer
+
+
 def test_no_host_passes_for_the_health_check_over_a_connection(media: Path) -> None:
     with in_process(media, Guard.of("0.0.0.0", "sesame")) as address:
         for target in (b"/status", b"http://x/healthz/../status", b"http://x/status"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -211,7 +212,13 @@ def test_deleted_rows_are_gone_at_once_and_compacting_builds_anew(library: Catal
 
 
 @pytest.mark.parametrize("repaired_by", ["doctor", "refresh"])
-@pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "description", "other generation"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("flipped", "cut", "gone", "description", "other generation"),
+        *("pipe", "link", "description is a pipe", "description is a device", "description has no end"),
+    ],
+)
 def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
     library: Catalog, damage: str, repaired_by: str
 ) -> None:
@@ -228,6 +235,20 @@ def test_a_file_that_is_not_what_was_written_is_not_used_and_made_again(
         path.unlink()
     elif damage == "description":
         told.write_text("{")
+    elif damage == "pipe":
+        path.unlink()
+        os.mkfifo(path)
+    elif damage == "link":
+        path.rename(library.folder / "elsewhere")
+        path.symlink_to(library.folder / "elsewhere")
+    elif damage == "description is a pipe":
+        told.unlink()
+        os.mkfifo(told)
+    elif damage == "description is a device":
+        told.unlink()
+        told.symlink_to("/dev/zero")
+    elif damage == "description has no end":
+        os.truncate(told, 1 << 40)
     else:
         told.write_text(told.read_text().replace('"generation": 0', '"generation": 5'))
     with library.read() as snapshot:

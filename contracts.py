@@ -236,8 +236,8 @@ class Segment:
 class Report:
     """What one indexing run did, in files; those that are no media count in `seen` only.
 
-    skipped: new problems by code; known_problems: files that were skipped before and not tried again; unchanged: all
-    others that stay as they are. remarks: sentences for people, as on a drive that is away, a folder that moved, a
+    skipped: new problems by code; known_problems: files and folders that were skipped before and still are; unchanged:
+    all others that stay as they are. remarks: sentences for people, as on a drive that is away, a folder that moved, a
     store that could not follow.
     """
 

@@ -190,7 +190,8 @@ class CatalogUpdate:
                 read = roots - set(plan.lost) - plan.emptied
                 run.state.trust(writer, read, run.started_ns)
                 run.state.remember_drives(writer, read)
-                run.state.remember(writer, plan.unread, run.options)
+                run.state.remember_unread(writer, plan.unread, read)
+                run.state.remember_unit(writer, run.options)
             for root in plan.emptied:
                 writer.forget_root(root)
                 forget_root_settings(writer, run.state.settings, root)

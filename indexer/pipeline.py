@@ -175,7 +175,7 @@ class Pipeline:
         own = None if task.kind is Kind.NEW else self.batch.own_record(task)
         is_new = own is None or own.problem is None or own.problem.code != problem.code
         is_new = is_new or self.run.options.retry_failed  # who asks to try again wants to know
-        self.plan.tally.skipped[problem.code] += is_new
+        self.plan.tally.add_skipped(problem, is_new=is_new)
         self.run.reporter.problem(self.run.path_of(task.seen), problem, is_new=is_new)
         if problem.code == "vanished":  # nothing to remember: the next run will find it gone, or back
             self.run.reporter.done(task.modality)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
-from anyseek.contracts import FileRecord, Modality, Report, SeenFile
+from anyseek.contracts import FileRecord, Modality, Problem, Report, SeenFile
 from anyseek.indexer.diff import TRANSIENT, Kind, is_content, same_facts
 from anyseek.indexer.file_task import FileTask
 from anyseek.indexer.scan import FolderFacts, Unread
@@ -41,6 +41,13 @@ class Tally:
             self.known_problems += 1
         elif is_content(record):
             self.unchanged += 1
+
+    def add_skipped(self, problem: Problem, *, is_new: bool) -> None:
+        """Count what was skipped in this run. is_new: no run before has said so."""
+        if is_new:
+            self.skipped[problem.code] += 1
+        else:
+            self.known_problems += 1
 
     def report(self, seconds: float, remarks: Sequence[str], *, interrupted: bool) -> Report:
         """The figures as they are now."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anyseek.contracts import Embedder, Modality, Preparer, Problem, Report
+from anyseek.contracts import Embedder, Modality, Preparer, Report
 from anyseek.indexer.absent_roots import conclude_absent_roots, offer_absent_roots
 from anyseek.indexer.apply import Applier, CatalogUpdate, DryRun
 from anyseek.indexer.content_match import match_content
@@ -19,10 +19,9 @@ from anyseek.indexer.options import IndexOptions, ProgressCall, StopCall
 from anyseek.indexer.plan import Plan
 from anyseek.indexer.reporter import Reporter
 from anyseek.indexer.run_context import RunContext
-from anyseek.indexer.run_state import RunState
+from anyseek.indexer.run_state import RunState, unread_problem
 from anyseek.indexer.spool import Spool
 from anyseek.indexer.survey import survey, unavailable
-from anyseek.printable import printable
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog
@@ -97,11 +96,12 @@ def _perform(run: RunContext, applier: Applier, requested: Sequence[Path]) -> Re
 
 
 def _report_unread(run: RunContext, plan: Plan) -> None:
+    known = run.state.unread()
     for place in plan.unread:
         path = os.path.join(run.state.roots[place.root], place.path)
-        problem = Problem("unreadable", "read", f"{printable(path)} cannot be read: {place.reason}.")
-        is_new = not run.state.was_unread(place)
-        plan.tally.skipped[problem.code] += is_new
+        problem = unread_problem(path, place)
+        is_new = (place.root, place.path) not in known or run.options.retry_failed
+        plan.tally.add_skipped(problem, is_new=is_new)
         run.reporter.problem(path, problem, is_new=is_new)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from anyseek import modalities
 from anyseek.catalog.failures import REPAIR
 from anyseek.catalog.records import other_model
-from anyseek.contracts import Embedder
+from anyseek.contracts import Embedder, Problem
 from anyseek.errors import IndexDamaged
 from anyseek.indexer.diff import TRANSIENT, Trust
 from anyseek.indexer.drives import Drive, drive_of
@@ -123,18 +123,42 @@ class RunState:
 
     # ------------------------------------------------------------ what is not reported twice
 
-    def was_unread(self, place: Unread) -> bool:
-        """Whether the last run could not read it either."""
-        return [place.root, os.fsencode(place.path).hex()] in self.settings.get(_UNREAD, [])
+    def unread(self) -> set[tuple[int, str]]:
+        """(root, path) of what the runs before could not read either."""
+        return {(place.root, place.path) for place in unread_places(self.settings)}
 
-    def remember(self, writer: Writer, unread: Sequence[Unread], options: IndexOptions) -> None:
-        """At the end: what could not be read, and the unit that depth was read in."""
-        places = [[place.root, os.fsencode(place.path).hex()] for place in unread[:_MOST_UNREAD]]
-        if places != self.settings.get(_UNREAD, []):
-            self.settings[_UNREAD] = places
-            writer.set_setting(_UNREAD, places or None)
+    def remember_unread(self, writer: Writer, unread: Sequence[Unread], roots: Set[int]) -> None:
+        """At the end: what could not be read in these roots; of others the runs before stand."""
+        others = [place for place in unread_places(self.settings) if place.root not in roots]
+        stored = [
+            [place.root, os.fsencode(place.path).hex(), place.reason]
+            for place in (*others, *(one for one in unread if one.root in roots))
+        ][:_MOST_UNREAD]
+        if stored != self.settings.get(_UNREAD, []):
+            self.settings[_UNREAD] = stored
+            writer.set_setting(_UNREAD, stored or None)
+
+    def remember_unit(self, writer: Writer, options: IndexOptions) -> None:
+        """At the end: the unit that depth was read in."""
         if options.depth_unit is not None:
             writer.set_setting(_UNIT, options.depth_unit)
+
+
+def unread_places(settings: dict[str, Any]) -> list[Unread]:
+    """What no record of the catalog stands for: places that the last runs could not look into. [] where the setting is
+    not what a run wrote."""
+    stored = settings.get(_UNREAD, [])
+    if not _is_unread(stored):
+        return []
+    return [
+        Unread(root, os.fsdecode(bytes.fromhex(path)), reason[0] if reason else "")
+        for root, path, *reason in stored
+    ]
+
+
+def unread_problem(path: str, place: Unread) -> Problem:
+    """Why a place is skipped. path: the absolute one."""
+    return Problem("unreadable", "read", f"{printable(path)} cannot be read: {place.reason or 'no permission'}.")
 
 
 def read_settings(snapshot: Snapshot) -> dict[str, Any]:
@@ -159,8 +183,12 @@ def _is_trusted(value: Any) -> bool:
 
 
 def _is_unread(value: Any) -> bool:
+    """The reason is missing in what older versions wrote."""
     return isinstance(value, list) and all(
-        isinstance(place, list) and list(map(type, place)) == [int, str] for place in value
+        isinstance(place, list)
+        and list(map(type, place)) in ([int, str], [int, str, str])
+        and _HEXADECIMAL.fullmatch(place[1] or "00")
+        for place in value
     )
 
 

@@ -102,7 +102,11 @@ def reaches(folder: Path, below: str) -> bool:
 
 
 def is_empty(folder: str) -> bool:
-    """Whether nothing at all lies in a folder, as in the mount point of a drive that is not there."""
+    """Whether nothing at all lies in a folder, as in the mount point of a drive that is not there.
+
+    Raises OSError for what is no folder, or may not be listed or passed through.
+    """
+    os.stat(os.path.join(folder, "."))
     with os.scandir(folder) as entries:
         return next(entries, None) is None
 
@@ -143,7 +147,7 @@ def _listing(base: bytes, path: bytes) -> tuple[list[bytes], bool, bool, os.stat
     has_rules = False
     folder = open_folder(os.fsdecode(base), os.fsdecode(path))
     try:
-        facts = os.fstat(folder)
+        facts = os.stat(".", dir_fd=folder)  # refused where names may be listed and nothing be reached by them
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anyseek.contracts import FileRecord, FileState, Modality, ModelCard
+from anyseek.contracts import FileState, Modality, ModelCard
 from anyseek.system_errors import ABSENT
 
 if TYPE_CHECKING:
@@ -35,8 +38,8 @@ class Skipped:
 class Status:
     """One index.
 
-    files, segments: what a search can find, by modality. skipped: files with a problem, by its code;
-    `problems` has them one by one, by path. missing: searchable files whose folder could not be read at the last run.
+    files, segments: what a search can find, by modality. skipped: files with a problem, and folders that could not be
+    read (their path ends in "/"), by its code; `problems` has them one by one, by path. missing: searchable files whose folder could not be read at the last run.
     changed, gone: files that differ from what was indexed, or are no longer there; None when not looked for. What
     cannot be seen now is neither.
     Files that are new on disk are not looked for: `anyseek index --dry-run` counts them.
@@ -70,14 +73,15 @@ def status(catalog: Catalog, *, look: bool = True) -> Status:
         counts = snapshot.counts()
         spaces = snapshot.spaces()
         changed, gone = _stale(snapshot) if look else (None, None)
+        problems = sorted([*_skipped_files(snapshot), *_skipped_places(snapshot, roots)])
         return Status(
             index=str(catalog.folder),
             roots=tuple(Root(str(path), os.path.isdir(path)) for path in roots.values()),
             model=spaces[0].card if spaces else None,
             files=counts.files_by_modality,
             segments=counts.segments_by_modality,
-            skipped=dict(sorted(counts.problems_by_code.items())),
-            problems=tuple(sorted(_skipped(snapshot, record) for record in snapshot.problems())),
+            skipped=dict(sorted(Counter(one.code for one in problems).items())),
+            problems=tuple(problems),
             missing=counts.files_by_state.get(FileState.MISSING, 0),
             changed=changed,
             gone=gone,
@@ -88,9 +92,21 @@ def status(catalog: Catalog, *, look: bool = True) -> Status:
         )
 
 
-def _skipped(snapshot: Snapshot, record: FileRecord) -> Skipped:
-    assert record.problem is not None, "Snapshot.problems gives files with one"
-    return Skipped(snapshot.absolute_path(record), record.problem.code, record.problem.reason)
+def _skipped_files(snapshot: Snapshot) -> Iterator[Skipped]:
+    for record in snapshot.problems():
+        assert record.problem is not None, "Snapshot.problems gives files with one"
+        yield Skipped(snapshot.absolute_path(record), record.problem.code, record.problem.reason)
+
+
+def _skipped_places(snapshot: Snapshot, roots: Mapping[int, Path]) -> Iterator[Skipped]:
+    """Folders, and files that could not even be looked at: the catalog has no record of them."""
+    from anyseek.indexer.run_state import unread_places, unread_problem
+
+    for place in unread_places(snapshot.settings()):
+        if place.root in roots:
+            path = os.path.join(roots[place.root], place.path)
+            problem = unread_problem(path, place)
+            yield Skipped(path, problem.code, problem.reason)
 
 
 def _stale(snapshot: Snapshot) -> tuple[int, int]:

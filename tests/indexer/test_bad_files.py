@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from PIL import Image
 from anyseek.catalog.check import check
 from anyseek.contracts import FileState, Limits
 from anyseek.errors import RootUnavailable
+from anyseek.library.status import status
 
 
 def fill_with_bad_files(folder: Path) -> dict[str, str]:
@@ -184,20 +186,80 @@ def test_an_unreadable_folder_loses_nothing(owned: Indexed) -> None:
         assert owned.problems == {f"{owned.folder}/notes/": "unreadable"}
         assert len(owned.searchable) == 12
         assert owned.records["notes/red.txt"].state is FileState.MISSING
-        assert owned.run(plain=True).skipped == {}, "known by now"
+        again = owned.run(plain=True)
+        assert (again.skipped, again.known_problems) == ({}, 1), "known by now, and still counted"
+        assert skipped_in_status(owned) == {f"{owned.folder}/notes/": "unreadable"}
         (owned.folder / "notes").chmod(0o700)
         assert owned.run(plain=True).embedded == 0
         assert owned.records["notes/red.txt"].state is FileState.OK
+        assert skipped_in_status(owned) == {}
+
+
+def skipped_in_status(made: Indexed) -> dict[str, str]:
+    overview = status(made.catalog)
+    assert overview.skipped == Counter(one.code for one in overview.problems)
+    return {one.path: one.code for one in overview.problems}
+
+
+def test_a_folder_that_may_be_listed_and_not_entered_stays_skipped(owned: Indexed) -> None:
+    """Names can be seen in it, and nothing be said of them: it is one place that cannot be read."""
+    with without_rights():
+        sample_files.fill(owned.folder)
+        notes = owned.folder / "notes"
+        notes.chmod(0o644)
+        assert owned.run(plain=True).skipped == {"unreadable": 1}
+        assert owned.problems == {f"{notes}/": "unreadable"}
+        again = owned.run(plain=True)
+        assert (again.skipped, again.known_problems, again.unchanged) == ({}, 1, 10)
+        assert owned.problems == {}
+        assert skipped_in_status(owned) == {f"{notes}/": "unreadable"}
+        assert owned.run(plain=True, retry_failed=True).skipped == {"unreadable": 1}, "who asks is told"
+        notes.chmod(0o755)
+        assert owned.run(plain=True).new == 3
+        assert skipped_in_status(owned) == {}
+
+
+def test_a_path_too_long_for_the_system_stays_skipped(made: Indexed) -> None:
+    sample_files.text(made.folder / "short.txt", "red")
+    folder = os.open(made.folder, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=folder)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    os.close(os.open("a.txt", os.O_CREAT, dir_fd=folder))
+    os.close(folder)
+    assert made.run(plain=True).skipped == {"unreadable": 1}
+    again = made.run(plain=True)
+    assert (again.skipped, again.known_problems, again.unchanged) == ({}, 1, 1)
+    (problem,) = status(made.catalog).problems
+    assert problem.path.endswith("/a.txt")
+    assert "cannot be read: File name too long." in problem.reason
+
+
+def test_a_run_of_one_folder_forgets_nothing_of_another(owned: Indexed) -> None:
+    with without_rights():
+        other = owned.folder.parent / "other"
+        other.mkdir()
+        sample_files.text(other / "blue.txt", "blue")
+        sample_files.fill(owned.folder)
+        (owned.folder / "notes").chmod(0)
+        owned.run(plain=True, roots=[owned.folder, other])
+        assert owned.run(plain=True, roots=[other]).known_problems == 0
+        assert skipped_in_status(owned) == {f"{owned.folder}/notes/": "unreadable"}
+        assert owned.run(plain=True).skipped == {}
+        (owned.folder / "notes").chmod(0o755)
 
 
 def test_an_unreadable_root_loses_nothing(owned: Indexed) -> None:
     with without_rights():
         sample_files.fill(owned.folder)
         owned.run(plain=True)
-        owned.folder.chmod(0)
         try:
-            with pytest.raises(RootUnavailable, match="cannot be read"):
-                owned.run(plain=True)
+            for mode in (0, 0o644):
+                owned.folder.chmod(mode)
+                with pytest.raises(RootUnavailable, match="cannot be read"):
+                    owned.run(plain=True)
         finally:
             owned.folder.chmod(0o700)
         assert len(owned.searchable) == 13
@@ -211,6 +273,7 @@ def test_an_unreadable_file_comes_back_when_it_may_be_read(owned: Indexed) -> No
         other = sample_files.text(owned.folder / "other.txt", "blue")
         other.chmod(0)
         assert owned.run(plain=True).skipped == {"unreadable": 1}
+        assert owned.run(plain=True).known_problems == 1
         note.chmod(0)
         note.touch() if os.access(note, os.W_OK) else os.utime(note)
         assert owned.run(plain=True).skipped == {"unreadable": 1}

@@ -399,6 +399,7 @@ def test_a_run_over_damaged_facts_says_that_they_are_damaged(tagged: Indexed, st
         ("trusted_before_ns", {"0": "x"}),
         ("unread", 7),
         ("unread", [["a", 1]]),
+        ("unread", [[0, "no hexadecimal", "No permission"]]),
         ("depth_unit", "x"),
         ("depth_unit", -1),
         ("store", [1]),

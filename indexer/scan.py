@@ -102,13 +102,20 @@ def reaches(folder: Path, below: str) -> bool:
 
 
 def is_empty(folder: str) -> bool:
-    """Whether nothing at all lies in a folder, as in the mount point of a drive that is not there.
+    """Whether nothing that a scan would look at lies in a folder, as in the mount point of a drive that is not there:
+    nothing at all, or only hidden names and an index.
 
     Raises OSError for what is no folder, or may not be listed or passed through.
     """
     os.stat(os.path.join(folder, "."))
     with os.scandir(folder) as entries:
-        return next(entries, None) is None
+        return all(entry.name.startswith(".") or _is_index(entry) for entry in entries)
+
+
+def _is_index(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) and all(
+        os.path.lexists(os.path.join(entry.path, os.fsdecode(mark))) for mark in _INDEX_MARKS
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,15 +100,33 @@ def test_a_drive_that_goes_after_all_was_compared(made: Indexed) -> None:
     assert made.run(plain=True).gone == 1
 
 
-def test_an_emptied_root_that_holds_its_own_index_was_emptied(tmp_path: Path) -> None:
+@pytest.mark.parametrize("index", [".anyseek", "own"])
+@pytest.mark.parametrize("prune", [False, True])
+def test_a_root_with_nothing_but_its_index_and_hidden_files_is_empty(
+    tmp_path: Path, index: str, prune: bool
+) -> None:
     folder = tmp_path / "media"
     sample_files.fill(folder)
-    with indexed(folder, folder / ".anyseek") as both:
+    (folder / ".hidden").touch()
+    with indexed(folder, folder / index) as both:
         both.run(plain=True)
         for name in ("pictures", "sounds", "notes", "rooms"):
-            shutil.rmtree(folder / name)
-        assert both.run(plain=True).gone == 13
-        assert both.searchable == {}
+            (folder / name).rename(tmp_path / name)
+        with pytest.raises(RootUnavailable, match="is empty"):
+            both.run(plain=True, prune=prune)
+        assert len(both.searchable) == 13
+        (tmp_path / "notes").rename(folder / "notes")
+        assert both.run(plain=True).gone == 10, "it is not empty as a whole any more"
+        assert len(both.searchable) == 3
+
+
+def test_a_root_that_never_held_more_than_its_index_is_no_loss(tmp_path: Path) -> None:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    with indexed(folder, folder / ".anyseek") as both:
+        assert both.run(plain=True).seen == 0
+        sample_files.text(folder / "new.txt", "red")
+        assert both.run(plain=True).new == 1
 
 
 def test_only_the_asked_root_is_judged(tmp_path: Path) -> None:

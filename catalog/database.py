@@ -15,10 +15,17 @@ from anyseek.catalog import descriptors, sql_functions
 from anyseek.catalog.aside import put_back
 from anyseek.catalog.descriptors import FileId
 from anyseek.catalog.failures import has_passed, translated
-from anyseek.errors import IndexDamaged, IndexLocked, IndexNotFound, ReadOnlyIndex, UsageError
+from anyseek.errors import (
+    AnyseekError,
+    IndexDamaged,
+    IndexLocked,
+    IndexNotFound,
+    ReadOnlyIndex,
+    UsageError,
+)
 from anyseek.opening import what_is_not_a_file
 from anyseek.printable import printable
-from anyseek.system_errors import ABSENT, is_absent
+from anyseek.system_errors import ABSENT, as_anyseek, is_absent
 
 INDEX_NAME = ".anyseek"
 """The folder of an index, inside the first that it indexes unless another is named."""
@@ -204,16 +211,17 @@ def has_catalog(folder: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
 
 
-def what_is_lost(folder: Path) -> IndexDamaged | None:
-    """The error for a catalog that is gone or empty while its vectors are there; None for one that is there, or never
-    was: vectors come after it, so what a killed creation leaves has none. Raises what `has_catalog` raises."""
+def what_is_lost(folder: Path) -> AnyseekError | None:
+    """The error for a catalog that is gone or empty (IndexDamaged), or in whose place no file lies (UsageError), while
+    its vectors are there; None for one that is there, or never was: vectors come after it, so what a killed creation
+    leaves has none. Raises what `has_catalog` raises."""
     path = folder / CATALOG_NAME
     is_there = has_catalog(folder)
     with translated(folder):
         if (is_there and path.stat().st_size) or not any((folder / "vectors").glob("*.f16")):
             return None
-        if not is_there and not is_absent(path.lstat):  # a folder, or a link that leads nowhere
-            return None
+        if not is_there and (wrong := what_is_not_a_file(path)):  # a folder, or a link that leads nowhere
+            return as_anyseek(wrong, f"the index in {printable(str(folder))}")
     state = "empty" if is_there else "gone"
     return IndexDamaged(
         f"The catalog of the index in {printable(str(folder))} is {state}, and its vectors are still there: it said"

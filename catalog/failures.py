@@ -128,6 +128,12 @@ def _damaged(what: str, folder: Path) -> IndexDamaged:
     return IndexDamaged(f"The catalog in {printable(str(folder))} is damaged: {what}.", REPAIR)
 
 
+def check_length(length: int, needed: int, folder: Path) -> None:
+    """Of a vector file in bytes. Raises IndexDamaged for one that is too short."""
+    if length < needed:
+        raise IndexDamaged(f"A vector file in {folder} is cut off: {length} bytes of {needed}.", REPAIR)
+
+
 def _from_io(full_code: int, folder: Path) -> AnyseekError:
     it = _the_index(folder)
     if full_code in _OF_MEMORY:

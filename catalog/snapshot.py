@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from anyseek.catalog import codec, filter_sql
 from anyseek.catalog.codec import SEGMENT_COLUMNS
 from anyseek.catalog.database import Database
-from anyseek.catalog.failures import REPAIR, translated
+from anyseek.catalog.failures import REPAIR, check_length, translated
 from anyseek.catalog.file_reader import FileReader
 from anyseek.catalog.filter_sql import Condition
 from anyseek.catalog.records import Counts, RunRecord, SpaceRecord
@@ -295,13 +295,25 @@ class Snapshot(FileReader):
         )
         return None if row is None else int(row[0])
 
+    def check_vector_files(self) -> None:
+        """By their lengths alone. Raises IndexDamaged for one that is gone or too short for its rows, and what else
+        kept it from being opened."""
+        for space in self._spaces:
+            if space.rows:
+                with translated(self.folder):
+                    length = os.fstat(self._descriptor(space.space_id)).st_size
+                check_length(length, space.rows * space.card.dim * 2, self.folder)
+
+    def _descriptor(self, space_id: int) -> int:
+        if space_id not in self._descriptors:
+            raise self._unopened[space_id]
+        return self._descriptors[space_id]
+
     def vectors(self, space_id: int) -> Halves:
         """All rows of a space, deleted ones too: (rows, dim) float16, mapped, read-only."""
         if space_id not in self._vectors:
             space = self._space(space_id)
-            descriptor = self._descriptors.get(space_id, -1)
-            if space.rows and descriptor < 0:
-                raise self._unopened[space_id]
+            descriptor = self._descriptor(space_id) if space.rows else -1
             self._vectors[space_id] = self.cache.mapped(descriptor, space, self.folder)
         return self._vectors[space_id]
 
@@ -312,10 +324,9 @@ class Snapshot(FileReader):
     def row_bytes(self, space_id: int, row: int) -> bytes:
         """A row's bytes as they lie in the file, fewer where it ends. Read, not mapped: quicker for a few rows."""
         size = self._space(space_id).card.dim * 2
-        if space_id not in self._descriptors:
-            raise self._unopened[space_id]
+        descriptor = self._descriptor(space_id)
         with translated(self.folder):
-            return os.pread(self._descriptors[space_id], size, row * size)
+            return os.pread(descriptor, size, row * size)
 
     def vectors_at(self, space_id: int, rows: Rows) -> Floats:
         """The vectors of these rows, in their order: (len(rows), dim) float32. Raises IndexDamaged for a row that the

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anyseek.atomic import sync_folder
-from anyseek.catalog.failures import REPAIR, translated
+from anyseek.catalog.failures import REPAIR, check_length, translated
 from anyseek.errors import IndexDamaged, UsageError
 from anyseek.opening import open_own
 
@@ -81,11 +81,14 @@ class VectorAppender:
                 sync_folder(path.parent.parent)
 
     def append(self, halves: Halves) -> int:
-        """Write rows behind the last; returns the number of the first. Not durable before `sync`."""
+        """Write rows behind the last; returns the number of the first. Not durable before `sync`. Raises IndexDamaged
+        where the file does not reach so far."""
         first = self.rows
         data = memoryview(np.ascontiguousarray(halves, HALF).tobytes())
         offset = first * self._dim * HALF.itemsize
         with translated(self._folder):
+            # No hole: what was lost would be zeros, which nobody could tell from vectors by the length.
+            check_length(os.fstat(self._descriptor).st_size, offset, self._folder)
             while data:
                 written = os.pwrite(self._descriptor, data, offset)
                 data, offset = data[written:], offset + written
@@ -122,12 +125,7 @@ def map_rows(descriptor: int, dim: int, rows: int, folder: Path) -> Halves:
     if needed == 0:
         return np.zeros((0, dim), HALF)
     with translated(folder):
-        length = os.fstat(descriptor).st_size
-        if length < needed:
-            raise IndexDamaged(
-                f"A vector file in {folder} is cut off: {length} bytes of {needed}.",
-                REPAIR,
-            )
+        check_length(os.fstat(descriptor).st_size, needed, folder)
         mapped = mmap.mmap(descriptor, needed, access=mmap.ACCESS_READ)
     return np.frombuffer(mapped, HALF).reshape(rows, dim)
 

@@ -48,11 +48,12 @@ class RunState:
 
     @staticmethod
     def read(catalog: Catalog, embedder: Embedder) -> RunState:
-        """Raises OtherModel when another model made the index."""
+        """Raises OtherModel when another model made the index, IndexDamaged when a vector file is gone or cut off."""
         with catalog.read() as snapshot:
             cards = [space.card for space in snapshot.spaces()]
             if cards and embedder.card.fingerprint not in [card.fingerprint for card in cards]:
                 raise other_model(catalog.folder, cards[0], embedder.card)
+            snapshot.check_vector_files()
             return RunState(snapshot.roots(), read_settings(snapshot))
 
     # ------------------------------------------------------------ roots

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from indexes import new_index, put, unit_rows
 
+from anyseek import workspace
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
 from anyseek.catalog.derived import read_file
@@ -40,6 +41,10 @@ def put_link(path: Path) -> None:
 
 def put_endless_link(path: Path) -> None:
     path.symlink_to(path.name)
+
+
+def put_lost_link(path: Path) -> None:
+    path.symlink_to("not-mounted")
 
 
 KINDS = [put_pipe, put_folder, put_device, put_link, put_endless_link]
@@ -88,6 +93,22 @@ def test_what_is_no_file_is_named_and_not_opened(
     assert repair(index, findings) == []
     if put_there is put_link:
         assert (index.parent / "precious.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("put_there", [put_pipe, put_folder, put_lost_link, put_device])
+def test_what_lies_in_the_place_of_the_catalog_is_named_while_its_vectors_are_there(
+    index: Path, put_there: Callable[[Path], None]
+) -> None:
+    catalog = index / "catalog.sqlite"
+    catalog.unlink()
+    put_there(catalog)
+    for use in (Catalog.open, workspace.open, workspace.saved_tags, Catalog.create):
+        with pytest.raises(UsageError, match=r"^There is a .* where the index in .* has a file") as caught:
+            use(index)
+        assert str(catalog) in caught.value.message
+    findings = workspace.check(index, repair=True)
+    assert [(one.code, one.is_repairable) for one in findings] == [("not-a-file", False)]
+    assert os.path.lexists(catalog)
 
 
 def test_a_file_where_the_vectors_folder_was_is_for_a_person(index: Path) -> None:

@@ -18,9 +18,10 @@ from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
 from anyseek.catalog.vectors import VectorAppender
 from anyseek.contracts import Modality
-from anyseek.errors import DiskFull, IndexLocked, OtherModel, ReadOnlyIndex
+from anyseek.errors import DiskFull, IndexDamaged, IndexLocked, OtherModel, ReadOnlyIndex
 from anyseek.indexer import IndexOptions
 from anyseek.indexer import run as running
+from anyseek.library.doctor import check_all
 from anyseek.media.source import Source
 
 
@@ -497,3 +498,36 @@ def test_a_worker_keeps_as_many_files_open_as_a_run_has_going_on(workers: int) -
     options = IndexOptions(workers=workers)
     with running._new_pool({}, options) as pool:
         assert pool._setting.most_readings == options.most_open() == workers + 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("damage", ["deleted", "emptied", "halved"])
+@pytest.mark.parametrize("is_dry_run", [False, True])
+def test_an_index_whose_vectors_are_not_all_there_is_not_called_fine(
+    made: Indexed, damage: str, is_dry_run: bool
+) -> None:
+    sample_files.fill(made.folder)
+    made.run(plain=True)
+    (vectors,) = (made.catalog.folder / "vectors").iterdir()
+    if damage == "deleted":
+        vectors.unlink()
+    else:
+        os.truncate(vectors, 0 if damage == "emptied" else vectors.stat().st_size // 2)
+    sample_files.text(made.folder / "new.txt", "red")
+    with pytest.raises(IndexDamaged, match="gone" if damage == "deleted" else "cut off") as caught:
+        made.run(plain=True, dry_run=is_dry_run)
+    assert "doctor --repair" in caught.value.hint
+    assert check_all(made.catalog.folder, repair=True) == []
+    assert (made.run(plain=True).new, len(made.searchable)) == (1, 14)
+
+
+def test_no_writer_leaves_a_hole_where_vectors_were_lost(tmp_path: Path) -> None:
+    path = tmp_path / "vectors" / "1.0.f16"
+    path.parent.mkdir()
+    path.write_bytes(bytes(16))
+    appender = VectorAppender(path, 8, 4)
+    try:
+        with pytest.raises(IndexDamaged, match="cut off: 16 bytes of 64"):
+            appender.append(np.zeros((1, 8), np.float16))
+    finally:
+        appender.close()
+    assert path.read_bytes() == bytes(16)

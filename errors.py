@@ -29,6 +29,8 @@ Exit codes 0 (done), 1 (a bug of ours), 3 (done, but this run met new unreadable
 
 from __future__ import annotations
 
+from typing import Any
+
 EXIT_OK = 0
 EXIT_BUG = 1
 EXIT_NEW_PROBLEMS = 3
@@ -168,11 +170,21 @@ class NoSuchSegment(AnyseekError):
 
 
 class RootUnavailable(AnyseekError):
-    """An indexed folder is gone or empty; nothing was deleted because of it."""
+    """An indexed folder is gone or empty; nothing was deleted because of it.
+
+    `report` is the `contracts.Report` of the run, which did all else; None where there was none.
+    """
 
     code = "root-unavailable"
     exit_code = 41
     http_status = 409
+
+    def __init__(self, message: str, hint: str = "", report: Any = None) -> None:
+        super().__init__(message, hint)
+        self.report = report
+
+    def __reduce__(self) -> tuple[type[RootUnavailable], tuple[Any, ...]]:
+        return type(self), (self.message, self.hint, self.report)
 
 
 class DiskFull(AnyseekError):

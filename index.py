@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from anyseek.opening import FileBelow
     from anyseek.search.query_reader import QueryReader
     from anyseek.stores.manager import StoreManager
-
-LOG = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "mini"
 
@@ -105,7 +102,8 @@ class Index:
         workers: decoding processes, None to fit the machine. dry_run: only count. prune: delete what is not there, also
         from a folder that was emptied as if its drive was not connected. progress: called often, in this thread. stop:
         asked between batches; what was committed stays.
-        Raises UsageError, IndexLocked, RootUnavailable, DiskFull, ReadOnlyIndex, OtherModel.
+        Raises UsageError, IndexLocked, DiskFull, ReadOnlyIndex, OtherModel, IndexDamaged; RootUnavailable, whose
+        `report` is that of all other folders.
         """
         from anyseek.indexer import IndexOptions
 
@@ -135,14 +133,14 @@ class Index:
             report = indexer.update(
                 self._catalog, self._embedder(), roots=roots, options=options, progress=progress, stop=stop
             )
-        except RootUnavailable:  # all other folders were brought up to date
-            if not options.dry_run:
-                for remark in self.refresh_derived():
-                    LOG.warning("%s", remark)
+        except RootUnavailable as error:  # all other folders were brought up to date
+            error.report = self._followed(error.report)
             raise
-        if not options.dry_run and not report.interrupted:
-            report = replace(report, remarks=(*report.remarks, *self.refresh_derived()))
-        return report
+        return report if options.dry_run or report.interrupted else self._followed(report)
+
+    def _followed(self, report: Report) -> Report:
+        """The report of a run that is done, with remarks on what is derived and could not follow it."""
+        return replace(report, remarks=(*report.remarks, *self.refresh_derived()))
 
     def forget(self, folder: AnyPath, *, dry_run: bool = False) -> Forgotten:
         """Take an indexed folder out of the index; what is on the disk stays, and the folder need not be there.

@@ -180,7 +180,7 @@ class CatalogUpdate:
             Pipeline(run, plan, feed, Batch(run.catalog, self._space_id, plan)).process()
 
     def finish(self, plan: Plan, roots: set[int], report: Report) -> None:
-        """Raises RootUnavailable when a root is lost, after all else is done."""
+        """Raises RootUnavailable with the report when a root is lost, after all else is done."""
         run = self.run
         with run.catalog.begin() as writer:
             if not report.interrupted:
@@ -199,7 +199,7 @@ class CatalogUpdate:
                 writer.mark_root_missing(root)
             writer.finish_run(self._run_id, report)
         if plan.lost and not report.interrupted:
-            raise _root_unavailable(run.state.roots, plan)
+            raise _root_unavailable(run.state.roots, plan, report)
 
     def _remember_folders(self, writer: Writer, plan: Plan) -> None:
         """What was read, but for places where a drive is to be recognised when it is back."""
@@ -210,7 +210,7 @@ class CatalogUpdate:
                 writer.set_folders(root, folders, kept)
 
 
-def _root_unavailable(roots: Mapping[int, Path], plan: Plan) -> RootUnavailable:
+def _root_unavailable(roots: Mapping[int, Path], plan: Plan, report: Report) -> RootUnavailable:
     reasons = "; ".join(
         f"{printable(str(roots[root]))} {reason}" for root, reason in sorted(plan.lost.items())
     )
@@ -218,4 +218,5 @@ def _root_unavailable(roots: Mapping[int, Path], plan: Plan) -> RootUnavailable:
         f"An indexed folder is not what it was, so nothing of it was deleted from the index: {reasons}.",
         "Connect its drive and run the same command again; where it lies elsewhere now: anyseek index NEW_FOLDER;"
         " if it is gone for good: anyseek forget FOLDER",
+        report,
     )

@@ -49,8 +49,8 @@ def update(
     In the main thread the first Ctrl-C means the same, unless the program handles it in its own way.
 
     Raises IndexLocked, ReadOnlyIndex, DiskFull, IndexDamaged; OtherModel; UsageError for a pattern that is not
-    valid; RootUnavailable when a root is gone or empty: after all other roots are done, and with nothing
-    deleted. What the embedder raises leaves as it is; all batches before are committed.
+    valid; RootUnavailable, with the report, when a root is gone or empty: after all other roots are done, and with
+    nothing deleted. What the embedder raises leaves as it is; all batches before are committed.
 
     A dry run (`options.dry_run`) needs no lock, writes nothing and reports a lost root like any other path.
     """

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from anyseek import errors
-from anyseek.errors import AnyseekError, MediaError
+from anyseek.contracts import Report
+from anyseek.errors import AnyseekError, MediaError, RootUnavailable
 from anyseek.system_errors import as_anyseek
 
 
@@ -58,6 +59,12 @@ def test_the_name_of_a_file_keeps_its_letters(number: int) -> None:
     message = as_anyseek(OSError(number, "reason"), "xxx.png").message
     assert "xxx.png" in message
     assert not message[0].islower()
+
+
+def test_an_error_of_a_root_keeps_its_report() -> None:
+    report = Report(1, 1, 0, 0, 0, 0, 1, 1, {}, 0.5, interrupted=False)
+    error = pickle.loads(pickle.dumps(RootUnavailable("It is gone.", "Connect it.", report)))
+    assert (error.hint, error.report) == ("Connect it.", report)
 
 
 def test_a_media_error_keeps_its_reason() -> None:

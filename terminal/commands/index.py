@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from anyseek.errors import EXIT_NEW_PROBLEMS, EXIT_OK, ModalityNotSupported
+from anyseek.contracts import Report
+from anyseek.errors import EXIT_NEW_PROBLEMS, EXIT_OK, ModalityNotSupported, RootUnavailable
 from anyseek.terminal.app import App
 from anyseek.terminal.options import Json, Many
 
@@ -72,9 +73,17 @@ def index(
     ):
         if recall is not None:
             opened.store.promise(recall)
-        report = opened.update(folders or [], options, progress=screen.show, stop=stop.is_requested)
-        is_empty = not dry_run and not opened.n_segments
-        screen.finish(report, opened.folder, is_dry_run=dry_run, is_empty=is_empty)
+
+        def finish(report: Report) -> None:
+            is_empty = not dry_run and not opened.n_segments
+            screen.finish(report, opened.folder, is_dry_run=dry_run, is_empty=is_empty)
+
+        try:
+            report = opened.update(folders or [], options, progress=screen.show, stop=stop.is_requested)
+        except RootUnavailable as error:
+            finish(error.report)  # what was done with all other folders
+            raise
+        finish(report)
     if report.interrupted and stop.is_requested():
         return stop.exit_code
     # A file that the model does not support is not broken.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from anyseek.errors import EXIT_OK
+from anyseek.errors import EXIT_OK, RootUnavailable
 from anyseek.terminal.app import App
 from anyseek.terminal.options import IndexDir, Json
 
@@ -46,9 +46,18 @@ def reindex(
         Stop().listening() as stop,
         IndexingScreen(as_json=as_json, is_quiet=quiet) as screen,
     ):
-        done = workspace.reindex(
-            index=place, model=model, keep=keep, workers=workers, progress=screen.show, stop=stop.is_requested
-        )
+        try:
+            done = workspace.reindex(
+                index=place,
+                model=model,
+                keep=keep,
+                workers=workers,
+                progress=screen.show,
+                stop=stop.is_requested,
+            )
+        except RootUnavailable as error:
+            screen.finish(error.report, place, is_dry_run=False, is_empty=False)
+            raise
         screen.finish(done.report, place, is_dry_run=False, is_empty=False)
     if not done.is_done:
         return stop.exit_code

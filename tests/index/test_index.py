@@ -313,8 +313,10 @@ def test_the_store_follows_what_was_indexed_while_another_folder_is_away(media: 
         index.store.set("qdrant")
         other.rename(tmp_path / "unplugged")
         sample_files.text(media / "new.txt", "green")
-        with pytest.raises(RootUnavailable):
+        with pytest.raises(RootUnavailable) as caught:
             index.add(workers=1)
+        assert isinstance(caught.value.report, Report)
+        assert (caught.value.report.new, caught.value.report.unchanged) == (1, 13)
         state = index.store.state()
         assert state is not None
         assert (state.rows, state.of) == (17, 17)

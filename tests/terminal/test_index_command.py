@@ -162,3 +162,25 @@ def test_a_folder_that_cannot_be_read_is_named_once(
     assert [line for line in err.splitlines() if "notes" in line] == [
         "skipped: notes cannot be read: Permission denied."
     ]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_run_with_a_folder_away_says_what_it_did_with_the_others(
+    tmp_path: Path, media: Path, here: Run, as_json: bool
+) -> None:
+    drive = tmp_path / "drive"
+    drive.mkdir()
+    sample_files.text(drive / "far.txt", "blue")
+    assert here("index", media, drive, "--index", media / ".anyseek", "--workers", "1").code == 0
+    drive.rename(tmp_path / "away")
+    sample_files.text(media / "new.txt", "red")
+    (media / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    ran = here("index", "--workers", "1", *(["--json"] if as_json else []), cwd=media)
+    assert ran.code == 41
+    if as_json:
+        report = lines(ran.out)[-1]
+        assert (report["type"], report["new"], report["skipped"]) == ("report", 1, {"broken": 1})
+        assert lines(ran.err)[-1]["code"] == "root-unavailable"
+    else:
+        assert ran.out.startswith("1 new, 13 unchanged, 1 skipped (broken 1); ")
+        assert str(drive) in ran.err

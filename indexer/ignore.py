@@ -17,6 +17,11 @@ MOST_BYTES = 256 << 10
 MOST_PATTERNS = 10_000
 """That hold in one folder: each name in it is compared with all of them."""
 
+
+class IgnoreFileError(UsageError):
+    """An ignore file that cannot be understood: it is not known what to leave out, so nothing is indexed."""
+
+
 _SYNTAX = "The syntax is that of .gitignore files."
 
 
@@ -44,8 +49,8 @@ class Rules:
     def with_file(self, folder: str, file: FileBelow) -> Rules:
         """These rules and those of an ignore file, which lies in `folder` ("a/b/"; "": the root).
 
-        A link, a pipe and the like are no ignore files. Raises OSError when it cannot be read, UsageError for a
-        pattern that is not valid and for too many of them.
+        A link, a pipe and the like are no ignore files. Raises OSError when it cannot be read, IgnoreFileError for
+        a pattern that is not valid and for too many of them.
         """
         try:
             handle = open_file(file)
@@ -59,17 +64,17 @@ class Rules:
             data = opened.read(MOST_BYTES + 1)
         name = printable(os.fspath(file))
         if len(data) > MOST_BYTES:
-            raise UsageError(f"{name} is larger than {MOST_BYTES >> 10} kB.", "Give fewer patterns.")
+            raise IgnoreFileError(f"{name} is larger than {MOST_BYTES >> 10} kB.", "Give fewer patterns.")
         # As git does, and unlike str.splitlines: a form feed ends no line.
         lines = [line.removesuffix(b"\r") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
         try:
             patterns = Patterns(map(os.fsdecode, lines))
         except BadPattern as error:
-            raise UsageError(
+            raise IgnoreFileError(
                 f"Line {error.number} of {name} is not a valid pattern: {printable(str(error))}.", _SYNTAX
             ) from error
         if sum(map(len, (patterns, *(one for _, one in self.files)))) > MOST_PATTERNS:
-            raise UsageError(
+            raise IgnoreFileError(
                 f"With those of {name}, more than {MOST_PATTERNS:,} patterns hold in one folder.",
                 "Give fewer: a folder's pattern covers all that is in it.",
             )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from anyseek.contracts import Report
 from anyseek.errors import AnyseekError, IndexLocked, MissingExtra, RootUnavailable
 from anyseek.indexer.drives import Mount, mounts
+from anyseek.indexer.ignore import IGNORE_NAME, IgnoreFileError
 
 if TYPE_CHECKING:
     from anyseek.indexer.options import StopCall
@@ -46,9 +47,10 @@ def follow(
     often; those that are away are watched when they are back.
 
     every_s: scan so often instead; 0 to learn of changes from the system, or where it cannot watch, by a scan every
-    minute. notify: called with a sentence when a run meets another writer (it is tried again until that one is done) or
-    a root that is gone (said once; it is tried again with the next change, as when the root is back), and when the
-    system cannot watch. index: where the index lies, whose own changes are none. Raises MissingExtra.
+    minute. notify: called with a sentence when a run meets another writer (it is tried again until that one is done), a
+    root that is gone or an ignore file that is wrong (said once; it is tried again with the next change, as when the root
+    is back), and when the system cannot watch. A run that met a root gone has a report where it changed anything else.
+    index: where the index lies, whose own changes are none. Raises MissingExtra.
     """
     bursts = _scheduled(every_s, stop) if every_s else _bursts(roots, index, stop, notify)
     next(bursts, None)  # watched before it is scanned: what changes meanwhile is in the first burst
@@ -56,16 +58,23 @@ def follow(
     while True:
         try:
             report = _run_when_free(add, stop, notify)
-        except RootUnavailable as error:
+        except (RootUnavailable, IgnoreFileError) as error:
             if error.message != said:
                 notify(f"{error.message} Tried again with the next change.")
             said = error.message
+            if isinstance(error, RootUnavailable) and error.report and has_changes(error.report):
+                yield error.report  # of all other folders
         else:
             said = ""
             if report is not None:
                 yield report
         if stop() or next(bursts, None) is None:
             return
+
+
+def has_changes(report: Report) -> bool:
+    """Whether the run met anything that the one before it had not."""
+    return any((report.new, report.changed, report.moved, report.gone, report.skipped))
 
 
 def _run_when_free(add: Callable[..., Report], stop: StopCall, notify: NotifyCall) -> Report | None:
@@ -184,7 +193,7 @@ def _folder_inode(folder: Path) -> tuple[int, int] | None:
 
 def content_filter(roots: Iterable[Path], index: Path | None) -> Callable[[Any, str], bool]:
     """Tells from (kind of change, absolute path) whether it is a change of content: not one of the index, nor of
-    anything hidden below a root. Where the roots themselves lie does not matter."""
+    anything hidden below a root but an ignore file. Where the roots themselves lie does not matter."""
     folders = {
         os.path.join(spell(root), "") for root in roots for spell in (os.path.abspath, os.path.realpath)
     }
@@ -202,7 +211,9 @@ def content_filter(roots: Iterable[Path], index: Path | None) -> Callable[[Any, 
 
 
 def _is_hidden(path: str) -> bool:
-    return any(part.startswith(".") for part in path.split("/"))
+    """An ignore file counts as what it is about, where that is not hidden."""
+    folder, _, name = path.rpartition("/")
+    return any(part.startswith(".") for part in (path if name != IGNORE_NAME else folder).split("/"))
 
 
 def _scheduled(every_s: float, stop: StopCall) -> Iterator[bool]:

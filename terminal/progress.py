@@ -37,20 +37,20 @@ class IndexingScreen:
         is_quiet: bool,
         clock: Callable[[], float] = time.monotonic,
         said: Collection[str] = (),
+        has_bar: bool = True,
     ) -> None:
-        """said: remarks that were shown already."""
+        """said: remarks that were shown already. has_bar: whether a terminal gets a bar."""
         self._as_json = as_json
         self._is_quiet = is_quiet
         self._clock = clock
         self._last_shown = clock()
         self._said = set(said)
-        is_bar = not as_json and not is_quiet and output.has_cursor(sys.stderr)
+        is_bar = has_bar and not as_json and not is_quiet and output.has_cursor(sys.stderr)
         self._bar = _Bar() if is_bar else None
 
     def show(self, progress: Progress) -> None:
         """Called by the run, as often as it likes."""
-        for path, problem in progress.problems:
-            self._skipped(path, problem)
+        self.show_problems(progress)
         for what, path in progress.planned:
             self._planned(what, path)
         for text in progress.remarks:
@@ -67,6 +67,11 @@ class IndexingScreen:
         elif is_due:
             sys.stderr.write(_line(progress) + "\n")
             sys.stderr.flush()
+
+    def show_problems(self, progress: Progress) -> None:
+        """Only the files that were skipped."""
+        for path, problem in progress.problems:
+            self._skipped(path, problem)
 
     def finish(self, report: Report, index: Path, *, is_dry_run: bool, is_empty: bool) -> None:
         """The last words: what was done, and how to go on when it was stopped. is_empty: a search would

@@ -32,11 +32,12 @@ def watch(
 ) -> int:
     """Keep an index up to date as files change.
 
-    Ends with Ctrl-C: exit code 0, or 41 while an indexed folder is gone. Where the system cannot tell of changes (too
-    many folders, a network drive), folders are looked through every minute.
+    Ends with Ctrl-C: exit code 0, or 41 while an indexed folder is gone, 2 while an ignore file is wrong. Where the
+    system cannot tell of changes (too many folders, a network drive), folders are looked through every minute.
     """
     from anyseek import workspace
-    from anyseek.indexer.watching import follow, require_watchfiles
+    from anyseek.indexer.ignore import IgnoreFileError
+    from anyseek.indexer.watching import follow, has_changes, require_watchfiles
     from anyseek.terminal.output import json_line, remark
     from anyseek.terminal.progress import IndexingScreen
     from anyseek.terminal.runner import Stop
@@ -51,10 +52,12 @@ def watch(
 
         def add(**options: Any) -> Report:
             nonlocal last_code
+            # Without a bar: these lines come whenever they come.
+            screen = IndexingScreen(as_json=as_json, is_quiet=False, has_bar=False)
             with stop.working():
                 try:
-                    report = index.add(**options)
-                except RootUnavailable as error:
+                    report = index.add(progress=screen.show_problems, **options)
+                except (RootUnavailable, IgnoreFileError) as error:
                     last_code = error.exit_code
                     raise
             if not report.interrupted:  # which has not looked at everything
@@ -74,9 +77,7 @@ def watch(
                 from dataclasses import asdict
 
                 typer.echo(json_line({"type": "report", **asdict(report)}))
-            elif (
-                report.new or report.changed or report.moved or report.gone or set(report.remarks) - set(said)
-            ):
+            elif has_changes(report) or set(report.remarks) - set(said):
                 with IndexingScreen(as_json=False, is_quiet=False, said=said) as screen:
                     screen.finish(report, index.folder, is_dry_run=False, is_empty=False)
             said = report.remarks  # what stays as it is, is not said with every run

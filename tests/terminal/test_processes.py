@@ -238,10 +238,40 @@ def test_a_watch_whose_folder_is_gone_says_so_once_and_goes_on(
             wait_until(lambda: json.loads(process.stdout.readline())["new"] == 1, "a run")
         other.rename(away)
         assert "is not there" in process.stderr.readline()
+        sample_files.text(media / "notes/new.txt", "What is done meanwhile is said.")
+        wait_until(lambda: json.loads(process.stdout.readline())["new"] == 1, "a run of the other folder")
         process.send_signal(number)
         _, err = process.communicate(timeout=BRAKE_S)
     assert process.returncode == code
     assert "is not there" not in err
+
+
+def test_a_watch_acts_on_ignore_files_and_says_what_it_skips(
+    media: Path, environment: dict[str, str]
+) -> None:
+    pytest.importorskip("watchfiles")
+
+    def ignore(text: str) -> None:
+        (media / ".new").write_text(text)
+        (media / ".new").replace(media / ".anyseekignore")  # so that no run meets half of it
+
+    with running([ANYSEEK, "watch", "--json"], cwd=media, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["unchanged"] == 13
+        assert "Watching" in process.stderr.readline()
+        ignore("!\n")
+        assert "Line 1 of " in process.stderr.readline()
+        (media / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+        ignore("notes/\n")
+        skipped, report = (json.loads(process.stdout.readline()) for _ in range(2))
+        assert (skipped["type"], skipped["path"]) == ("skipped", str(media / "broken.png"))
+        assert (report["gone"], report["unchanged"], report["skipped"]) == (3, 10, {"broken": 1})
+        ignore("!\n")
+        assert "Line 1 of " in process.stderr.readline(), "said again, as it was right meanwhile"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=BRAKE_S)
+    assert (process.returncode, err) == (2, "")
 
 
 def test_a_watch_says_once_what_its_runs_remark(media: Path, environment: dict[str, str]) -> None:

@@ -97,7 +97,7 @@ class Index:
     ) -> Report:
         """Make the index agree with the disk: these folders, or without any all that it covers.
 
-        A folder that the index does not cover yet is added to it. exclude: gitignore patterns.
+        A folder that the index does not cover yet is added to it. exclude: gitignore patterns, for this run.
         retry_failed: try files with a known problem again. depth_unit: metres a raw depth unit stands for.
         workers: decoding processes, None to fit the machine. dry_run: only count. prune: delete what is not there, also
         from a folder that was emptied as if its drive was not connected. progress: called often, in this thread. stop:

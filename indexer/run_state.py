@@ -159,7 +159,9 @@ def unread_places(settings: dict[str, Any]) -> list[Unread]:
 
 def unread_problem(path: str, place: Unread) -> Problem:
     """Why a place is skipped. path: the absolute one."""
-    return Problem("unreadable", "read", f"{printable(path)} cannot be read: {place.reason or 'no permission'}.")
+    return Problem(
+        "unreadable", "read", f"{printable(path)} cannot be read: {place.reason or 'no permission'}."
+    )
 
 
 def read_settings(snapshot: Snapshot) -> dict[str, Any]:

@@ -154,7 +154,8 @@ def _listing(base: bytes, path: bytes) -> tuple[list[bytes], bool, bool, os.stat
     has_rules = False
     folder = open_folder(os.fsdecode(base), os.fsdecode(path))
     try:
-        facts = os.stat(".", dir_fd=folder)  # refused where names may be listed and nothing be reached by them
+        # Refused where names may be listed, and nothing be reached by them.
+        facts = os.stat(".", dir_fd=folder)
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)

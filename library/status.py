@@ -39,7 +39,8 @@ class Status:
     """One index.
 
     files, segments: what a search can find, by modality. skipped: files with a problem, and folders that could not be
-    read (their path ends in "/"), by its code; `problems` has them one by one, by path. missing: searchable files whose folder could not be read at the last run.
+    read (their path ends in "/"), by its code; `problems` has them one by one, by path. missing: searchable files whose
+    folder could not be read at the last run.
     changed, gone: files that differ from what was indexed, or are no longer there; None when not looked for. What
     cannot be seen now is neither.
     Files that are new on disk are not looked for: `anyseek index --dry-run` counts them.

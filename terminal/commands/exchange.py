@@ -43,7 +43,7 @@ def import_(
     """Take in vectors made elsewhere.
 
     They must be of the index's model, and their paths in its folders. Files that were indexed already are kept as they
-    are.
+    are. An index without files, to import into, is made by: anyseek index FOLDER --exclude '*'
     """
     from anyseek import workspace
 

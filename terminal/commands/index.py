@@ -26,7 +26,12 @@ def index(
         typer.Option("--index", metavar="DIR", help="The index; default: .anyseek in the first FOLDER."),
     ] = None,
     exclude: Annotated[
-        Many, typer.Option("--exclude", metavar="PATTERN", help="Leave out (gitignore syntax); repeatable.")
+        Many,
+        typer.Option(
+            "--exclude",
+            metavar="PATTERN",
+            help="Leave out in this run (gitignore syntax); repeatable. For every run: .anyseekignore.",
+        ),
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try files that could not be read before once more.")

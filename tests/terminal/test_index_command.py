@@ -184,3 +184,24 @@ def test_a_run_with_a_folder_away_says_what_it_did_with_the_others(
     else:
         assert ran.out.startswith("1 new, 13 unchanged, 1 skipped (broken 1); ")
         assert str(drive) in ran.err
+
+
+def test_an_index_that_left_all_out_takes_an_export_in(tmp_path: Path, media: Path, here: Run) -> None:
+    """The recipe of docs/stores.md."""
+    exported, new = tmp_path / "vectors.npy", tmp_path / "new"
+    assert here("export", exported, cwd=media).code == 0
+    empty = here("index", media, "--index", new, "--model", "words", "--exclude", "*")
+    assert (empty.code, empty.out.startswith("nothing new, 0 unchanged")) == (0, True)
+    assert here("import", exported, "--index", new).code == 0
+    again = here("index", "--index", new)
+    assert (again.code, again.err) == (0, "")
+    assert again.out.startswith("nothing new, 13 unchanged; ")
+
+
+def test_an_exclusion_holds_for_one_run_and_an_ignore_file_for_all(media: Path, here: Run) -> None:
+    """As docs/cli.md says."""
+    assert here("index", media, "--exclude", "*.wav").out.startswith("4 gone, 9 unchanged")
+    assert here("index", media).out.startswith("4 new, 9 unchanged")
+    (media / ".anyseekignore").write_text("*.wav\n")
+    assert here("index", media).out.startswith("4 gone, 9 unchanged")
+    assert here("index", media).out.startswith("nothing new, 9 unchanged")

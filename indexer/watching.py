@@ -48,8 +48,8 @@ def follow(
 
     every_s: scan so often instead; 0 to learn of changes from the system, or where it cannot watch, by a scan every
     minute. notify: called with a sentence when a run meets another writer (it is tried again until that one is done), a
-    root that is gone or an ignore file that is wrong (said once; it is tried again with the next change, as when the root
-    is back), and when the system cannot watch. A run that met a root gone has a report where it changed anything else.
+    root that is gone or an ignore file that is wrong (said once; it is tried again with the next change, as when the
+    root is back), and when the system cannot watch. A run that met a root gone has a report where it changed anything.
     index: where the index lies, whose own changes are none. Raises MissingExtra.
     """
     bursts = _scheduled(every_s, stop) if every_s else _bursts(roots, index, stop, notify)

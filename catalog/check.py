@@ -25,7 +25,7 @@ from anyseek.catalog.vector_checks import unembedded, unused_files, vectors, wro
 from anyseek.errors import IndexDamaged, IndexLocked, MissingExtra, NewerFormat, ReadOnlyIndex
 from anyseek.opening import what_is_not_a_file
 from anyseek.printable import printable
-from anyseek.system_errors import as_anyseek
+from anyseek.system_errors import as_anyseek, is_absent
 
 _OF_MADE_INDEX = re.compile(r" index (segments|embeddings)_\w+$")
 
@@ -118,7 +118,10 @@ def _not_files(folder: Path) -> Iterator[Finding]:
     """What nothing can be read of, and nobody but a person may remove."""
     with translated(folder):
         vectors = folder / "vectors"
-        wrong = [why for path in files_of(folder / CATALOG_NAME) if (why := what_is_not_a_file(path))]
+        files = files_of(folder / CATALOG_NAME)
+        if is_absent(files[0].stat):  # of a link that leads nowhere, the link
+            files[0] = folder / CATALOG_NAME
+        wrong = [why for path in files if (why := what_is_not_a_file(path))]
         wrong += [why for path in sorted(vectors.glob("*.f16")) if (why := what_is_not_a_file(path))]
         messages = [as_anyseek(why, f"the index in {printable(str(folder))}").message for why in wrong]
         if vectors.exists() and not vectors.is_dir():

@@ -28,6 +28,8 @@ from anyseek.printable import printable
 from anyseek.system_errors import NO_MEMORY, as_anyseek
 
 REPAIR = "Run `anyseek doctor --repair`, then `anyseek index`."
+LOST = "A part of the index was damaged; the next `anyseek index` reads it again."
+"""Why a file is read again."""
 
 _TOO_MUCH = re.compile(r"too (many|large|long|big|deep|complex)|stack overflow|exceed", re.IGNORECASE)
 _UNDECODABLE = re.compile(r"could not decode", re.IGNORECASE)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from anyseek.catalog.failures import REPAIR
+from anyseek.catalog.failures import LOST, REPAIR
 from anyseek.contracts import READ_AGAIN, FileState
 from anyseek.errors import IndexDamaged
 from anyseek.printable import printable
@@ -147,8 +147,6 @@ def _count(database: Database, one: _Numbered) -> None:
 
 
 def _drop_segment(database: Database, number: int) -> None:
-    from anyseek.catalog.refill import LOST
-
     database.run(
         "UPDATE files SET state = CASE state WHEN ?1 THEN state ELSE ?2 END, problem_code = ?3,"
         " problem_stage = 'read', problem_reason = ?4"

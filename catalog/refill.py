@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from anyseek.catalog.failures import LOST
 from anyseek.catalog.file_reader import FileReader
 from anyseek.catalog.pages import Row
 from anyseek.catalog.places import put_missing_roots_right
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from anyseek.catalog.database import Database
     from anyseek.catalog.salvage import Salvage
 
-LOST = "A part of the index was damaged; the next `anyseek index` reads it again."
 
 _FILES = (
     "file_id, root, path, size, mtime_ns, inode, content_hash, modality, state,"

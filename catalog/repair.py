@@ -14,12 +14,12 @@ from anyseek.catalog import migrations, numbers, other_values, values, vector_re
 from anyseek.catalog.catalog import Catalog, Writer
 from anyseek.catalog.check import check
 from anyseek.catalog.database import Database, connect
-from anyseek.catalog.failures import translated
+from anyseek.catalog.failures import LOST, translated
 from anyseek.catalog.findings import REBUILD, Check, Finding
 from anyseek.catalog.locking import WriterLock
 from anyseek.catalog.places import put_missing_roots_right
 from anyseek.catalog.rebuild import about, can_be_rebuilt, rebuild
-from anyseek.catalog.refill import LOST, Refilled
+from anyseek.catalog.refill import Refilled
 from anyseek.catalog.vector_checks import SHOULD_BE_VISIBLE, unused_vector_files
 from anyseek.catalog.vector_damage import is_whole, vector_damage
 from anyseek.errors import IndexDamaged

@@ -301,7 +301,7 @@ def test_a_tag_of_no_file_is_a_finding_and_its_repair_says_that_it_is_lost(
     assert codes(index) == ["tags-damaged"]
     assert "Tags may be missing" in tags.saved(index).shortage
     repaired(index)
-    assert "Tags may be missing: 1 tags" in caplog.text
+    assert "Tags may be missing: 1 tag belongs" in caplog.text
     assert tags_of(index) == before
     with Catalog.open(index) as catalog:
         assert "Stray" not in tags.Tags(catalog).counts()

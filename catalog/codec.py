@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from anyseek import jsonable
 from anyseek.catalog.failures import REPAIR
-from anyseek.catalog.numbers import is_number
 from anyseek.catalog.records import SpaceRecord
 from anyseek.contracts import FileRecord, FileState, Modality, ModelCard, Problem, Report, Segment, Span, Unit
 from anyseek.errors import IndexDamaged, MissingExtra
@@ -25,8 +24,13 @@ FILE_COLUMNS = (
 )
 SEGMENT_COLUMNS = "s.segment_id, s.file_id, s.modality, s.start, s.end, s.unit, s.excerpt"
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # What a row of the table can be called; anything else was not written by us.
 _MODALITY = re.compile(r"[a-z][a-z0-9_]*")
+
+LARGEST = 1 << 53
+"""Of a counter, and of what is counted; of records' own numbers 2**52. None of ours comes near, and what is above would
+leave SQLite's 64 bits no room to count on."""
 
 # Looking a member up in a dict is several times faster than calling the enum; 100,000 files feel it.
 _STATES = {str(state): state for state in FileState}
@@ -136,9 +140,20 @@ def card(text: str) -> ModelCard:
         raise unreadable("a model", error) from error
 
 
+def is_number(value: object) -> bool:
+    """Whether a counter can stand there."""
+    return isinstance(value, int) and 0 <= value <= LARGEST
+
+
 def clean_text(text: str) -> str:
     """What UTF-8 cannot hold (surrogates of undecodable names) becomes `\\udcXX`: SQLite takes no less."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def clean_tag(name: str) -> str:
+    """A tag as it is stored: one space between words, no control characters, nothing that UTF-8 cannot hold; "" for
+    none."""
+    return clean_text(" ".join(_CONTROLS.sub("", " ".join(name.split())).split()))
 
 
 def signed(number: int) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from anyseek.catalog.codec import clean_text, prefix_range
+from anyseek.catalog.codec import clean_tag, clean_text, prefix_range
 from anyseek.errors import UsageError
 from anyseek.filters import (
     EXAMPLE,
@@ -319,18 +319,11 @@ def _path(value: str) -> str:
 
 
 def _tag(value: str) -> str:
-    return folded(_cleaned(value))
+    return folded(clean_tag(value))
 
 
 def _tag_pattern(value: str) -> str:
-    return pattern(_cleaned(value))
-
-
-def _cleaned(value: str) -> str:
-    """As tags are cleaned when they are given."""
-    from anyseek.catalog.tag_records import clean_tag  # here: it reads files, whose reader needs this module
-
-    return clean_tag(value)
+    return pattern(clean_tag(value))
 
 
 def _pattern(value: str) -> str:

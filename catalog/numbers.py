@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from anyseek.catalog.codec import LARGEST, is_number
 from anyseek.catalog.failures import LOST, REPAIR
 from anyseek.contracts import READ_AGAIN, FileState
 from anyseek.errors import IndexDamaged
@@ -13,10 +14,6 @@ from anyseek.printable import printable
 
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
-
-LARGEST = 1 << 53
-"""Of a counter, and of what is counted; of records' own numbers 2**52. None of ours comes near, and what is above would
-leave SQLite's 64 bits no room to count on."""
 
 _LARGEST_OF_RECORDS = LARGEST >> 1
 
@@ -60,11 +57,6 @@ _NUMBERED = (
     _Numbered("runs", "run_id"),
     _Numbered("changes", "change"),
 )
-
-
-def is_number(value: object) -> bool:
-    """Whether a counter can stand there."""
-    return isinstance(value, int) and 0 <= value <= LARGEST
 
 
 def damaged_numbers(database: Database) -> list[str]:

@@ -1,4 +1,5 @@
-"""Folders whose record is gone, while files say that they lie in them. Such files are never forgotten for it."""
+"""Records of roots: kept to where the folders are; and made again where they are gone, while files say that they lie
+in them. Such files are never forgotten for it."""
 
 from __future__ import annotations
 
@@ -11,8 +12,24 @@ from anyseek.catalog.root_places import find_root, root_rows, shows_files
 
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
+    from anyseek.catalog.writer import Writer
 
 _WITHOUT_ROOT = "root NOT IN (SELECT root FROM roots)"
+
+
+def record_places(writer: Writer) -> None:
+    """Record where the roots have shown themselves: what is there now is what the next move begins from."""
+    database = writer.database
+    for row in root_rows(database):
+        folder = find_root(database, row)
+        if not os.path.isdir(folder):
+            continue
+        path, way = codec.absolute_bytes(folder), codec.relative_root(database.folder, folder)
+        if (path, way) == (row.path, row.relative):
+            continue
+        is_free = all(path != other.path or other.number == row.number for other in root_rows(database))
+        if is_free and (path != row.path or shows_files(database, row.number, path)):
+            writer.move_root(row.number, folder)
 
 
 def put_missing_roots_right(database: Database) -> None:

@@ -22,7 +22,6 @@ from anyseek.opening import FileBelow, stat_file
 
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
-    from anyseek.catalog.writer import Writer
 
 _UP = b".."
 _RIGHT_AROUND = _UP  # the way from an index to the folder that it lies right in
@@ -115,21 +114,6 @@ def put_ways_right(database: Database) -> None:
             path = _found(database, row)
             values = [path, codec.relative_root(database.folder, Path(os.fsdecode(path))), row.number]
             database.run("UPDATE OR IGNORE roots SET path = ?, relative = ? WHERE root = ?", values)
-
-
-def record_places(writer: Writer) -> None:
-    """Record where the roots have shown themselves: what is there now is what the next move begins from."""
-    database = writer.database
-    for row in root_rows(database):
-        folder = find_root(database, row)
-        if not os.path.isdir(folder):
-            continue
-        path, way = codec.absolute_bytes(folder), codec.relative_root(database.folder, folder)
-        if (path, way) == (row.path, row.relative):
-            continue
-        is_free = all(path != other.path or other.number == row.number for other in root_rows(database))
-        if is_free and (path != row.path or shows_files(database, row.number, path)):
-            writer.move_root(row.number, folder)
 
 
 def _is_way(way: bytes) -> bool:

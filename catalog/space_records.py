@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from anyseek.catalog import codec
-from anyseek.catalog.numbers import LARGEST, is_number
+from anyseek.catalog.codec import LARGEST, is_number
 from anyseek.contracts import Modality
 from anyseek.errors import IndexDamaged, MissingExtra
 from anyseek.jsonable import parsed, to_json

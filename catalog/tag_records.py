@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -30,7 +29,6 @@ LONGEST_PATH = 4096
 
 _LONGEST_LINE = 16 << 20
 _BYTES_OF_TAGS = 1 << 19  # in one line that we write, but for a single tag that is longer
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MOST_DAMAGED = 2  # letters of a tag that is told by its fold
 _FIELDS = {"path", "hash", "tags"}
 
@@ -292,7 +290,7 @@ def _hash(value: Any, where: str) -> bytes:
 def _tags(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(tag, str) for tag in value):
         raise UsageError(f"{where} has no list of tags.", _LIKE)
-    tags = tuple(clean_tag(tag) for tag in value)
+    tags = tuple(codec.clean_tag(tag) for tag in value)
     if not all(tags):
         raise UsageError(f"{where} has an empty tag.", _LIKE)
     return tags
@@ -306,9 +304,3 @@ def restored_tag(tag: str, fold: str) -> str:
         return tag
     restored = "".join(mine if same else right for mine, right, same in zip(tag, fold, alike, strict=True))
     return restored if folded(restored) == fold else tag
-
-
-def clean_tag(name: str) -> str:
-    """A tag as it is stored: one space between words, no control characters, nothing that UTF-8 cannot hold; "" for
-    none."""
-    return codec.clean_text(" ".join(_CONTROLS.sub("", " ".join(name.split())).split()))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.atomic import writing
+from anyseek.catalog.codec import clean_tag
 from anyseek.catalog.database import what_is_lost
 from anyseek.catalog.failures import REPAIR
 from anyseek.catalog.file_reader import FileReader
@@ -17,7 +18,7 @@ from anyseek.catalog.filter_sql import files
 from anyseek.catalog.kept_tags import has_kept, remove_kept, tags_of_gone_files
 from anyseek.catalog.other_values import damaged_kept_tags, damaged_places
 from anyseek.catalog.schema import place_of
-from anyseek.catalog.tag_records import TagRecord, TagsImported, clean_tag, import_tags, read_lines, tag_lines
+from anyseek.catalog.tag_records import TagRecord, TagsImported, import_tags, read_lines, tag_lines
 from anyseek.catalog.values import damaged_tags
 from anyseek.errors import IndexDamaged, QueryFileError, UsageError
 from anyseek.folding import folded

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from anyseek.catalog.root_places import record_places
+from anyseek.catalog.places import record_places
 from anyseek.contracts import FileRecord, Modality, Preparer, Report
 from anyseek.errors import RootUnavailable
 from anyseek.indexer.batch import Batch

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from anyseek.catalog.codec import clean_tag
 from anyseek.catalog.file_facts import caption, passages, tags_of
 from anyseek.catalog.tag_records import HASH_BYTES as LONGEST_HASH
-from anyseek.catalog.tag_records import LONGEST_PATH, TagRecord, clean_tag, read_tags
+from anyseek.catalog.tag_records import LONGEST_PATH, TagRecord, read_tags
 from anyseek.catalog.values import is_span
 from anyseek.contracts import FileRecord, Modality, SeenFile, Segment, Span, Unit
 from anyseek.errors import UsageError

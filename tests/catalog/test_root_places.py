@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from indexes import card, hash_of, seen, sql, unit_rows
 
-from anyseek.catalog import root_places
+from anyseek.catalog import places, root_places
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
 from anyseek.catalog.repair import repair
@@ -223,7 +223,7 @@ def test_a_run_records_where_the_folders_have_shown_themselves(pictures: Path, t
     pictures.parent.rename(tmp_path / "mount")
     index = tmp_path / "mount/Pictures/.anyseek"
     with Catalog.open(index) as catalog, catalog.begin() as writer:
-        root_places.record_places(writer)
+        places.record_places(writer)
     at = os.fsencode(tmp_path / "mount")
     assert recorded(index) == [(at + b"/Pictures", b".."), (at + b"/Music", b"../../Music")]
 
@@ -236,7 +236,7 @@ def test_a_folder_that_shows_nothing_is_recorded_as_before(pictures: Path, tmp_p
     fill(pictures, ("other.txt",))
     shutil.rmtree(tmp_path / "me/Music")
     with Catalog.open(index) as catalog, catalog.begin() as writer:
-        root_places.record_places(writer)
+        places.record_places(writer)
     assert recorded(index) == before
 
 
@@ -246,8 +246,8 @@ def test_two_folders_that_lie_where_the_other_lay_do_not_clash(tmp_path: Path) -
     sql(index, "UPDATE roots SET path = CAST(replace(CAST(path AS TEXT), '/me/two', '/me/one2') AS BLOB)")
     sql(index, f"UPDATE roots SET path = CAST('{roots[1]}' AS BLOB) WHERE root = 0")
     with Catalog.open(index) as catalog, catalog.begin() as writer:
-        root_places.record_places(writer)
-        root_places.record_places(writer)
+        places.record_places(writer)
+        places.record_places(writer)
     assert where(index) == roots
 
 

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -54,7 +53,9 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     """
     facts = _facts(path)
     if facts is not None and (not stat.S_ISREG(facts.st_mode) or _is_descriptor(path)):
-        with tempfile.TemporaryFile() as content:
+        from tempfile import TemporaryFile  # here: readers start without it
+
+        with TemporaryFile() as content:
             yield content
             content.seek(0)
             with path.open("ab") as target:  # not truncated: a shell's >> is what it is

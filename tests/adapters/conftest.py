@@ -18,7 +18,7 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # before it is imported: tes
 @pytest.fixture(autouse=True)
 def words(monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry knows the tests' model."""
-    monkeypatch.setattr(registry, "load", lambda name: WordEmbedder())
+    monkeypatch.setattr(registry, "load", lambda name, *_: WordEmbedder())
 
 
 @pytest.fixture

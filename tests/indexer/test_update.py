@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -371,11 +372,12 @@ def test_another_writer_is_named_and_the_index_stays_readable(made: Indexed) -> 
 
 def test_a_read_only_index(made: Indexed, monkeypatch: pytest.MonkeyPatch) -> None:
     made.run()
+    opened = os.open
 
-    def refuse(path: object, flags: int, *mode: int) -> int:
-        if flags & os.O_RDWR:
+    def refuse(path: Any, flags: int, *mode: int, **options: Any) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY):
             raise PermissionError(30, "Read-only file system")
-        raise AssertionError("only the lock is opened")
+        return opened(path, flags, *mode, **options)
 
     monkeypatch.setattr("anyseek.catalog.locking.os.open", refuse)
     with pytest.raises(ReadOnlyIndex):

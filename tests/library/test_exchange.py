@@ -461,7 +461,7 @@ def test_a_file_for_which_there_is_no_room_or_no_place(
     index: anyseek.Index, tmp_path: Path, command: Any
 ) -> None:
     name = "out.png" if command is map_command.draw else "out.npy"
-    index.tags.add("x" * 500, tmp_path / "media")
+    index.tags.add("x" * 190, tmp_path / "media")
     here = str(tmp_path / "media/.anyseek")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
@@ -488,7 +488,7 @@ def test_a_failing_disk_is_no_bad_import(
     def failing(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(exchange_files.np, "load", failing)
+    monkeypatch.setattr(exchange_files.np.lib.format, "open_memmap", failing)
     with pytest.raises(DiskFailed, match=r"out\.npy"):
         index.library.import_(tmp_path / "out.npy")
 

@@ -203,7 +203,7 @@ def test_http_searches_it_and_shows_each_moment(tmp_path: Path, monkeypatch: pyt
     from anyseek.serve.app import make_app
     from anyseek.serve.guard import Guard
 
-    monkeypatch.setattr(registry, "load", lambda name: WordEmbedder())
+    monkeypatch.setattr(registry, "load", lambda name, *_: WordEmbedder())
     folder = tmp_path / "media"
     folder.mkdir()
     path = album(folder / "tour.album", "red", "red", "green", "blue")

@@ -24,7 +24,7 @@ from anyseek.serve.guard import Guard
 @pytest.fixture(autouse=True)
 def words(monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry knows the tests' model, as it would know an installed package's."""
-    monkeypatch.setattr(registry, "load", lambda name: WordEmbedder())
+    monkeypatch.setattr(registry, "load", lambda name, *_: WordEmbedder())
 
 
 @pytest.fixture

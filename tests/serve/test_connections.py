@@ -27,7 +27,7 @@ import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
 from fakes import WordEmbedder
 from anyseek.embedders import registry
-registry.load = lambda name: WordEmbedder()
+registry.load = lambda name, *_: WordEmbedder()
 from anyseek.cli import command
 sys.argv = ["anyseek", "serve", "--index", sys.argv[1], "--port", "0"]
 command()

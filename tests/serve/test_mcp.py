@@ -25,7 +25,7 @@ import sys
 from pathlib import Path
 from fakes import WordEmbedder
 from anyseek.embedders import registry
-registry.load = lambda name: WordEmbedder()
+registry.load = lambda name, *_: WordEmbedder()
 from anyseek.serve.mcp_server import run
 run(Path(sys.argv[1]))
 """

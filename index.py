@@ -347,11 +347,10 @@ class Index:
                 with self._catalog.read() as snapshot:
                     cards = [space.card for space in snapshot.spaces()]
 
-                def check(card: ModelCard) -> None:
-                    if cards and card.fingerprint != cards[0].fingerprint:
-                        raise other_model(self.folder, cards[0], card)
-
-                self._loaded = registry.load(cards[0].name if cards else DEFAULT_MODEL, check)
+                loaded = registry.load(cards[0].name if cards else DEFAULT_MODEL)
+                if cards and loaded.card.fingerprint != cards[0].fingerprint:
+                    raise other_model(self.folder, cards[0], loaded.card)
+                self._loaded = loaded
             return self._loaded
 
     def _query_reader(self, snapshot: Snapshot) -> QueryReader:

@@ -218,7 +218,8 @@ def saved_tags(folder: AnyPath = ".", *, index: AnyPath | None = None) -> SavedT
 def _of_index(place: Path, cards: Sequence[ModelCard], model: str | Embedder) -> Embedder:
     """The model, if it is one of those that the index has vectors of, or the index has none.
 
-    Raises OtherModel, before any weights are looked for: whether they are here makes no difference then.
+    Raises OtherModel; for one of another name before any weights are looked for: whether they are here makes no
+    difference then.
     """
 
     def check(card: ModelCard) -> None:
@@ -231,7 +232,10 @@ def _of_index(place: Path, cards: Sequence[ModelCard], model: str | Embedder) ->
     from anyseek.embedders import registry
 
     try:
-        return registry.load(model, check)
+        known = registry.entry(model).card
+        if cards and known.name not in [one.name for one in cards]:
+            raise other_model(place, cards[0], known)
+        loaded = registry.load(model)
     except (DownloadFailed, LicenceNotAccepted) as error:  # of a model whose card is in its weights
         if not cards:
             raise
@@ -239,6 +243,8 @@ def _of_index(place: Path, cards: Sequence[ModelCard], model: str | Embedder) ->
             f"The index in {place} was made by the model {cards[0].name}, not by {printable(model)}.",
             f"To move it to this model: anyseek reindex --model {printable(model)}",
         ) from error
+    check(loaded.card)
+    return loaded
 
 
 def _loaded(model: str | Embedder) -> Embedder:

@@ -50,15 +50,10 @@ _FAMILIES = Group(FAMILIES, "family of models", BUILT_IN[FAMILIES])
 _RERANKERS = Group(RERANKERS, "reranker", BUILT_IN[RERANKERS])
 
 
-def load(name: str, check: Callable[[ModelCard], None] = lambda card: None) -> Embedder:
-    """The model called `name`. check: is shown its card before its weights are looked for, and may raise.
-
-    Raises ModelNotFound, naming those that exist.
-    """
+def load(name: str) -> Embedder:
+    """The model called `name`. Raises ModelNotFound, naming those that exist."""
     group, declared = _declaration(name)
-    known = entry(name)
-    check(known.card)
-    model: Embedder = _made(group, declared, known.load, _is_model)
+    model: Embedder = _made(group, declared, entry(name).load, _is_model)
     return model
 
 

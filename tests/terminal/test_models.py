@@ -68,7 +68,8 @@ def test_weights_that_are_not_here_or_no_checkpoint_are_told_in_a_sentence(
     assert absent.code == 20
     assert "anyseek models pull imagebind" in absent.err
     own = tmp_path / "own.pth"
-    own.write_bytes(b"no checkpoint")
+    with zipfile.ZipFile(own, "w") as archive:  # which looks like one from outside
+        archive.writestr("archive/data.pkl", b"no checkpoint")
     assert mine("models", "path", "imagebind", own).code == 0
     broken = mine("index", tmp_path / "notes", "--model", "imagebind")
     assert broken.code == 20

@@ -346,7 +346,6 @@ class Index:
 
                 with self._catalog.read() as snapshot:
                     cards = [space.card for space in snapshot.spaces()]
-
                 loaded = registry.load(cards[0].name if cards else DEFAULT_MODEL)
                 if cards and loaded.card.fingerprint != cards[0].fingerprint:
                     raise other_model(self.folder, cards[0], loaded.card)

@@ -80,8 +80,8 @@ def _unopened(folder: Path, error: IndexDamaged) -> Finding:
             "catalog-moved", message, 1, False, f"exchange the names of {printable(lies)} and {CATALOG_NAME}"
         )
     if what_is_lost(folder) is not None:
-        remedy = f"start anew; better, if there is a backup: put {CATALOG_NAME} back from it"
-        return Finding("catalog-gone", error.message, 1, True, remedy)
+        instead = f"if there is a backup, put {CATALOG_NAME} back from it"
+        return Finding("catalog-gone", error.message, 1, True, "start anew", instead=instead)
     with suppress(IndexDamaged):
         if migrations.has_lost_its_format(folder):
             remedy = f"take it for format {FORMAT}, whose tables it has"

@@ -23,7 +23,8 @@ class Finding:
     """Something wrong with an index. code: short and stable; count: of the things that are wrong.
 
     is_repairable: whether `repair` can put it right without losing anything that cannot be made again. remedy: what it
-    does then, or what a person can do. file_ids: the files whose segments are to be made again.
+    does then, or what a person can do; instead: what a person had better do, where that can be done. file_ids: the
+    files whose segments are to be made again.
     """
 
     code: str
@@ -32,6 +33,7 @@ class Finding:
     is_repairable: bool
     remedy: str
     file_ids: tuple[int, ...] = ()
+    instead: str = ""
 
 
 Check: TypeAlias = Callable[["Snapshot"], Iterator[Finding]]

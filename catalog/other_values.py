@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from anyseek.catalog.root_places import is_damaged, put_ways_right, root_rows
+from anyseek.catalog.root_places import is_damaged, make_readable, put_ways_right, root_rows
 from anyseek.catalog.schema import NAME
 from anyseek.catalog.sql_functions import is_text_sql
 from anyseek.catalog.tag_records import HASH_BYTES
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # ---------------------------------------------------------------- folders
 
-_ABSOLUTE = "typeof(path) = 'blob' AND hex(substr(path, 1, 1)) = '2F' AND instr(path, x'00') = 0"
 _BELOW = "typeof(root) = 'integer' AND typeof(path) = 'blob' AND instr(path, x'00') = 0"
 _INODE, _MOUNT = "typeof(inode) = 'integer'", "typeof(is_mount) = 'integer'"
 
@@ -34,11 +33,7 @@ def damaged_places(database: Database) -> int:
 def put_places_right(database: Database) -> None:
     """Keep what can be read. A root whose place cannot is one that is not there: it is recognised by its files when
     it is indexed again. A folder of the last scan may have held a drive, so that nothing below it is taken for gone."""
-    database.run(
-        "UPDATE roots SET relative = NULL WHERE typeof(relative) != 'blob' OR instr(relative, x'00') > 0"
-    )
-    database.run(f"UPDATE OR IGNORE roots SET path = CAST(path AS BLOB) WHERE NOT ({_ABSOLUTE})")
-    database.run(f"UPDATE roots SET path = CAST('/damaged-' || root AS BLOB) WHERE NOT ({_ABSOLUTE})")
+    make_readable(database)
     put_ways_right(database)
     database.run(f"DELETE FROM folders WHERE NOT ({_BELOW})")
     database.run(f"UPDATE folders SET inode = 0 WHERE NOT ({_INODE})")

@@ -17,6 +17,7 @@ from anyseek.catalog.failures import LOST
 from anyseek.catalog.file_reader import FileReader
 from anyseek.catalog.pages import Row
 from anyseek.catalog.places import put_missing_roots_right
+from anyseek.catalog.root_places import make_readable
 from anyseek.catalog.space_records import ROWS_OF_SEGMENTS, last_generation
 from anyseek.catalog.tag_records import restored_tag
 from anyseek.contracts import READ_AGAIN
@@ -133,6 +134,7 @@ def _put_roots(database: Database, salvage: Salvage) -> None:
     for path, root in numbers.items():
         read.setdefault(root, (root, path, None))
     _put(database, "roots", 3, read.values())
+    make_readable(database)  # where they lie is asked for while the files are put
 
 
 def _pair(row: Row) -> tuple[Any, Any]:

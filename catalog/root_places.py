@@ -31,6 +31,8 @@ _SEEKS, _PER_SEEK = 4, 2  # at most that many times as many files are looked at
 _LEAST_ALIKE, _LEAST_SAME = 0.75, 0.5
 _TICK_NS = 2_000_000_000  # the coarsest clock of a file system in use: FAT counts in steps of two seconds
 
+_ABSOLUTE = "typeof(path) = 'blob' AND hex(substr(path, 1, 1)) = '2F' AND instr(path, x'00') = 0"
+
 
 class RootRow(NamedTuple):
     """A row of `roots`, as it is stored."""
@@ -105,6 +107,16 @@ def is_damaged(database: Database, row: RootRow) -> bool:
 def _leads_right(here: bytes, row: RootRow) -> bool:
     is_way = row.is_readable and row.relative is not None and _is_way(row.relative)
     return is_way and os.path.normpath(os.path.join(here, row.relative)) == row.path
+
+
+def make_readable(database: Database) -> None:
+    """A root whose path cannot be read becomes one that is not there: it is recognised by its files when it is indexed
+    again. One whose way cannot be read has none."""
+    database.run(
+        "UPDATE roots SET relative = NULL WHERE typeof(relative) != 'blob' OR instr(relative, x'00') > 0"
+    )
+    database.run(f"UPDATE OR IGNORE roots SET path = CAST(path AS BLOB) WHERE NOT ({_ABSOLUTE})")
+    database.run(f"UPDATE roots SET path = CAST('/damaged-' || root AS BLOB) WHERE NOT ({_ABSOLUTE})")
 
 
 def put_ways_right(database: Database) -> None:

@@ -8,6 +8,7 @@ its row fell into, on how many queries came together or on the BLAS, and equal v
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -52,8 +53,8 @@ class ExactStore:
     """
 
     def __init__(self, snapshot: Snapshot, space_id: int) -> None:
+        self._snapshot, self._space_id = snapshot, space_id
         self._vectors: Halves | None = snapshot.vectors(space_id)
-        self._wide = snapshot.kept_wide(space_id, _all_widened)
         self._live: Rows | None = snapshot.allowed_rows(space_id)
 
     def search(self, queries: Floats, k: int, allow: Rows | None = None) -> tuple[Floats, Rows]:
@@ -76,7 +77,8 @@ class ExactStore:
 
     def close(self) -> None:
         """Release the mapped file; safe to call twice."""
-        self._vectors = self._wide = None
+        self._vectors = None
+        vars(self).pop("_wide", None)
 
     def __enter__(self) -> ExactStore:
         return self
@@ -91,13 +93,16 @@ class ExactStore:
         candidates = [_Candidates(k) for _ in queries]
         floors = np.full(len(queries), -np.inf, np.float32)
         scaled = queries * _EXPONENT_SHIFT
-        vectors = self._open_vectors()
-        blocks = _blocks(vectors, allowed) if self._wide is None else _wide_blocks(self._wide, allowed)
-        for rows, block in blocks:
+        for rows, block in _blocks(self._open_vectors(), self._wide, allowed):
             scores = _products(scaled, block)
             for i in np.flatnonzero(scores.max(axis=1) >= floors):
                 floors[i] = candidates[i].add(scores[i], rows)
         return [one.rows for one in candidates]
+
+    @cached_property
+    def _wide(self) -> Floats | None:
+        """All rows times 2**-112, where they are kept. Only a search wants them: behind another store there is none."""
+        return self._snapshot.kept_wide(self._space_id, _all_widened)
 
     def _open_vectors(self) -> Halves:
         if self._vectors is None:
@@ -166,34 +171,31 @@ class _Candidates:
         self._scores, self.rows = self._scores[which], self.rows[which]
 
 
-def _blocks(vectors: Halves, allowed: Rows | None) -> Iterator[tuple[Rows, Floats]]:
-    """Ascending rows with their vectors times 2**-112, float32; a block is overwritten by the next."""
+def _blocks(vectors: Halves, wide: Floats | None, allowed: Rows | None) -> Iterator[tuple[Rows, Floats]]:
+    """Ascending rows with their vectors times 2**-112, float32: of `wide`, or widened, and overwritten by the next."""
     n_rows, dim = vectors.shape
     size = max(1, BLOCK_BYTES // (4 * dim))
+    if wide is not None:
+        for rows, where in _places(n_rows, allowed, size):
+            yield rows, wide[where]
+        return
     bits = vectors.view(np.int16)
     buffer = np.empty((min(size, n_rows), dim), np.int32)
+    for rows, where in _places(n_rows, allowed, size):
+        yield rows, _widened(bits[where], buffer)
+
+
+def _places(n_rows: int, allowed: Rows | None, size: int) -> Iterator[tuple[Rows, slice | Rows]]:
+    """Ascending rows, `size` at once, and how they are taken: as a slice where they follow one another."""
     if allowed is None:
         for first in range(0, n_rows, size):
-            part = bits[first : first + size]
-            yield np.arange(first, first + len(part)), _widened(part, buffer)
+            last = min(first + size, n_rows)
+            yield np.arange(first, last), slice(first, last)
         return
     for i in range(0, len(allowed), size):
         rows = allowed[i : i + size]
-        first, last = rows[0], rows[-1] + 1
-        if last - first == len(rows):
-            yield rows, _widened(bits[first:last], buffer)
-        else:
-            yield rows, _widened(bits[rows], buffer)
-
-
-def _wide_blocks(wide: Floats, allowed: Rows | None) -> Iterator[tuple[Rows, Floats]]:
-    """As `_blocks`, of rows that are float32 already."""
-    rows = np.arange(len(wide)) if allowed is None else allowed
-    size = max(1, BLOCK_BYTES // (4 * wide.shape[1]))
-    for i in range(0, len(rows), size):
-        some = rows[i : i + size]
-        first, last = some[0], some[-1] + 1
-        yield some, wide[first:last] if last - first == len(some) else wide[some]
+        first, last = int(rows[0]), int(rows[-1]) + 1
+        yield rows, slice(first, last) if last - first == len(rows) else rows
 
 
 def _all_widened(vectors: Halves) -> Floats:

@@ -262,6 +262,7 @@ def findings(remaining: Sequence[Finding], repaired: Sequence[Finding], as_json:
                 **{name: getattr(finding, name) for name in ("code", "message", "count")},
                 "mendable": finding.is_repairable,
                 "mend": finding.remedy,
+                "instead": finding.instead,
             }
             sys.stdout.write(json_line({"type": "finding", "mended": is_repaired, **record}) + "\n")
         else:
@@ -272,8 +273,12 @@ def findings(remaining: Sequence[Finding], repaired: Sequence[Finding], as_json:
                 if finding.is_repairable
                 else "what to do"
             )
-            # What would have been better is no use after the deed.
-            remedy = finding.remedy.partition(";")[0] if is_repaired else finding.remedy
-            sys.stdout.write(f"{finding.code}: {printable(finding.message)}\n  {verb}: {printable(remedy)}\n")
+            lines = [
+                f"{finding.code}: {printable(finding.message)}",
+                f"  {verb}: {printable(finding.remedy)}",
+            ]
+            if finding.instead and not is_repaired:
+                lines.append(f"  better: {printable(finding.instead)}")
+            sys.stdout.write("\n".join(lines) + "\n")
     if not remaining and not as_json:
         sys.stdout.write("The index is healthy.\n" if not repaired else "All else is healthy.\n")

@@ -377,6 +377,7 @@ def test_a_read_only_index(made: Indexed, monkeypatch: pytest.MonkeyPatch) -> No
     def refuse(path: Any, flags: int, *mode: int, **options: Any) -> int:
         if flags & (os.O_RDWR | os.O_WRONLY):
             raise PermissionError(30, "Read-only file system")
+        assert Path(path).name == "lock", "only the lock is opened"
         return opened(path, flags, *mode, **options)
 
     monkeypatch.setattr("anyseek.catalog.locking.os.open", refuse)

@@ -532,6 +532,7 @@ def test_an_upload_is_written_outside_the_event_loop(
     packets = (content[i : i + 16] for i in range(0, len(content), 16))
     answer = client.post("/search/file", content=packets, params={"to": "image", "k": 1})
     assert answer.json()["hits"][0]["path"].endswith("red.png")
+    assert threads
     assert all("worker" in name.lower() for name in threads)
 
 

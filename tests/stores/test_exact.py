@@ -79,8 +79,8 @@ class TestExactOfKeptRows(TestExact):
     """The same from the second search of a small space on, whose rows are kept as float32."""
 
     def open_store(self, snapshot: Snapshot, space_id: int) -> ExactStore:
-        for _ in range(2):
-            ExactStore(snapshot, space_id).close()
+        kept = [ExactStore(snapshot, space_id)._wide is not None for _ in range(2)]
+        assert kept[1]
         store = ExactStore(snapshot, space_id)
         assert store._wide is not None
         return store

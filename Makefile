@@ -70,7 +70,7 @@ check: lint types site ## formatting, lint, types, who may import whom, the page
 lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 types: install
 	$(BIN)/mypy --strict -p anyseek -p training

@@ -317,9 +317,10 @@ class Snapshot(FileReader):
             self._vectors[space_id] = self.cache.mapped(descriptor, space, self.folder)
         return self._vectors[space_id]
 
-    def kept_wide(self, space_id: int, widened: Callable[[Halves], Floats]) -> Floats | None:
-        """All rows as `widened` makes them, where they are kept: see SnapshotCache.wide."""
-        return self.cache.wide(self._space(space_id), self.vectors(space_id), widened)
+    def kept_wide(self, space_id: int, vectors: Halves, widened: Callable[[Halves], Floats]) -> Floats | None:
+        """All rows, which are these `vectors`, as `widened` makes them, where they are kept: see SnapshotCache.wide.
+        May be called after the snapshot was closed."""
+        return self.cache.wide(self._space(space_id), vectors, widened)
 
     def row_bytes(self, space_id: int, row: int) -> bytes:
         """A row's bytes as they lie in the file, fewer where it ends. Read, not mapped: quicker for a few rows."""

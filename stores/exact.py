@@ -47,7 +47,7 @@ _EXPONENT_SHIFT = np.float32(2.0**112)
 
 
 class ExactStore:
-    """A VectorStore that finds the true best and needs no building. Lives as long as its snapshot.
+    """A VectorStore that finds the true best and needs no building. Its vectors outlive the snapshot.
 
     Searches from several threads at once are safe. Raises IndexDamaged when the vector file is cut off.
     """
@@ -102,7 +102,7 @@ class ExactStore:
     @cached_property
     def _wide(self) -> Floats | None:
         """All rows times 2**-112, where they are kept. Only a search wants them: behind another store there is none."""
-        return self._snapshot.kept_wide(self._space_id, _all_widened)
+        return self._snapshot.kept_wide(self._space_id, self._open_vectors(), _all_widened)
 
     def _open_vectors(self) -> Halves:
         if self._vectors is None:

@@ -12,7 +12,7 @@ import media_files
 import numpy as np
 import pytest
 import soundfile
-from media_preparers import Keep, Who
+from media_preparers import Act, Keep, Who
 from waiting import BRAKE_S, is_dead, wait_until
 
 from anyseek.contracts import DecodeHint, Limits, Modality, Preparer, Span
@@ -172,7 +172,8 @@ def test_parts_of_a_file_are_read_by_one_worker_and_a_killed_one_is_replaced(tex
 
 
 def test_a_file_has_a_limit_of_its_own_for_all_its_parts(text: Path) -> None:
-    with DecodePool({Modality.TEXT: Who()}, max_file_seconds=1e-9) as pool:
+    text.write_text("hang")
+    with DecodePool({Modality.TEXT: Act()}, max_file_seconds=0.5) as pool:
         error = pool.submit(str(text)).exception(BRAKE_S)
     assert isinstance(error, MediaError)
     assert error.reason == "timeout"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,12 +27,31 @@ def from_json(text: str | bytes, kind: type[T]) -> T:
     return msgspec.convert(parsed(text), kind, dec_hook=_from_name)
 
 
-def parsed(text: str | bytes, object_hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """What JSON says, whoever wrote it. object_hook: as of json.loads. Raises ValueError, for too many levels too."""
+def parsed(text: str | bytes, object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """What JSON says, whoever wrote it. object_pairs_hook: as of json.loads, such as `once_each`. Raises ValueError,
+    for too many levels too."""
     try:
-        return json.loads(text, object_hook=object_hook)
+        return json.loads(text, object_pairs_hook=object_pairs_hook)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+class GivenTwice(ValueError):
+    """An object has a field twice. name: of the field."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"it has the field {name[:100]!r} twice")
+        self.name = name
+
+
+def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of what people hand over, where of two values of a field one would be dropped in silence. Raises
+    GivenTwice."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise GivenTwice(name)
+    return record
 
 
 def _from_name(kind: type[Any], name: Any) -> Any:

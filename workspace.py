@@ -232,8 +232,7 @@ def _of_index(place: Path, cards: Sequence[ModelCard], model: str | Embedder) ->
     from anyseek.embedders import registry
 
     try:
-        known = registry.entry(model).card
-        if cards and known.name not in [one.name for one in cards]:
+        if cards and (known := registry.entry(model).card).name not in [one.name for one in cards]:
             raise other_model(place, cards[0], known)
         loaded = registry.load(model)
     except (DownloadFailed, LicenceNotAccepted) as error:  # of a model whose card is in its weights

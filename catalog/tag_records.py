@@ -14,6 +14,7 @@ from anyseek.catalog.file_reader import FileReader
 from anyseek.catalog.schema import place_of
 from anyseek.errors import UsageError
 from anyseek.folding import folded
+from anyseek.jsonable import GivenTwice, once_each, parsed
 from anyseek.printable import printable
 
 if TYPE_CHECKING:
@@ -231,10 +232,10 @@ def _parsed(line: bytes, where: str) -> TagRecord:
     if len(line) > _LONGEST_LINE:
         raise UsageError(f"{where} has more than {_LONGEST_LINE:,} bytes.", _LIKE)
     try:
-        facts = json.loads(line, object_pairs_hook=_once_each)
-    except _Twice as error:
-        raise UsageError(f"{where} has the field {printable(str(error))!r} twice.", _LIKE) from error
-    except (ValueError, RecursionError) as error:
+        facts = parsed(line, once_each)
+    except GivenTwice as error:
+        raise UsageError(f"{where} has the field {printable(error.name)!r} twice.", _LIKE) from error
+    except ValueError as error:
         raise UsageError(f"{where} is not JSON.", _LIKE) from error
     if not isinstance(facts, dict):
         raise UsageError(f"{where} is not a JSON object.", _LIKE)
@@ -249,18 +250,6 @@ def _parsed(line: bytes, where: str) -> TagRecord:
 _LIKE = (
     'A line is like {"path": "/home/me/beach.jpg", "hash": "", "tags": ["holiday"]}. Nothing was imported.'
 )
-
-
-class _Twice(Exception):
-    """A field that a line has twice."""
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    facts = dict(pairs)
-    for name, _ in pairs if len(facts) < len(pairs) else ():
-        if sum(name == other for other, _ in pairs) > 1:
-            raise _Twice(name)
-    return facts
 
 
 def _path(value: Any, where: str) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from anyseek.contracts import Modality
 from anyseek.errors import MissingExtra, QueryFileError
-from anyseek.jsonable import parsed
+from anyseek.jsonable import once_each, parsed
 from anyseek.opening import MOST_TEXT, read_lines
 from anyseek.options import AnyPath, SearchOptions, path_text
 from anyseek.search.query import Query, QueryPart
@@ -82,7 +82,7 @@ def _fields(line: str, is_json: bool) -> list[str] | None:
     if not is_json:
         return [part.strip() for part in line.split("\t")]
     try:
-        record = parsed(line)
+        record = parsed(line, once_each)
         relevant = record["relevant"]
         return [record["query"], *([relevant] if isinstance(relevant, str) else relevant)]
     except (ValueError, KeyError, TypeError):

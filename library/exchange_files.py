@@ -14,7 +14,7 @@ import numpy as np
 
 from anyseek.atomic import writing
 from anyseek.errors import MissingExtra, UsageError
-from anyseek.jsonable import parsed
+from anyseek.jsonable import once_each, parsed
 from anyseek.library.exchange_records import SEGMENT_FIELDS
 from anyseek.printable import printable
 from anyseek.system_errors import OF_A_PATH, as_anyseek
@@ -92,7 +92,7 @@ class ParquetReader:
     def about(self) -> dict[str, Any]:
         """See Reader."""
         with self._opened() as file:
-            return _as_about(parsed(self._metadata(file).get(_ABOUT.encode(), b"{}")))
+            return _as_about(parsed(self._metadata(file).get(_ABOUT.encode(), b"{}"), once_each))
 
     def batches(self) -> Iterator[tuple[list[dict[str, Any]], Floats]]:
         """See Reader."""
@@ -300,7 +300,8 @@ def _record(line: bytes) -> Any:
     return parsed(line, _with_bytes)
 
 
-def _with_bytes(record: dict[str, Any]) -> dict[str, Any]:
+def _with_bytes(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = once_each(pairs)
     if isinstance(record.get("path_bytes"), str):
         record["path_bytes"] = bytes.fromhex(record["path_bytes"])
     return record

@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Scope
 
+from anyseek.jsonable import GivenTwice, once_each
 from anyseek.serve.bodies import BodyRefused
 from anyseek.serve.guard import Refusal
 
@@ -44,21 +45,15 @@ class _StrictRequest(Request):
     async def json(self) -> Any:
         """Raises BodyRefused; json.JSONDecodeError for what is no JSON."""
         try:
-            return json.loads(await self.body(), object_pairs_hook=_object)
+            return json.loads(await self.body(), object_pairs_hook=once_each)
         except json.JSONDecodeError:
             raise
+        except GivenTwice as error:
+            raise BodyRefused(_twice(f"The field {error.name[:100]}")) from error
         except (ValueError, RecursionError) as error:
             kinds = {UnicodeDecodeError: "is not in UTF-8", RecursionError: "has too many levels"}
             flaw = kinds.get(type(error), "has a number of too many digits")
             raise BodyRefused(_refusal(f"The request's body {flaw}.", "Send plain JSON.")) from error
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
-        raise BodyRefused(_twice(f"The field {name[:100]}"))
-    return record
 
 
 def _twice(what: str) -> Refusal:

@@ -10,7 +10,7 @@ import pytest
 from indexes import card
 
 from anyseek.contracts import Modality, ModelCard, Report
-from anyseek.jsonable import from_json, to_json
+from anyseek.jsonable import GivenTwice, from_json, once_each, parsed, to_json
 
 CARD = replace(card(), base="towers of another model")
 REPORT = Report(5, 1, 1, 1, 1, 1, 2, 3, {"broken": 1}, 0.5, interrupted=False)
@@ -57,3 +57,12 @@ def test_what_a_field_cannot_hold_is_refused(change: dict[str, object]) -> None:
 def test_what_is_no_record_is_refused(text: str | bytes) -> None:
     with pytest.raises(ValueError):
         from_json(text, ModelCard)
+
+
+def test_a_field_of_any_object_is_there_once() -> None:
+    assert parsed('{"a": {"b": 1}, "c": [{"b": 2}]}', once_each) == {"a": {"b": 1}, "c": [{"b": 2}]}
+    for text in ('{"b": 1, "b": 1}', '{"a": [{"b": 1, "c": 2, "b": 3}]}'):
+        with pytest.raises(GivenTwice, match="the field 'b' twice") as told:
+            parsed(text, once_each)
+        assert told.value.name == "b"
+    assert parsed('{"b": 1, "b": 2}') == {"b": 2}

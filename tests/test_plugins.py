@@ -122,7 +122,7 @@ try:
     raise SystemExit("there is no colour")
 except ValueError:
     started.set()
-    assert go.wait(60), "no other thread has waited for the lock"
+    assert go.wait(240), "no other thread has waited for the lock"
 
 def rows():
     return ModalityInfo(name="taste", unit=Unit.WHOLE, query_help="A taste.")
@@ -153,7 +153,7 @@ with ThreadPoolExecutor(2) as threads:
     one = threads.submit(modalities.Modality, "taste")
     while "plugged" not in sys.modules or not hasattr(sys.modules["plugged"], "go"):
         assert not one.done(), one.result()
-    sys.modules["plugged"].started.wait(60)
+    sys.modules["plugged"].started.wait(240)
     other = threads.submit(modalities.Modality, "taste")
     assert one.result() is other.result() is modalities.Modality("taste")
 assert modalities.info(modalities.Modality.IMAGE).query_help == "A picture; repeatable."

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from indexes import card, contents, hash_of, new_index, put, seen, stored, unit_rows
+from waiting import BRAKE_S
 
 from anyseek.catalog import database as database_module
 from anyseek.catalog import descriptors, rebuild
@@ -268,7 +269,7 @@ def test_who_waits_for_a_catalog_that_is_replaced_tags_in_the_new_one(tmp_path: 
         with catalog.without_writers():
             thread = threading.Thread(target=add)
             thread.start()
-            assert began.wait(60)
+            assert began.wait(BRAKE_S)
             exchanged(catalog.folder)
         thread.join()
         assert counts(catalog.folder) == {"meanwhile": 1}

@@ -18,6 +18,7 @@ from fakes import WordEmbedder
 from folders import Indexed
 from indexes import contents
 from moments import kill_when_it_is_there
+from waiting import BRAKE_S
 
 import anyseek
 from anyseek.catalog import database as database_module
@@ -224,7 +225,7 @@ def test_who_tags_or_sets_something_while_the_indexes_are_exchanged_does_it_in_t
                 tag(other, [filled.folder / "notes/red.txt"], "refused")
         threads.append(threading.Thread(target=give))
         threads[0].start()
-        assert began.wait(60)
+        assert began.wait(BRAKE_S)
         exchange(*folders)
 
     exchange = module.exchange

@@ -69,6 +69,7 @@ def test_json_lines_say_the_same(index: anyseek.Index) -> None:
         ("a.tsv", "green\tpictures/green.png\nonly a query\n", "Line 2"),
         ("a.jsonl", '{"query": "a"}\n', "Line 1"),
         ("a.jsonl", "{\n", "Line 1"),
+        ("a.jsonl", '{"query": "a", "relevant": "x", "query": "b"}\n', "Line 1"),
         ("a.tsv", "green\tnowhere.png\n", "nowhere.png is not in the index"),
     ],
 )

@@ -90,6 +90,19 @@ def test_a_line_whose_numbers_or_levels_are_too_many_is_refused(
     refuse(index, tmp_path / "a.npy")
 
 
+def test_a_field_given_twice_is_refused_since_one_would_be_dropped(
+    index: anyseek.Index, tmp_path: Path
+) -> None:
+    path = json.dumps(str(tmp_path / "media/red.txt"))
+    np.save(tmp_path / "a.npy", index.embed("red")[None])
+    for line in (
+        f'{{"path": {path}, "modality": "text", "tags": ["kept"], "tags": []}}',
+        f'{{"path": {path}, "modality": "text", "path": "/elsewhere"}}',
+    ):
+        (tmp_path / "a.jsonl").write_text(line)
+        refuse(index, tmp_path / "a.npy", "the field '(tags|path)' twice")
+
+
 def columns(index: anyseek.Index, tmp_path: Path) -> dict[str, Any]:
     pa = pytest.importorskip("pyarrow")
     return {

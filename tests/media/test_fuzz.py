@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media_preparers import Keep
+from waiting import BRAKE_S
 
 from anyseek.contracts import DecodeHint, Limits, Modality
 from anyseek.errors import MediaError
@@ -62,7 +63,7 @@ def check_all_accounted_for(files: dict[str, Path], folder: Path, n: int, seed: 
     preparers = {modality: Keep(DecodeHint(min_side=32)) for modality in Modality}
     with DecodePool(preparers, 2, Limits(max_seconds=20, max_pixels=20_000_000), 1 << 30) as pool:
         for path, future in [(path, pool.submit(str(path))) for path in paths]:
-            error = future.exception(300)
+            error = future.exception(BRAKE_S)
             if error is None:
                 outcomes["segments" if future.result().segments else "not media"] += 1
                 continue

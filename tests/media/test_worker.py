@@ -154,16 +154,16 @@ def test_a_segment_is_found_again_by_its_span(pool: DecodePool, tmp_path: Path) 
     for modality, starts in ((Modality.IMAGE, (0, 10, 20)), (Modality.AUDIO, (0, 1, 7, 22))):
         for start in starts:
             span = Span(start, start + 1, Unit.SECONDS)
-            (segment,) = pool.submit(str(path), modality=modality, span=span).result(60).segments
+            (segment,) = pool.submit(str(path), modality=modality, span=span).result(BRAKE_S).segments
             assert (segment.modality, segment.span.start) == (modality, start)
-    within = pool.submit(str(path), modality=Modality.IMAGE, span=Span(14, 15, Unit.SECONDS)).result(60)
+    within = pool.submit(str(path), modality=Modality.IMAGE, span=Span(14, 15, Unit.SECONDS)).result(BRAKE_S)
     assert within.segments[0].span.start == 10  # no window begins there: the one that covers it
     assert (
         not pool.submit(str(path), modality=Modality.IMAGE, span=Span(99, 100, Unit.SECONDS))
-        .result(60)
+        .result(BRAKE_S)
         .segments
     )
-    whole = pool.submit(str(path), modality=Modality.IMAGE, span=Span()).result(60)
+    whole = pool.submit(str(path), modality=Modality.IMAGE, span=Span()).result(BRAKE_S)
     assert len(whole.segments) == 3
 
 
@@ -171,10 +171,10 @@ def test_costly_segments_come_a_few_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "video.mkv"
     media_files.write_video(path, np.arange(50), 1)
     with DecodePool({Modality.VIDEO: Keep(), Modality.IMAGE: Keep()}) as pool:
-        done = pool.submit(str(path)).result(60)
+        done = pool.submit(str(path)).result(BRAKE_S)
         assert [segment.modality for segment in done.segments] == [Modality.VIDEO] * 3
         assert done.has_more
-        assert not pool.submit(str(path), modality=Modality.IMAGE).result(60).has_more
+        assert not pool.submit(str(path), modality=Modality.IMAGE).result(BRAKE_S).has_more
 
 
 # ---------------------------------------------------------------- workers that misbehave

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fakes import WordEmbedder
+from waiting import BRAKE_S
 
 pytest.importorskip("mcp")
 
@@ -45,7 +46,7 @@ def talk(index: Path, *calls: tuple[str, dict[str, Any]]) -> tuple[list[str], li
             tools = [tool.name for tool in (await client.list_tools()).tools]
             return tools, [await client.call_tool(name, arguments) for name, arguments in calls]
 
-    return asyncio.run(asyncio.wait_for(session(), 60))
+    return asyncio.run(asyncio.wait_for(session(), BRAKE_S))
 
 
 def test_an_agent_searches_and_opens_what_it_found(media: Path) -> None:

@@ -6,6 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +28,14 @@ settings.load_profile("untimed")
 
 
 _OWN_PROCESS = "ANYSEEK_TESTS_OWN_PROCESS"
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that other users reach. Every pytest that starts closes the one that its temporary folders lie in."""
+    with tempfile.TemporaryDirectory(prefix="anyseek-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

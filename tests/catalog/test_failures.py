@@ -327,21 +327,12 @@ with Catalog.open(Path(sys.argv[1])) as catalog:
 """
 
 
-@pytest.fixture
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index that others may read; all folders above it too."""
-    folder = tmp_path_factory.mktemp("shared")
-    for above in (folder, *folder.parents):
-        if above.stat().st_mode & 0o5 != 0o5:
-            above.chmod(above.stat().st_mode | 0o55)
-    catalog, _ = new_index(folder, 2)
-    catalog.close()
-    return catalog.folder
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
-def test_a_reader_who_may_not_write_sees_what_the_owner_writes(shared: Path) -> None:
+def test_a_reader_who_may_not_write_sees_what_the_owner_writes(open_to_all: Path) -> None:
     """Its connection keeps nobody from writing, so it is made again when the file is another."""
+    catalog, _ = new_index(open_to_all, 2)
+    catalog.close()
+    shared = catalog.folder
     env = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[1] / "support"))
     reader = subprocess.Popen(
         [sys.executable, "-c", READER, str(shared)],

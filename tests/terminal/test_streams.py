@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -63,9 +64,10 @@ def test_names_that_the_output_cannot_show_are_escaped(
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 @pytest.mark.parametrize("closed", [".anyseek", ".anyseek/vectors", ".anyseek/catalog.sqlite"])
 def test_what_may_not_be_read_is_told_and_repaired_by_nobody(
-    environment: dict[str, str], media: Path, closed: str
+    environment: dict[str, str], media: Path, open_to_all: Path, closed: str
 ) -> None:
     """As an ordinary user: root reads everything."""
+    media = Path(shutil.move(media, open_to_all / "media"))
     code = (
         "import os, sys, numpy, onnxruntime, typer, msgspec\n"
         "from anyseek import cli, workspace, modalities\n"
@@ -76,9 +78,6 @@ def test_what_may_not_be_read_is_told_and_repaired_by_nobody(
         "os.setgroups([]), os.setgid(65534), os.setuid(65534)\n"
         "sys.exit(cli.main(sys.argv[2:]))\n"
     )
-    for above in (media, *media.parents):
-        if above.stat().st_mode & 0o5 != 0o5:
-            above.chmod(above.stat().st_mode | 0o55)
     subprocess.run(["chown", "-R", "65534:65534", str(media)], check=True)
     before = {path: path.read_bytes() for path in (media / ".anyseek").rglob("*") if path.is_file()}
     mode = (media / closed).stat().st_mode

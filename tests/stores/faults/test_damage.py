@@ -8,8 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -201,14 +200,6 @@ with Catalog.open(index) as catalog:
     print(StoreManager(catalog, lambda: unit_rows(20, 5, 16)).follow())
     print(remark(catalog))
 """
-
-
-@pytest.fixture
-def open_to_all() -> Iterator[Path]:
-    """A folder that other users reach; pytest's own are closed to them."""
-    with tempfile.TemporaryDirectory(prefix="anyseek-") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
 
 
 @pytest.mark.parametrize("what", ["folder", "file"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -59,17 +59,30 @@ class TagsImported:
 
 
 def read_tags(reader: FileReader) -> Iterator[TagRecord]:
-    """The tags of every file, by root and path; then those that are kept for files that are not in the index."""
+    """The tags of every file, by root and path; then those that are kept for files that are not in the index.
+
+    A file that a run was cut off in the middle of has the tags that it had before: they are kept for it.
+    """
+    yield from (record for record, _ in _tags_of_files(reader))
+    yield from _tags_of_no_file(reader)
+
+
+def _tags_of_files(reader: FileReader) -> Iterator[tuple[TagRecord, Any]]:
+    """With the inode of each file, as it is stored."""
     rows = reader.database.rows(
-        "SELECT f.root, f.path, f.content_hash, t.tag FROM tags t NOT INDEXED JOIN files f ON f.file_id = t.file_id"
-        " WHERE f.state != 'partial' ORDER BY f.root, f.path, t.folded"
+        "SELECT f.root, f.path, f.content_hash, f.inode, f.state = 'partial', t.tag"
+        " FROM tags t NOT INDEXED JOIN files f ON f.file_id = t.file_id ORDER BY f.root, f.path, t.folded"
     )
-    for (root, path, content_hash), group in groupby(rows, lambda row: row[:3]):
-        yield _record_of(reader.absolute(root, path), content_hash, (tag for *_, tag in group))
+    for (root, path, content_hash, inode, is_partial), group in groupby(rows, lambda row: row[:5]):
+        record = _record_of(reader.absolute(root, path), content_hash, (tag for *_, tag in group))
+        yield replace(record, is_kept=bool(is_partial)), inode
+
+
+def _tags_of_no_file(reader: FileReader) -> Iterator[TagRecord]:
     rows = reader.database.rows(
         "SELECT k.place, k.content_hash, k.tag FROM kept_tags k WHERE NOT EXISTS"
         " (SELECT 1 FROM files f JOIN roots r ON r.root = f.root"
-        " WHERE f.content_hash = k.content_hash AND length(k.content_hash) > 0 AND f.state != 'partial'"
+        " WHERE f.content_hash = k.content_hash AND length(k.content_hash) > 0"
         f" AND {place_of('f')} = k.place) ORDER BY k.place, k.content_hash, k.folded"
     )
     roots = recorded_roots(reader)
@@ -142,6 +155,12 @@ def recorded_place(reader: FileReader, roots: dict[int, bytes], path: str) -> by
 
 # ---------------------------------------------------------------- writing
 
+# A file that a run is in the middle of is not seen yet, and does not come once more: it has its kept tags at once.
+_TO_UNFINISHED = (
+    "INSERT OR IGNORE INTO tags (folded, file_id, tag) SELECT ?1, f.file_id, ?2 FROM files f"
+    f" WHERE f.state = 'partial' AND ({place_of('f')} = ?3 OR (f.content_hash = ?4 AND length(?4) > 0))"
+)
+
 
 class TagWriter:
     """Gives tags to the files of an index, inside a transaction."""
@@ -151,30 +170,51 @@ class TagWriter:
         self._reader = FileReader(writer.database)
         self._roots = recorded_roots(self._reader)
 
-    def apply(self, record: TagRecord, *, is_same_library: bool = False) -> tuple[int, list[int]]:
+    def apply(self, record: TagRecord) -> tuple[int, list[int]]:
         """Give them to the file of that content at that place, else to the file at that place and all files of that
         content, else keep them. How many files fit, and the numbers of those that got a tag which they did not have.
-
-        is_same_library: the places are those of this library, so the file there is the one, whatever it holds by now.
         """
-        files = self._files(record, is_same_library)
-        changed = [file.file_id for file in files if self._give(file, record.tags)]
-        if record.is_kept or not files:
-            self._keep(record)
-        return len(files), changed
+        at_place = self._at(record)
+        alike = self._reader.files_with_hash(record.content_hash)
+        both = [*([at_place] if at_place is not None else []), *alike]
+        return self._apply(record, [at_place] if at_place and _holds(at_place, record) else both)
+
+    def carry(self, record: TagRecord, inode: Any, before: FileReader) -> None:
+        """Give them to the file that had them in another index over the same folders: the one at that place, whatever
+        it holds by now, unless the very file that was there lies elsewhere.
+
+        inode: of that file, as it is stored. before: the other index.
+        """
+        at_place = self._at(record)
+        if at_place is None or record.is_kept:
+            self.apply(record)
+            return
+        moved = [] if _holds(at_place, record) else self._moved(record, inode, before)
+        self._apply(record, moved or [at_place])
 
     def forget_all(self) -> None:
         """Take away every tag, kept ones too."""
         self._database.run("DELETE FROM tags")
         self._database.run("DELETE FROM kept_tags")
 
-    def _files(self, record: TagRecord, is_same_library: bool) -> list[FileRecord]:
-        at_place = self._reader.locate(record.path) if record.path else None
-        is_it = record.content_hash and at_place and at_place.content_hash == record.content_hash
-        if at_place is not None and (is_it or (is_same_library and not record.is_kept)):
-            return [at_place]
-        alike = self._reader.files_with_hash(record.content_hash)
-        return [*([at_place] if at_place is not None else []), *alike]
+    def _apply(self, record: TagRecord, files: Sequence[FileRecord]) -> tuple[int, list[int]]:
+        changed = [file.file_id for file in files if self._give(file, record.tags)]
+        if record.is_kept or not files:
+            self._keep(record)
+        return len(files), changed
+
+    def _at(self, record: TagRecord) -> FileRecord | None:
+        return self._reader.locate(record.path) if record.path else None
+
+    def _moved(self, record: TagRecord, inode: Any, before: FileReader) -> list[FileRecord]:
+        """The very file, of that content and inode, at a place that was not its own before: files swapped their names,
+        or another one took this one's."""
+        return [
+            file
+            for file in self._reader.files_with_hash(record.content_hash)
+            if codec.signed(file.inode) == inode
+            and not _is_known(before, self._reader.absolute_path(file), file)
+        ]
 
     def _give(self, file: FileRecord, tags: Iterable[str]) -> int:
         return self._database.run_many(
@@ -188,6 +228,19 @@ class TagWriter:
             "INSERT OR REPLACE INTO kept_tags (content_hash, place, folded, tag) VALUES (?, ?, ?, ?)",
             ((record.content_hash, place, folded(tag), tag) for tag in record.tags),
         )
+        self._database.run_many(
+            _TO_UNFINISHED, ((folded(tag), tag, place, record.content_hash) for tag in record.tags)
+        )
+
+
+def _holds(file: FileRecord, record: TagRecord) -> bool:
+    return record.content_hash != b"" and file.content_hash == record.content_hash
+
+
+def _is_known(before: FileReader, path: str, file: FileRecord) -> bool:
+    """Whether that very file lay at that place before: one of two names of it."""
+    there = before.locate(path)
+    return there is not None and (there.inode, there.content_hash) == (file.inode, file.content_hash)
 
 
 def import_tags(catalog: Catalog, lines: Iterable[bytes], name: str) -> TagsImported:
@@ -214,8 +267,10 @@ def carry_over(old: Catalog, new: Catalog) -> None:
     with old.read() as before, new.begin() as writer:
         tags = TagWriter(writer)
         tags.forget_all()
-        for record in read_tags(before):
-            tags.apply(record, is_same_library=True)
+        for record, inode in _tags_of_files(before):
+            tags.carry(record, inode, before)
+        for record in _tags_of_no_file(before):
+            tags.apply(record)
 
 
 # ---------------------------------------------------------------- a line

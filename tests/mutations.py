@@ -188,7 +188,7 @@ TABLE = [
     ),
     Mutation(
         "catalog/tag_records.py",
-        "            tags.apply(record, is_same_library=True)\n",
+        "            tags.carry(record, inode, before)\n",
         "            pass\n",
         "tags go over to a new index",
         "tests/indexer/test_reindex.py tests/catalog/test_rules.py tests/catalog/test_tags.py",

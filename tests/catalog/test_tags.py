@@ -14,8 +14,9 @@ from indexes import card, hash_of, new_index, put, seen, unit_rows
 from anyseek.catalog.catalog import Catalog, Writer
 from anyseek.catalog.tag_records import LONGEST_PATH, TagsImported, carry_over, read_lines
 from anyseek.catalog.tags import Tags, tag
-from anyseek.contracts import Modality, Problem
+from anyseek.contracts import Modality, Problem, Span
 from anyseek.errors import QueryFileError, UsageError
+from anyseek.library.exchange_records import other_records
 
 UNREAD = Problem("unreadable", "read", "permission denied")
 
@@ -355,3 +356,60 @@ def test_a_new_index_gets_all_tags_of_the_old_one_kept_ones_too_and_no_others(
         tag(new, [tmp_path / "library"], "of an earlier try")
         carry_over(library, new)
         assert everything(new) == before
+
+
+# ---------------------------------------------------------------- a run that was cut off
+
+
+@pytest.fixture
+def cut_off(tmp_path: Path) -> Catalog:
+    """A tagged file that changed, and a run that was killed in the middle of it."""
+    catalog, _ = new_index(tmp_path, 1)
+    tag(catalog, [tmp_path / "a0"], "holiday")
+    with catalog.begin() as writer:
+        writer.put_file(seen("a0", size=9), b"new content", Modality.TEXT, complete=False)
+    return catalog
+
+
+def lines(catalog: Catalog) -> list[tuple[str, str, list[str]]]:
+    found = [json.loads(line) for line in Tags(catalog).saved().lines]
+    return [(line["path"], line["hash"], line["tags"]) for line in found]
+
+
+def test_tags_of_a_file_that_a_run_was_cut_off_in_are_saved(cut_off: Catalog, tmp_path: Path) -> None:
+    with cut_off:
+        saved = lines(cut_off)
+        assert saved == [(str(tmp_path / "a0"), b"new content".hex(), ["holiday"])]
+        with cut_off.read() as snapshot:
+            assert [one["kept_tags"]["tags"] for one in other_records(snapshot) if "kept_tags" in one] == [
+                ["holiday"]
+            ]
+        with cut_off.begin() as writer:
+            writer.start_run("index")  # which forgets what was not finished
+        assert lines(cut_off) == saved
+
+
+def test_tags_of_a_file_that_a_run_was_cut_off_in_come_along_to_another_index(
+    cut_off: Catalog, tmp_path: Path
+) -> None:
+    with cut_off, Catalog.create(tmp_path / "new", [tmp_path]) as new:
+        with new.begin() as writer:
+            put(writer, writer.ensure_space(card()), "a0", unit_rows(1), content_hash=b"newer content")
+        carry_over(cut_off, new)
+        assert tagged(new) == {"a0": ["holiday"]}
+
+
+@pytest.mark.parametrize("by", ["path", "hash"])
+def test_tags_that_are_imported_for_a_file_that_is_just_being_indexed_are_its_own(
+    tmp_path: Path, by: str
+) -> None:
+    catalog, space = new_index(tmp_path)
+    with catalog:
+        with catalog.begin() as writer:
+            number = writer.put_file(seen("long.txt"), b"content", Modality.TEXT, complete=False)
+        line = {"path": str(tmp_path / "long.txt")} if by == "path" else {"hash": b"content".hex()}
+        Tags(catalog).import_lines([json.dumps(line | {"tags": ["holiday"]}).encode()])
+        with catalog.begin() as writer:
+            writer.add_segments(number, space, Modality.TEXT, [(Span(0, 1), "")], unit_rows(1))
+            writer.complete_file(number)
+        assert tagged(catalog) == {"long.txt": ["holiday"]}

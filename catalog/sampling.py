@@ -75,13 +75,14 @@ def _compare(
 
 
 def check_sample(snapshot: Snapshot, space: SpaceRecord) -> str:
-    """A remark on damaged rows, which do not answer, "" where none was met; looked for once a change of the catalog.
+    """A remark on damaged rows, which do not answer, "" where none was met; looked for once a change of the catalog
+    and of the vector file.
 
     Raises IndexDamaged when most of the sample is damaged.
     """
     if not space.rows:
         return ""
-    state = (space.generation, snapshot.change)
+    state = (space.generation, snapshot.change, *snapshot.vector_file(space.space_id))
     result = snapshot.cache.check(space.space_id, state, lambda: sample(snapshot, space))
     where = printable(str(snapshot.folder))
     if result.n_damaged > MOST_DAMAGED * result.n_rows:

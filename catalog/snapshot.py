@@ -48,6 +48,7 @@ class Snapshot(FileReader):
         self.cache = cache
         self._descriptors: dict[int, int] = {}
         self._unopened: dict[int, AnyseekError] = {}  # why a vector file is not open, by space
+        self._written: dict[int, tuple[int, ...]] = {}  # of vector files, by space: see `vector_file`
         self._vectors: dict[int, Halves] = {}
         try:
             self._begin()
@@ -90,7 +91,9 @@ class Snapshot(FileReader):
             if space.rows:
                 path = self.folder / "vectors" / f"{space.space_id}.{space.generation}.f16"
                 try:
-                    self._descriptors[space.space_id] = open_own(str(path))
+                    descriptor = self._descriptors[space.space_id] = open_own(str(path))
+                    facts = os.fstat(descriptor)
+                    self._written[space.space_id] = facts.st_dev, facts.st_ino, facts.st_mtime_ns
                 except ABSENT:
                     self._unopened[space.space_id] = IndexDamaged(
                         f"The vector file of {space.card.name} in {self.folder} is gone.", REPAIR
@@ -317,10 +320,15 @@ class Snapshot(FileReader):
             self._vectors[space_id] = self.cache.mapped(descriptor, space, self.folder)
         return self._vectors[space_id]
 
+    def vector_file(self, space_id: int) -> tuple[int, ...]:
+        """Which file a space's vectors were read from, and when it was written last: one that somebody put back from a
+        backup has the same rows of the same generation. May be called after the snapshot was closed."""
+        return self._written.get(space_id, ())
+
     def kept_wide(self, space_id: int, vectors: Halves, widened: Callable[[Halves], Floats]) -> Floats | None:
         """All rows, which are these `vectors`, as `widened` makes them, where they are kept: see SnapshotCache.wide.
         May be called after the snapshot was closed."""
-        return self.cache.wide(self._space(space_id), vectors, widened)
+        return self.cache.wide(self._space(space_id), self.vector_file(space_id), vectors, widened)
 
     def row_bytes(self, space_id: int, row: int) -> bytes:
         """A row's bytes as they lie in the file, fewer where it ends. Read, not mapped: quicker for a few rows."""

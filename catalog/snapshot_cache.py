@@ -37,8 +37,8 @@ class SnapshotCache:
         self._rows: tuple[int, dict[tuple[int, Filter], Rows]] = (-1, {})
         self._vectors: dict[int, tuple[tuple[int, int], Halves]] = {}
         self._indexes: dict[int, tuple[tuple[str, int], Any]] = {}
-        self._checks: dict[int, tuple[tuple[int, int], Any]] = {}
-        self._wide: dict[int, tuple[tuple[int, int], Floats | None]] = {}
+        self._checks: dict[int, tuple[tuple[int, ...], Any]] = {}
+        self._wide: dict[int, tuple[tuple[int, ...], Floats | None]] = {}
 
     def rows(self, change: int, space_id: int, filter_: Filter) -> Rows | None:
         """What was put for this very change of the catalog."""
@@ -70,12 +70,21 @@ class SnapshotCache:
             self._vectors[space.space_id] = (file, vectors)
         return vectors[: space.rows]
 
-    def wide(self, space: SpaceRecord, vectors: Halves, widened: Callable[[Halves], Floats]) -> Floats | None:
+    def wide(
+        self,
+        space: SpaceRecord,
+        file: tuple[int, ...],
+        vectors: Halves,
+        widened: Callable[[Halves], Floats],
+    ) -> Floats | None:
         """A small space's rows as `widened` makes them, (rows, dim) float32: kept from the second time on that they are
-        wanted, since the only search of a program would make them for nobody. None before, and for a larger space."""
+        wanted, since the only search of a program would make them for nobody. None before, and for a larger space.
+
+        file: that they are of, see Snapshot.vector_file.
+        """
         if space.rows * space.card.dim * 4 > MOST_WIDE_BYTES:
             return None
-        state = (space.generation, space.rows)
+        state = (space.generation, space.rows, *file)
         kept = self._wide.get(space.space_id)
         if kept is None or kept[0] != state:
             kept = (state, None)
@@ -84,8 +93,8 @@ class SnapshotCache:
         self._wide[space.space_id] = kept
         return kept[1]
 
-    def check(self, space_id: int, state: tuple[int, int], look: Callable[[], T]) -> T:
-        """What `look` says of a space: once for each generation and change of it. A look that raises is not kept."""
+    def check(self, space_id: int, state: tuple[int, ...], look: Callable[[], T]) -> T:
+        """What `look` says of a space: once for each state of it. A look that raises is not kept."""
         cached = self._checks.get(space_id)
         if cached is None or cached[0] != state:
             cached = self._checks[space_id] = (state, look())

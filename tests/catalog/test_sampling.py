@@ -61,6 +61,16 @@ def test_whole_vectors_pass(folder: Path) -> None:
         assert check_sample(snapshot, space) == ""
 
 
+def test_a_vector_file_that_was_put_back_is_looked_at_again(folder: Path) -> None:
+    whole = (folder / "vectors/1.0.f16").read_bytes()
+    with Catalog.open(folder) as catalog:
+        for data, is_whole in ((whole, True), (whole[:-3200] + bytes(3200), False), (whole, True)):
+            (folder / "vectors/other").write_bytes(data)
+            (folder / "vectors/other").rename(folder / "vectors/1.0.f16")
+            with catalog.read() as snapshot:
+                assert (check_sample(snapshot, snapshot.spaces()[0]) == "") is is_whole
+
+
 @pytest.mark.parametrize("change", [foreign, zeroed, shifted, half_zeroed])
 def test_another_vector_file_is_noticed_before_it_ranks(
     folder: Path, change: Callable[[bytes], bytes]

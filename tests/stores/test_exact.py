@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,32 @@ def test_rows_are_kept_for_small_spaces_and_until_there_are_more(
         assert [kept(), kept()] == [None, 5]
         monkeypatch.setattr(snapshot_cache, "MOST_WIDE_BYTES", 5 * 16 * 4 - 1)
         assert [kept(), kept(), kept()] == [None, None, None]
+
+
+@pytest.mark.parametrize("is_renamed", [False, True])
+def test_rows_are_not_kept_when_a_file_of_as_many_is_put_in_their_place(
+    tmp_path: Path, is_renamed: bool
+) -> None:
+    """As when somebody puts back the vectors of a backup: same generation, same rows."""
+    catalog, space_id = new_index(tmp_path)
+    file = catalog.folder / "vectors/1.0.f16"
+
+    def best() -> int:
+        with catalog.read() as snapshot, ExactStore(snapshot, space_id) as store:
+            return int(store.search(unit_rows(9)[:1], 1)[1][0, 0])
+
+    with catalog:
+        with catalog.begin() as writer:
+            put(writer, space_id, "a", unit_rows(9))
+        whole = file.read_bytes()
+        for data, right in ((whole[32:] + whole[:32], 8), (whole, 0)):
+            if is_renamed:
+                file.with_name("other").write_bytes(data)
+                file.with_name("other").rename(file)
+            else:
+                file.write_bytes(data)
+            os.utime(file, ns=(right, right))
+            assert [best() for _ in range(3)] == [right] * 3
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -56,7 +56,7 @@ def create(folder: Path, roots: Sequence[Path]) -> None:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is not a folder.")
         _make_folder(folder)
-        foreign = sorted(name for name in os.listdir(folder) if not _is_ours(folder / name))
+        foreign = others_in(folder)
         if lost := what_is_lost(folder):
             raise lost
         if foreign:
@@ -77,6 +77,11 @@ def create(folder: Path, roots: Sequence[Path]) -> None:
             except BaseException:
                 new.unlink(missing_ok=True)
                 raise
+
+
+def others_in(folder: Path) -> list[str]:
+    """Names in the folder of an index that are none of an index's. Raises OSError."""
+    return sorted(name for name in os.listdir(folder) if not _is_ours(folder / name))
 
 
 def _is_ours(path: Path) -> bool:

@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from anyseek.atomic import sync_folder
 from anyseek.catalog.aside import aside_of
 from anyseek.catalog.catalog import Catalog, WriterLock
 from anyseek.catalog.codec import unreadable
+from anyseek.catalog.creation import others_in
 from anyseek.catalog.database import connect, has_catalog
 from anyseek.catalog.failures import translated
 from anyseek.catalog.tag_records import carry_over
@@ -30,6 +32,7 @@ from anyseek.indexer.options import IndexOptions, ProgressCall, StopCall
 from anyseek.indexer.run import update
 from anyseek.indexer.run_state import OF_RUNS, read_settings
 from anyseek.jsonable import from_json
+from anyseek.printable import printable
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot
@@ -73,6 +76,7 @@ def reindex(
     folder = Path(os.path.realpath(folder))
     beside = folder.with_name(f"{folder.name}.next")
     has_catalog(folder)  # puts back what a run that was killed left aside
+    _check_beside(beside)
     with WriterLock(folder, "anyseek reindex"), Catalog.open(folder) as old:
         unfinished = _finish_exchange(old)
         with old.read() as snapshot:
@@ -135,7 +139,7 @@ def _finish_exchange(catalog: Catalog) -> Reindexed | None:
         for old in (folder.with_name(f"{folder.name}.next"), aside_of(folder)):
             if kept is not None and old.exists() and not kept.exists():
                 old.rename(kept)
-            elif old.exists():
+            elif not _what_others_keep(old):
                 shutil.rmtree(old, ignore_errors=True)  # what cannot be deleted is in nobody's way
     if kept is not None:
         with suppress(AnyseekError):  # it left its place with connections open, and so with its log
@@ -148,7 +152,10 @@ def _finish_exchange(catalog: Catalog) -> Reindexed | None:
 def _exchange_of(stored: Any) -> _Exchange:
     """Raises IndexDamaged."""
     try:
-        return from_json(json.dumps(stored), _Exchange)
+        done = from_json(json.dumps(stored), _Exchange)
+        if b"/" in (name := os.fsencode(done.kept_name)) or b"\0" in name or name in (b".", b".."):
+            raise ValueError(f"{done.kept_name!r} is not a name")
+        return done
     except (TypeError, ValueError) as error:
         raise unreadable("an exchange", error) from error
 
@@ -184,7 +191,7 @@ def _next(folder: Path, embedder: Embedder, roots: list[Path]) -> Catalog:
             catalog = Catalog.open(folder)
             with catalog.read() as snapshot:
                 is_usable = _fingerprints(snapshot) in ([], [embedder.card.fingerprint])
-                is_usable = is_usable and sorted(snapshot.roots().values()) == sorted(roots)
+                is_usable = is_usable and _real(snapshot.roots().values()) == _real(roots)
             if is_usable:
                 return catalog
             catalog.close()
@@ -193,18 +200,44 @@ def _next(folder: Path, embedder: Embedder, roots: list[Path]) -> Catalog:
     return Catalog.create(folder, roots)
 
 
+def _check_beside(folder: Path) -> None:
+    """Raises UsageError where the new index cannot grow without deleting what is somebody else's."""
+    with translated(folder):
+        if what := _what_others_keep(folder):
+            raise UsageError(
+                f"{printable(str(folder))} {what}, and the new index is made there.",
+                "Move it away, or give it another name.",
+            )
+
+
+def _what_others_keep(folder: Path) -> str:
+    """What lies in a place where an index of ours may be deleted, and is not one's; "" for an index, and for nothing.
+    Raises OSError."""
+    if not os.path.lexists(folder):
+        return ""
+    if folder.is_symlink() or not folder.is_dir():
+        return "is not a folder"
+    others = others_in(folder)
+    return f"contains other files ({others[0]!r})" if others else ""
+
+
+def _real(folders: Iterable[Path]) -> set[str]:
+    """By the folders that they mean: two that have become one, by a link, are one in the new index."""
+    return {os.path.realpath(folder) for folder in folders}
+
+
 def _vanished(old: Catalog, new: Catalog) -> list[str]:
     """Files with vectors there and none here."""
     with old.read() as before, new.read() as after:
         searchable = {(record.root, record.path) for record in after.files() if record.problem is None}
-        roots = {str(path): number for number, path in after.roots().items()}
-        numbers = {number: roots[str(path)] for number, path in before.roots().items()}
+        roots = {os.path.realpath(path): number for number, path in after.roots().items()}
+        numbers = {number: roots.get(os.path.realpath(path)) for number, path in before.roots().items()}
         return [
             before.absolute_path(record)
             for record in before.files()
             if record.problem is None
             and record.modality is not None
-            and (numbers[record.root], record.path) not in searchable
+            and (numbers.get(record.root), record.path) not in searchable
         ]
 
 

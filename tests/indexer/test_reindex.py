@@ -9,6 +9,8 @@ import random
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,10 +26,13 @@ import anyseek
 from anyseek.catalog import database as database_module
 from anyseek.catalog.catalog import Catalog, WriterLock
 from anyseek.catalog.check import check
+from anyseek.catalog.tag_records import read_tags
 from anyseek.catalog.tags import counts, tag
-from anyseek.errors import IndexLocked, RootUnavailable, UsageError
+from anyseek.errors import IndexDamaged, IndexLocked, RootUnavailable, UsageError
 from anyseek.indexer import IndexOptions, Progress, Reindexed, reindex
 from anyseek.indexer import reindex as reindexing
+from anyseek.indexer.reindex import EXCHANGE_SETTING
+from anyseek.library.doctor import check_all
 
 SCRIPT = Path(__file__).parents[1] / "support" / "reindexing_process.py"
 PLAIN = IndexOptions(workers=1)
@@ -145,6 +150,109 @@ def test_what_people_chose_and_their_tags_come_along(filled: Indexed) -> None:
             assert counts(snapshot) == {"kept": 1, "Notes": 3}
             settings = snapshot.settings()
     assert (settings["store"], settings["depth_unit"]) == ({"name": "exact", "exact": {}}, 0.5)
+
+
+def exchange_names(one: Path, other: Path) -> None:
+    aside = one.with_name("aside")
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
+
+
+def take_a_name(one: Path, other: Path) -> None:
+    one.rename(other)
+    sample_files.text(one, "something else")
+
+
+def write_a_name_anew(one: Path, other: Path) -> None:
+    """As editors do, beside another name of the same file."""
+    one.unlink()
+    sample_files.text(one, "something else")
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        (exchange_names, {"one.txt": "second", "two.txt": "first"}),
+        (take_a_name, {"two.txt": "first"}),
+        (write_a_name_anew, {"one.txt": "first"}),
+    ],
+)
+def test_tags_stay_with_the_file_that_had_them_whatever_it_is_called_by_now(
+    made: Indexed, change: Callable[[Path, Path], None], names: dict[str, str]
+) -> None:
+    """As they do when `anyseek index` meets these changes first."""
+    one, two = made.folder / "one.txt", made.folder / "two.txt"
+    sample_files.text(one, "red")
+    if change is exchange_names:
+        sample_files.text(two, "a blue sea")
+    elif change is write_a_name_anew:
+        two.hardlink_to(one)
+    made.run()
+    tag(made.catalog, [one], "first")
+    if change is exchange_names:
+        tag(made.catalog, [two], "second")
+    change(one, two)
+    move(made)
+    assert tags_by_name(made.catalog.folder) == names
+
+
+def tags_by_name(index: Path) -> dict[str, str]:
+    with Catalog.open(index) as catalog, catalog.read() as snapshot:
+        records = [record for record in read_tags(snapshot) if not record.is_kept]
+        return {Path(record.path).name: " ".join(record.tags) for record in records}
+
+
+@pytest.mark.parametrize("end", [".next", ".aside"])
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_what_is_somebody_elses_is_not_deleted_for_its_name(filled: Indexed, end: str, kind: str) -> None:
+    index = filled.catalog.folder
+    theirs, diary = index.with_name(index.name + end), index.with_name("diary.txt")
+    diary.write_text("mine")
+    if kind == "folder":
+        theirs.mkdir()
+        diary = diary.rename(theirs / "diary.txt")
+    elif kind == "file":
+        diary = diary.rename(theirs)
+    else:
+        theirs.symlink_to(diary.parent)
+    if end == ".next":  # where the new index would be made
+        with pytest.raises(UsageError, match=r"index\.next (contains other files|is not a folder)"):
+            move(filled)
+    else:
+        assert move(filled).is_done
+    assert diary.read_text() == "mine"
+    assert theirs.is_symlink() == (kind == "link")
+    assert check(index) == []
+
+
+@pytest.mark.parametrize("name", ["a/b", "/etc", "..", ".", "a\0b", "\ud800"])
+def test_an_old_index_is_kept_beside_the_new_one_and_nowhere_else(filled: Indexed, name: str) -> None:
+    report = filled.run()
+    with filled.catalog.begin() as writer:
+        left = {"kept_name": name, "report": asdict(report), "vanished": []}
+        writer.set_setting(EXCHANGE_SETTING, left)
+    with pytest.raises(IndexDamaged, match="record of an exchange"):
+        move(filled)
+    assert [finding.code for finding in check_all(filled.catalog.folder, repair=False)] == ["settings-wrong"]
+    assert check_all(filled.catalog.folder, repair=True) == []
+    assert move(filled).is_done
+
+
+def test_two_folders_that_have_become_one_are_one_in_the_new_index(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir(), two.mkdir()
+    sample_files.text(one / "red.txt", "red")
+    sample_files.text(two / "blue.txt", "blue")
+    with anyseek.create(one, two, index=tmp_path / "index", model=WordEmbedder()) as index:
+        index.add(workers=1)
+        index.tags.add("sea", two / "blue.txt")
+    (two / "blue.txt").rename(one / "blue.txt")
+    two.rmdir()
+    two.symlink_to(one)
+    done = reindex(tmp_path / "index", SECOND, options=PLAIN)
+    assert (done.is_done, done.vanished) == (True, ())
+    assert tags_by_name(tmp_path / "index") == {"blue.txt": "sea"}
 
 
 class Killed(BaseException):

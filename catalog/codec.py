@@ -178,7 +178,12 @@ def path_bytes(path: str) -> bytes:
 
 def absolute_bytes(path: Path) -> bytes:
     """The absolute path, links left as they are."""
-    return os.fsencode(os.path.abspath(path))
+    return with_one_slash(os.fsencode(os.path.abspath(path)))
+
+
+def with_one_slash(path: bytes) -> bytes:
+    """An absolute path as ways lead to it: POSIX keeps two slashes at its beginning, which Linux takes for one."""
+    return path[1:] if path.startswith(b"//") else path
 
 
 def same_folder(one: Path, other: Path) -> bool:

@@ -302,7 +302,7 @@ def _connection(path: Path, parameters: str) -> sqlite3.Connection:
             raise why
     # A Snapshot may be made in one thread and used in another, one at a time.
     connection = sqlite3.connect(
-        f"file:{quote(os.fsencode(path.absolute()))}?{parameters}",
+        f"file://{quote(os.fsencode(path.absolute()))}?{parameters}",  # no host, so that the path may begin with "//"
         uri=True,
         isolation_level=None,
         check_same_thread=False,

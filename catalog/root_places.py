@@ -123,7 +123,7 @@ def put_ways_right(database: Database) -> None:
     """Where path and way do not fit, both are what the root shows of itself; where it shows nothing, it has no way."""
     for row in root_rows(database):
         if row.is_readable and is_damaged(database, row):
-            path = _found(database, row)
+            path = codec.with_one_slash(_found(database, row))
             values = [path, codec.relative_root(database.folder, Path(os.fsdecode(path))), row.number]
             database.run("UPDATE OR IGNORE roots SET path = ?, relative = ? WHERE root = ?", values)
 

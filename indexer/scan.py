@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from anyseek.catalog.codec import absolute_bytes
 from anyseek.contracts import SeenFile
 from anyseek.errors import UsageError
 from anyseek.indexer.ignore import IGNORE_NAME, Rules
@@ -186,7 +187,7 @@ def _seen(root: int, base: bytes, path: bytes) -> SeenFile | Unread | None:
 
 def existing_folder(folder: str | os.PathLike[str]) -> Path:
     """The absolute path. Raises UsageError unless it is a folder."""
-    path = Path(os.path.abspath(path_text(folder)))
+    path = Path(os.fsdecode(absolute_bytes(Path(path_text(folder)))))
     if not path.exists():
         raise UsageError(f"There is no folder {printable(os.fspath(folder))}.", "Check the path.")
     if not path.is_dir():

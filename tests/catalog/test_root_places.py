@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -9,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from fakes import WordEmbedder
 from indexes import card, hash_of, seen, sql, unit_rows
 
+import anyseek
 from anyseek.catalog import places, root_places
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
@@ -170,6 +173,35 @@ def test_a_backup_of_the_index_alone_is_of_the_folder_that_was_indexed(
         shutil.rmtree(pictures.parent)
     assert where(home / "backup") == [pictures, pictures.parent / "Music"]
     assert codes(home / "backup") == []
+
+
+@pytest.mark.parametrize("is_inside", [False, True])
+def test_a_folder_that_was_named_with_two_slashes_is_the_one_that_is_meant(
+    tmp_path: Path, is_inside: bool
+) -> None:
+    """POSIX keeps two at the beginning of a path."""
+    media = fill(tmp_path / "media")
+    odd = Path(f"/{media}")
+    assert str(odd).startswith("//")
+    with anyseek.create(odd, index=None if is_inside else tmp_path / "index", model=WordEmbedder()) as made:
+        made.add(workers=1)
+        made.tags.add("ours", f"{odd}/a.txt")
+        index = made.folder
+        assert made.roots() == [media]
+        assert [json.loads(line)["path"] for line in made.tags.lines()] == [str(media / "a.txt")]
+    assert codes(index) == []
+    with Catalog.open(Path(f"/{index}")) as catalog, catalog.read() as snapshot:
+        assert list(snapshot.roots().values()) == [media]
+
+
+def test_two_slashes_that_were_recorded_are_put_right(tmp_path: Path) -> None:
+    media = fill(tmp_path / "media")
+    index = index_of(tmp_path / "index", media)
+    sql(index, f"UPDATE roots SET path = CAST('/{media}' AS BLOB)")
+    assert codes(index) == ["places-damaged"]
+    repair(index, check(index))
+    assert codes(index) == []
+    assert recorded(index) == [(os.fsencode(media), b"../media")]
 
 
 def test_a_folder_that_holds_the_index_now_and_did_not_before_is_not_taken(tmp_path: Path) -> None:

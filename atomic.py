@@ -47,9 +47,10 @@ def replacing(path: Path, *, durable: bool = True, is_shared: bool = False) -> I
 def writing(path: Path) -> Iterator[BinaryIO]:
     """A binary file for what people name, where what is there stays what it is; written when the block ends well.
 
-    A regular file, also behind links, is replaced as `replacing` does it, with the mode and, where this user may give
-    it, the owner that it had. A pipe, a device or an open descriptor (/dev/stdout, a shell's >(...)) gets the content
-    as it is written to any of them; until then it is in a temporary file, and can be sought in. Raises OSError.
+    A regular file, also behind links, is replaced as `replacing` does it for one that is shared, with the mode and,
+    where this user may give it, the owner that it had. A pipe, a device or an open descriptor (/dev/stdout, a shell's
+    >(...)) gets the content as it is written to any of them; until then it is in a temporary file, and can be sought
+    in. Raises OSError.
     """
     facts = _facts(path)
     if facts is not None and (not stat.S_ISREG(facts.st_mode) or _is_descriptor(path)):
@@ -61,7 +62,9 @@ def writing(path: Path) -> Iterator[BinaryIO]:
             with path.open("ab") as target:  # not truncated: a shell's >> is what it is
                 shutil.copyfileobj(content, target)
         return
-    with replacing(Path(os.path.realpath(path))) as file:
+    target = Path(os.path.realpath(path))
+    remove_left(target)
+    with replacing(target, is_shared=True) as file:
         if facts is not None:
             with suppress(PermissionError):
                 os.fchown(file.fileno(), facts.st_uid, facts.st_gid)

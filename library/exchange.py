@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anyseek.catalog.tag_records import TagWriter
-from anyseek.contracts import FileState, ModelCard, Problem
+from anyseek.contracts import FileState, ModelCard, Problem, SeenFile
 from anyseek.errors import OtherModel, UsageError
 from anyseek.indexer.options import IndexOptions
 from anyseek.library.exchange_files import NpyReader, ParquetReader, write_npy, write_parquet
@@ -119,9 +119,9 @@ def import_(catalog: Catalog, source: Path, card: ModelCard) -> Moved:
         incoming.finish()
         return Moved(
             incoming.n_segments,
-            sum(file_id is not None for file_id in incoming.files.values()),
+            sum(file_id is not None for file_id in incoming.places.values()),
             card.fingerprint,
-            sum(file_id is None for file_id in incoming.files.values()),
+            sum(file_id is None for file_id in incoming.places.values()),
         )
 
 
@@ -140,13 +140,14 @@ def _reader_of(source: Path) -> Reader:
 @dataclass(slots=True)
 class _Import:
     """One transaction. snapshot: the index before it. files: the numbers of those whose segments came, by absolute
-    path; None for those that are kept as they are."""
+    path, as it is spelled; None for those that are kept as they are. places: the same by root and path below it."""
 
     snapshot: Snapshot
     writer: Writer
     space_id: int
     name: str
     files: dict[str, int | None] = field(default_factory=dict)
+    places: dict[tuple[int, str], int | None] = field(default_factory=dict)
     n_segments: int = 0
     _n_rows: int = 0
     _missing: list[int] = field(default_factory=list)
@@ -172,15 +173,21 @@ class _Import:
 
     def _put_file(self, row: SegmentRow) -> int | None:
         seen = seen_file(self.snapshot, row)
-        own = modality_of(row.file_modality or row.modality or "")
-        file_id = None
-        if not is_indexed(self.snapshot, self.snapshot.locate(row.absolute())):
-            file_id = self.writer.put_file(seen, row.content_hash(), own)
-            self.writer.set_caption(file_id, row.caption or "")
-            if row.state == FileState.MISSING:
-                self._missing.append(file_id)
+        place = seen.root, seen.path
+        if place not in self.places:  # else an earlier row has spelled its path in another way
+            self.places[place] = self._put_new(row, seen)
         if row.tags:
             self._tags.apply(row.tag_record())
+        return self.places[place]
+
+    def _put_new(self, row: SegmentRow, seen: SeenFile) -> int | None:
+        own = modality_of(row.file_modality or row.modality or "")
+        if is_indexed(self.snapshot, self.snapshot.locate(row.absolute())):
+            return None
+        file_id = self.writer.put_file(seen, row.content_hash(), own)
+        self.writer.set_caption(file_id, row.caption or "")
+        if row.state == FileState.MISSING:
+            self._missing.append(file_id)
         return file_id
 
     def _put_segments(self, file_id: int, rows: list[tuple[SegmentRow, Floats]]) -> None:
@@ -226,7 +233,7 @@ class _Import:
     def _add_file(self, row: FileRow) -> None:
         """A file without searchable segments."""
         seen = seen_file(self.snapshot, row)
-        if row.absolute() in self.files or self.snapshot.locate(row.absolute()) is not None:
+        if (seen.root, seen.path) in self.places or self.snapshot.locate(row.absolute()) is not None:
             file_id = None
         elif row.problem is not None:
             modality = modality_of(row.file_modality) if row.file_modality else None

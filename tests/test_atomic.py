@@ -166,6 +166,23 @@ def test_writers_at_the_same_moment_each_write_a_whole_file(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_two_who_write_what_people_name_at_the_same_moment_do_not_mix(tmp_path: Path) -> None:
+    path, together = tmp_path / "x", threading.Barrier(2)
+
+    def write(part: bytes) -> None:
+        with atomic.writing(path) as file:
+            file.write(part)
+            file.flush()
+            together.wait(BRAKE_S)
+            file.write(part)
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(write, part) for part in (b"a", b"bcd")]:
+            done.result()
+    assert path.read_bytes() in (b"aa", b"bcdbcd")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_a_process_that_is_gone_left_of_a_shared_file_is_removed_and_no_others(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass

@@ -398,6 +398,26 @@ def test_what_a_file_says_wrong_of_the_index_is_refused(
         assert again.n_segments == 0
 
 
+def test_a_file_whose_path_is_spelled_in_several_ways_is_one(index: anyseek.Index, tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    (tmp_path / "link").symlink_to(media)
+    spelled = [
+        f"{media}/new.txt",
+        f"{media}/./new.txt",
+        f"{media}/notes/../new.txt",
+        f"{tmp_path}/link/new.txt",
+    ]
+    rows = [{"path": path, "modality": "text", "tags": [str(n)]} for n, path in enumerate(spelled)]
+    np.save(tmp_path / "a.npy", np.repeat(index.embed("blue")[None], len(rows), 0))
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    before = index.n_segments
+    moved = index.library.import_(tmp_path / "a.npy")
+    assert (moved.segments, moved.files, moved.kept) == (len(rows), 1, 0)
+    assert index.n_segments == before + len(rows)
+    assert index.tags.counts() == {str(n): 1 for n in range(len(rows))}
+    assert index.library.check() == []
+
+
 def add_line(tmp_path: Path, index: anyseek.Index, kind: str, facts: dict[str, Any]) -> None:
     index.library.export(tmp_path / "a.npy")
     with (tmp_path / "a.jsonl").open("a") as file:
@@ -537,10 +557,11 @@ def test_both_files_of_an_export_are_whole_before_either_takes_its_place(
     replace = Path.replace
 
     def seen(path: Path, target: Path) -> Path:
-        sizes.append({one.name: one.stat().st_size for one in tmp_path.glob(".a.*")})
+        unfinished = tmp_path.glob(".a.*.part")  # .a.npy.WRITER.part
+        sizes.append({one.name.rsplit(".", 2)[0][1:]: one.stat().st_size for one in unfinished})
         return replace(path, target)
 
     monkeypatch.setattr(Path, "replace", seen)
     index.library.export(tmp_path / "a.npy")
-    whole = {f".{name}.part": (tmp_path / name).stat().st_size for name in ("a.npy", "a.jsonl")}
-    assert sizes == [whole, {".a.npy.part": whole[".a.npy.part"]}]
+    whole = {name: (tmp_path / name).stat().st_size for name in ("a.npy", "a.jsonl")}
+    assert sizes == [whole, {"a.npy": whole["a.npy"]}]

@@ -98,6 +98,7 @@ class ParquetReader:
         """See Reader."""
         with self._opened() as file:
             ours = [name for name in file.schema_arrow.names if name in (*SEGMENT_FIELDS, "vector")]
+            once_each([(name, None) for name in ours])
             for batch in file.iter_batches(READ_AT_ONCE, columns=ours):
                 vectors = _vectors(batch.column("vector"))
                 yield batch.drop_columns(["vector"]).to_pylist(), vectors

@@ -103,6 +103,18 @@ def test_a_field_given_twice_is_refused_since_one_would_be_dropped(
         refuse(index, tmp_path / "a.npy", "the field '(tags|path)' twice")
 
 
+def test_a_column_given_twice_is_refused_since_one_would_be_dropped(
+    index: anyseek.Index, tmp_path: Path
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    right = columns(index, tmp_path)
+    for name in right:
+        arrays = [*map(pa.array, right.values()), pa.array(right[name])]
+        pq.write_table(pa.Table.from_arrays(arrays, [*right, name]), tmp_path / "a.parquet")
+        refuse(index, tmp_path / "a.parquet", f"the field '{name}' twice")
+
+
 def columns(index: anyseek.Index, tmp_path: Path) -> dict[str, Any]:
     pa = pytest.importorskip("pyarrow")
     return {

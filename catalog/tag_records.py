@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -170,24 +170,31 @@ class TagWriter:
         self._reader = FileReader(writer.database)
         self._roots = recorded_roots(self._reader)
 
-    def apply(self, record: TagRecord) -> tuple[int, list[int]]:
+    def apply(
+        self, record: TagRecord, has_its_own: Callable[[FileRecord], bool] = lambda file: False
+    ) -> tuple[int, list[int]]:
         """Give them to the file of that content at that place, else to the file at that place and all files of that
         content, else keep them. How many files fit, and the numbers of those that got a tag which they did not have.
+
+        has_its_own: tells files whose tags are known from where the record comes from. They get none that were kept
+        beside them, of another file of their content.
         """
         at_place = self._at(record)
+        if at_place is not None and _holds(at_place, record):
+            return self._apply(record, [at_place])
         alike = self._reader.files_with_hash(record.content_hash)
         both = [*([at_place] if at_place is not None else []), *alike]
-        return self._apply(record, [at_place] if at_place and _holds(at_place, record) else both)
+        return self._apply(record, [file for file in both if not (record.is_kept and has_its_own(file))])
 
     def carry(self, record: TagRecord, inode: Any, before: FileReader) -> None:
         """Give them to the file that had them in another index over the same folders: the one at that place, whatever
         it holds by now, unless the very file that was there lies elsewhere.
 
-        inode: of that file, as it is stored. before: the other index.
+        inode: of that file, as it is stored; None for kept tags. before: the other index.
         """
         at_place = self._at(record)
         if at_place is None or record.is_kept:
-            self.apply(record)
+            self.apply(record, lambda file: self._has_its_own(file, before))
             return
         moved = [] if _holds(at_place, record) else self._moved(record, inode, before)
         self._apply(record, moved or [at_place])
@@ -215,6 +222,12 @@ class TagWriter:
             if codec.signed(file.inode) == inode
             and not _is_known(before, self._reader.absolute_path(file), file)
         ]
+
+    def _has_its_own(self, file: FileRecord, before: FileReader) -> bool:
+        """Whether the other index knows it: content of that place, or the very file at another one."""
+        there = before.locate(self._reader.absolute_path(file))
+        is_there = there is not None and there.content_hash == file.content_hash
+        return is_there or any(one.inode == file.inode for one in before.files_with_hash(file.content_hash))
 
     def _give(self, file: FileRecord, tags: Iterable[str]) -> int:
         return self._database.run_many(
@@ -270,7 +283,7 @@ def carry_over(old: Catalog, new: Catalog) -> None:
         for record, inode in _tags_of_files(before):
             tags.carry(record, inode, before)
         for record in _tags_of_no_file(before):
-            tags.apply(record)
+            tags.carry(record, None, before)
 
 
 # ---------------------------------------------------------------- a line

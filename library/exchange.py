@@ -150,6 +150,7 @@ class _Import:
     places: dict[tuple[int, str], int | None] = field(default_factory=dict)
     n_segments: int = 0
     _n_rows: int = 0
+    _put: set[int] = field(default_factory=set)  # files that came with their tags
     _missing: list[int] = field(default_factory=list)
     _tags: TagWriter = field(init=False)
 
@@ -186,6 +187,7 @@ class _Import:
             return None
         file_id = self.writer.put_file(seen, row.content_hash(), own)
         self.writer.set_caption(file_id, row.caption or "")
+        self._put.add(file_id)
         if row.state == FileState.MISSING:
             self._missing.append(file_id)
         return file_id
@@ -218,7 +220,7 @@ class _Import:
             kept = kept_tags_row(record["kept_tags"], where).tag_record(is_kept=True)
             if not kept.path and not kept.content_hash:
                 raise UsageError(f"{printable(where)} has neither a path nor a hash.", "Export it again.")
-            self._tags.apply(kept)
+            self._tags.apply(kept, lambda file: file.file_id in self._put)
 
     def _add_settings(self, settings: Any) -> None:
         present = self.snapshot.settings()
@@ -241,6 +243,7 @@ class _Import:
         else:  # without a modality: a file that has one has segments
             file_id = self.writer.put_file(seen, row.content_hash(), None)
         if file_id is not None:
+            self._put.add(file_id)
             self.writer.set_caption(file_id, row.caption or "")
             if row.state == FileState.MISSING:
                 self._missing.append(file_id)

@@ -26,6 +26,7 @@ from anyseek.filters import (
     all_of,
     as_expression,
     parse,
+    size_in_bytes,
 )
 
 JPG, OLD, BIG = Comparison("type", "=", "jpg"), Comparison("tag", "=", "old"), Comparison("size", ">", "5MB")
@@ -227,3 +228,14 @@ def test_the_language_is_cheap_to_import() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=unmeasured(os.environ)
     )
     assert run.stdout.split() == ["False", "False"]
+
+
+@given(st.integers(0, 10**6), st.integers(0, 6), st.sampled_from(["kB", "MB", "GB", "KiB"]))
+def test_a_size_is_the_bytes_that_it_says_to_the_last(number: int, decimals: int, unit: str) -> None:
+    """2.01 kB are 2,010, although no float is 2.01."""
+    text = f"{number:0{decimals + 1}}"
+    whole, part = text[: len(text) - decimals], text[len(text) - decimals :]
+    one = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1024}[unit]
+    assert (
+        size_in_bytes(f"{whole}.{part}{unit}" if part else f"{whole}{unit}") == number * one // 10**decimals
+    )

@@ -23,6 +23,7 @@ from anyseek.catalog import file_facts
 from anyseek.catalog.tag_records import read_tags
 from anyseek.contracts import FileState
 from anyseek.errors import DiskFailed, DiskFull, OtherModel, UsageError
+from anyseek.indexer import IndexOptions, reindex
 from anyseek.library import exchange, exchange_files
 from anyseek.terminal.commands import exchange as exchange_command
 from anyseek.terminal.commands import map as map_command
@@ -436,6 +437,45 @@ def test_imported_tags_are_those_that_a_tag_import_takes(index: anyseek.Index, t
         assert again.library.check() == []
         assert again.tags.export(tmp_path / "tags.jsonl") == 2
         assert again.tags.import_(tmp_path / "tags.jsonl").lines == 2
+
+
+@pytest.mark.parametrize("way", ["import", "reindex"])
+def test_two_files_of_one_content_have_each_its_own_tags_afterwards_too(tmp_path: Path, way: str) -> None:
+    """Also the one that is away, whose tags are kept."""
+    media = tmp_path / "media"
+    media.mkdir()
+    here, away = sample_files.text(media / "1.txt", "red"), sample_files.text(media / "2.txt", "red")
+    sample_files.text(media / "other.txt", "blue")
+
+    def tags() -> dict[str, list[str]]:
+        lines = [json.loads(line) for line in index.tags.lines()]
+        return {Path(line["path"]).name: line["tags"] for line in lines}
+
+    with anyseek.create(media, index=tmp_path / "index", model=WordEmbedder()) as index:
+        index.add(workers=1)
+        index.tags.add("one", here)
+        index.tags.add("two", away)
+        away.unlink(), here.unlink()
+        index.add(workers=1)
+        sample_files.text(here, "red")
+        index.add(workers=1)
+        before = tags()
+        assert before["1.txt"] == ["one"]
+        assert "two" in before["2.txt"]
+        if way == "import":
+            index.library.export(tmp_path / "a.npy")
+    second = WordEmbedder(version="2")
+    if way == "import":
+        index = anyseek.create(media, index=tmp_path / "again", model=WordEmbedder())
+        index.library.import_(tmp_path / "a.npy")
+    else:
+        reindex(tmp_path / "index", second, options=IndexOptions(workers=1))
+        index = anyseek.open(index=tmp_path / "index", model=second)
+    with index:
+        assert tags() == before
+        sample_files.text(away, "red")
+        index.add(workers=1)
+        assert tags() == before
 
 
 def test_kept_tags_of_no_file_at_all_are_refused(index: anyseek.Index, tmp_path: Path) -> None:

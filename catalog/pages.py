@@ -6,6 +6,7 @@ believed: what cannot be is counted as a fault and passed over.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -67,6 +68,21 @@ class Pages:
         """Whether the log holds anything that counts."""
         return bool(self._in_log)
 
+    def numbers(self) -> Iterator[int]:
+        """Of all pages that may hold anything, ascending. What a file says of its length costs nothing: it may be a
+        hole of a terabyte."""
+        last = 0
+        for first, end in self._stretches():
+            yield from range(max(first, last + 1), end)
+            last = max(last, end - 1)
+
+    def _stretches(self) -> Iterator[tuple[int, int]]:
+        """From a page until before another one, ascending by their first."""
+        with translated(self._folder):
+            stretches = list(_stretches_of_data(self._descriptor)) if self._descriptor >= 0 else []
+        in_file = [(start // self.size + 1, -(-end // self.size) + 1) for start, end in stretches]
+        yield from sorted([*in_file, *((number, number + 1) for number in self._in_log)])
+
     def get(self, number: int) -> bytes:
         """Its bytes, zeros where the file ends before; b"" for a page that there is not."""
         if not 1 <= number <= self.count:
@@ -110,6 +126,22 @@ class Pages:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _stretches_of_data(descriptor: int) -> Iterator[tuple[int, int]]:
+    """Where a file holds bytes: (from, until) between its holes. Raises OSError."""
+    end, length = 0, os.fstat(descriptor).st_size
+    while end < length:
+        try:
+            start = os.lseek(descriptor, end, os.SEEK_DATA)
+            end = os.lseek(descriptor, start, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but a hole is left
+                return
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
+            start, end = end, length  # a file system that does not tell
+        yield start, end
 
 
 class _Log:

@@ -130,7 +130,8 @@ def _keep_damaged(folder: Path, pages: Pages) -> None:
                 log.replace(aside.with_name(f"{aside.name}-wal"))
         return
     with atomic.replacing(aside) as file:
-        for number in range(1, pages.count + 1):
+        for number in pages.numbers():
+            file.seek((number - 1) * pages.size)
             file.write(pages.get(number))
     beside = atomic.partial(path)
     beside.unlink(missing_ok=True)

@@ -148,7 +148,8 @@ class Salvage:
                 else:
                     tree.faults += 1
         if tree.faults:
-            for number in set(range(2, self._pages.count + 1)).difference(tree.pages):
+            known = {1, *tree.pages}
+            for number in (number for number in self._pages.numbers() if number not in known):
                 yield from (row for _, row in rows(self._pages, number, Tree()) if is_schema(row))
 
     def _enter(self, row: Row) -> None:
@@ -168,8 +169,8 @@ class Salvage:
         if self._reached is None:
             trees = [walk(self._pages, begin) for begin in (1, *self._all_begins)]
             self._reached = {number for tree in (*trees, free_pages(self._pages)) for number in tree.pages}
-        for number in range(2, self._pages.count + 1):
-            if number not in self._reached:
+        for number in self._pages.numbers():
+            if number > 1 and number not in self._reached:
                 there = list(rows(self._pages, number, Tree()))
                 if all(kind in kinds and is_like(shape, row) for kind, row in there):
                     yield from (fitting for _, row in there if (fitting := fit(shape, row)))

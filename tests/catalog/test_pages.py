@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import shutil
 import sqlite3
@@ -92,3 +94,32 @@ def test_any_bytes_are_faults_and_no_errors(path: Path, seed: int) -> None:
             for number in tree.pages:
                 list(rows(pages, number, tree))
         free_pages(pages)
+
+
+def test_a_hole_of_a_terabyte_costs_nothing(path: Path) -> None:
+    with Pages(path, Path(f"{path}-wal")) as pages:
+        before = list(pages.numbers())
+        assert before == list(range(1, pages.count + 1))
+    os.truncate(path, 1 << 40)
+    with path.open("r+b") as file:
+        file.seek((1 << 39) + 5)
+        file.write(b"x")
+    with Pages(path, Path(f"{path}-wal")) as pages:
+        assert pages.count == (1 << 40) // pages.size
+        numbers = list(pages.numbers())
+        assert set(before) <= set(numbers)
+        assert (1 << 39) // pages.size + 1 in numbers
+        assert len(numbers) < len(before) + 100
+        assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_where_the_system_does_not_tell_of_holes_all_pages_are_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "lseek", refuse)
+    with Pages(path, Path(f"{path}-wal")) as pages:
+        assert list(pages.numbers()) == list(range(1, pages.count + 1))

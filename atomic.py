@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 _DESCRIPTORS = re.compile(r"/proc/(self|thread-self|\d+)(/task/\d+)?/fd|/dev/fd")
 _MOST_LINKS = 40
+_LONGEST_NAME = 200  # bytes, of which a hidden name beside it keeps all
 
 
 @contextmanager
@@ -100,13 +101,24 @@ def _remove_other(unfinished: Path) -> None:
 
 def partial(path: Path, writer: str = "") -> Path:
     """Where the new content of `path` is until it is whole; a killed process leaves it there."""
-    return path.with_name(f".{path.name}{writer}.part")
+    return path.with_name(f".{_short_name(path)}{writer}.part")
+
+
+def _short_name(path: Path) -> str:
+    """The name, or of one that leaves no room for more (a name has at most 255 bytes) its beginning and a checksum."""
+    whole = os.fsencode(path.name)
+    if len(whole) <= _LONGEST_NAME:
+        return path.name
+    import zlib  # here: readers start without it
+
+    return f"{path.name[: _LONGEST_NAME // 4]}-{zlib.crc32(whole):08x}"
 
 
 def remove_left(path: Path) -> None:
     """Remove what processes that are gone left unfinished of a shared `path`. What cannot be removed stays."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*-*.part"):
-        process = left.name.removeprefix(f".{path.name}.").partition("-")[0]
+    name = _short_name(path)
+    for left in path.parent.glob(f".{glob.escape(name)}.*-*.part"):
+        process = left.name.removeprefix(f".{name}.").partition("-")[0]
         with suppress(OSError):
             if process.isdecimal() and not _is_running(int(process)):
                 left.unlink()

@@ -25,7 +25,7 @@ from anyseek.catalog.codec import unreadable
 from anyseek.catalog.creation import others_in
 from anyseek.catalog.database import connect, has_catalog
 from anyseek.catalog.failures import translated
-from anyseek.catalog.tag_records import carry_over
+from anyseek.catalog.tag_records import carry_over, read_tags
 from anyseek.contracts import Embedder, Report
 from anyseek.errors import AnyseekError, IndexDamaged, UsageError
 from anyseek.indexer.options import IndexOptions, ProgressCall, StopCall
@@ -185,8 +185,11 @@ def _model_of(snapshot: Snapshot, embedder: Embedder, folder: Path) -> str:
 
 
 def _next(folder: Path, embedder: Embedder, roots: list[Path]) -> Catalog:
-    """The new index as an earlier run left it; made anew when it is another model's or damaged."""
+    """The new index as an earlier run left it; made anew when it is another model's or damaged. Raises UsageError for
+    one that somebody works with."""
     if folder.exists():
+        if _is_in_use(folder):
+            raise _in_the_way(folder, "is an index with tags of its own")
         with suppress(AnyseekError):
             catalog = Catalog.open(folder)
             with catalog.read() as snapshot:
@@ -200,14 +203,27 @@ def _next(folder: Path, embedder: Embedder, roots: list[Path]) -> Catalog:
     return Catalog.create(folder, roots)
 
 
+def _is_in_use(folder: Path) -> bool:
+    """Whether an index has tags, which an unfinished one gets with the record of the exchange."""
+    try:
+        with Catalog.open(folder) as catalog, catalog.read() as snapshot:
+            return EXCHANGE_SETTING not in snapshot.settings() and next(read_tags(snapshot), None) is not None
+    except AnyseekError:  # not a whole one
+        return False
+
+
 def _check_beside(folder: Path) -> None:
     """Raises UsageError where the new index cannot grow without deleting what is somebody else's."""
     with translated(folder):
         if what := _what_others_keep(folder):
-            raise UsageError(
-                f"{printable(str(folder))} {what}, and the new index is made there.",
-                "Move it away, or give it another name.",
-            )
+            raise _in_the_way(folder, what)
+
+
+def _in_the_way(folder: Path, what: str) -> UsageError:
+    return UsageError(
+        f"{printable(str(folder))} {what}, and the new index is made there.",
+        "Move it away, or give it another name.",
+    )
 
 
 def _what_others_keep(folder: Path) -> str:

@@ -195,6 +195,16 @@ def test_what_a_process_that_is_gone_left_of_a_shared_file_is_removed_and_no_oth
     assert sorted(one.name for one in tmp_path.iterdir()) == sorted(others)
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, "𝄞" * 63, "x" * 200, "x" * 201])
+def test_a_name_of_any_length_that_a_file_can_have_is_written(tmp_path: Path, name: str) -> None:
+    path, other = tmp_path / name, tmp_path / (name[:-1] + "y")
+    with atomic.writing(path) as one, atomic.writing(other) as two:
+        one.write(b"one")
+        two.write(b"two")
+    assert (path.read_bytes(), other.read_bytes()) == (b"one", b"two")
+    assert sorted(tmp_path.iterdir()) == sorted([path, other])
+
+
 @pytest.mark.parametrize("kind", ["pipe", "link"])
 def test_what_lies_in_the_place_of_the_unfinished_file_is_not_written_to(tmp_path: Path, kind: str) -> None:
     path, precious = tmp_path / "x", tmp_path / "precious"

@@ -26,7 +26,7 @@ import anyseek
 from anyseek.catalog import database as database_module
 from anyseek.catalog.catalog import Catalog, WriterLock
 from anyseek.catalog.check import check
-from anyseek.catalog.tag_records import read_tags
+from anyseek.catalog.tag_records import TagRecord, TagWriter, read_tags
 from anyseek.catalog.tags import counts, tag
 from anyseek.errors import IndexDamaged, IndexLocked, RootUnavailable, UsageError
 from anyseek.indexer import IndexOptions, Progress, Reindexed, reindex
@@ -223,6 +223,18 @@ def test_what_is_somebody_elses_is_not_deleted_for_its_name(filled: Indexed, end
         assert move(filled).is_done
     assert diary.read_text() == "mine"
     assert theirs.is_symlink() == (kind == "link")
+    assert check(index) == []
+
+
+def test_an_index_that_somebody_works_with_is_not_taken_for_an_unfinished_one(filled: Indexed) -> None:
+    index = filled.catalog.folder
+    theirs = index.with_name("index.next")
+    with Catalog.create(theirs, [filled.folder]) as catalog, catalog.begin() as writer:
+        TagWriter(writer).apply(TagRecord("/their/own.jpg", b"", ("holiday",)))
+    with pytest.raises(UsageError, match=r"index\.next is an index with tags of its own"):
+        move(filled)
+    with Catalog.open(theirs) as catalog, catalog.read() as snapshot:
+        assert [record.tags for record in read_tags(snapshot)] == [("holiday",)]
     assert check(index) == []
 
 

@@ -2,8 +2,9 @@
 
     python benchmarks/calibration.py --media PACK
 
-Each label of the pack's unseen pictures and sounds is asked as words, once with the items of that label in the gallery
-and once without them. AUROC: how often a query with an answer scores above one without, over all pairs.
+Each label of the pack's unseen pictures and sounds, and a caption of each photograph, is asked as words, once with
+the items of that label (the photograph) in the gallery and once without them. AUROC: how often a query with an answer
+scores above one without, over all pairs.
 
 Then one list of pictures, sounds and captions together, ranked by cosine, by match and by lift (as `--merge` does), as
 it is and with each modality moved apart as many models have it (Liang 2022): nDCG@10 of labels that at least two
@@ -43,26 +44,12 @@ def measure(
     asked: Floats, names: list[str], gallery: Floats, labels: list[str], bank: Floats
 ) -> dict[str, float]:
     """The tops of queries with and without their items, by cosine and by match."""
-    rng = np.random.default_rng(0)
-    sample = gallery[rng.choice(len(gallery), min(calibration.SAMPLE, len(gallery)), replace=False)]
-    pair = calibration._measured(bank, gallery, sample, len(gallery))
-    known = calibration.Calibration(
-        {Modality.IMAGE: sample}, {(Modality.TEXT, Modality.IMAGE): pair}, bank[None]
-    )
+    known = calibrated(bank, {Modality.IMAGE: gallery})
     right = np.array(names)[:, None] == np.array(labels)[None]
     scores = asked @ gallery.T
-    tops = scores.max(1), np.where(right, -1.0, scores).max(1)
-
-    def matched(top: Floats) -> Floats:
-        strengths = [
-            known.strength(query, Modality.TEXT, Modality.IMAGE, one[None], len(gallery))
-            for query, one in zip(asked, top, strict=True)
-        ]
-        return np.concatenate([calibration.match(one) for one in strengths if one is not None]).astype(
-            np.float32
-        )
-
-    with_answer, without = matched(tops[0]), matched(tops[1])
+    without_right = np.where(right, -1.0, scores)
+    tops = scores.max(1), without_right.max(1)
+    with_answer, without = (best_matches(known, gallery, some) for some in (scores, without_right))
     return {
         "queries": len(names),
         "gallery": len(labels),
@@ -70,29 +57,41 @@ def measure(
         "AUROC match": round(auroc(with_answer, without), 3),
         "with an answer above 0.9": round(float((with_answer > 0.9).mean()), 3),
         "without one above 0.9": round(float((without > 0.9).mean()), 3),
-        "background above 0.9": round(float((matched_bank(known, bank, gallery) > 0.9).mean()), 3),
     }
 
 
-def matched_bank(known: calibration.Calibration, bank: Floats, gallery: Floats) -> Floats:
-    """The match of each background query's best hit."""
+def calibrated(bank: Floats, galleries: dict[Modality, Floats]) -> calibration.Calibration:
+    """What an index of these rows measures for texts."""
+    pairs = {
+        (Modality.TEXT, kind): calibration.measured(bank, rows, len(rows)) for kind, rows in galleries.items()
+    }
+    return calibration.Calibration({}, {key: pair for key, pair in pairs.items() if pair}, bank[None])
+
+
+def matches(
+    known: calibration.Calibration, kind: Modality, rows: Floats, scores: Floats
+) -> tuple[Floats, Floats]:
+    """The lift and the match of rows with these cosines."""
+    lift = known.lift(Modality.TEXT, kind, scores, rows)
+    assert lift is not None, "the pair was measured"
+    return lift, calibration.match(lift, known.pairs[Modality.TEXT, kind], len(rows))
+
+
+def best_matches(known: calibration.Calibration, gallery: Floats, scores: Floats) -> Floats:
+    """The best match among the ten first hits of each query."""
     found = []
-    for query in bank:
-        top = np.array([(gallery @ query).max()], np.float32)
-        strength = known.strength(query, Modality.TEXT, Modality.IMAGE, top, len(gallery))
-        assert strength is not None, "the pair was measured"
-        found.append(calibration.match(strength)[0])
+    for one in scores:
+        first = np.argsort(-one)[:10]
+        lift = known.lift(Modality.TEXT, Modality.IMAGE, one[first], gallery[first])
+        assert lift is not None, "the pair was measured"
+        pair = known.pairs[Modality.TEXT, Modality.IMAGE]
+        found.append(calibration.match(lift, pair, len(gallery)).max())
     return np.array(found, np.float32)
 
 
 def mixed(asked: Floats, names: list[str], galleries: Galleries, bank: Floats) -> dict[str, float]:
     """One list over all galleries: nDCG@10 and the share of texts in it, by each score."""
-    rng = np.random.default_rng(0)
-    samples, pairs = {}, {}
-    for kind, (rows, _) in galleries.items():
-        samples[kind] = rows[rng.choice(len(rows), min(calibration.SAMPLE, len(rows)), replace=False)]
-        pairs[Modality.TEXT, kind] = calibration._measured(bank, rows, samples[kind], len(rows))
-    known = calibration.Calibration(samples, pairs, bank[None])
+    known = calibrated(bank, {kind: rows for kind, (rows, _) in galleries.items()})
     is_text = np.concatenate(
         [np.full(len(rows), kind is Modality.TEXT) for kind, (rows, _) in galleries.items()]
     )
@@ -104,19 +103,18 @@ def mixed(asked: Floats, names: list[str], galleries: Galleries, bank: Floats) -
             continue
         relevant = np.concatenate(right)
         scores = [rows @ query for rows, _ in galleries.values()]
-        strengths = [
-            known.strength(query, Modality.TEXT, kind, one, len(one))
-            for kind, one in zip(galleries, scores, strict=True)
+        rated = [
+            matches(known, kind, rows, one)
+            for (kind, (rows, _)), one in zip(galleries.items(), scores, strict=True)
         ]
         for kind, one, own in zip(galleries, scores, right, strict=True):
             if own.any():
                 alone[str(kind)].append(ndcg(own, np.argsort(-one)[:10]))
-        lifts = [
-            in_own_order(one, known.lift(Modality.TEXT, kind, one, rows))
-            for (kind, (rows, _)), one in zip(galleries.items(), scores, strict=True)
-        ]
-        for how, values in (("cosine", scores), ("match", strengths), ("lift", lifts)):
-            best = np.argsort(-np.concatenate([one for one in values if one is not None]))[:10]
+        lifts, fair = (
+            [in_own_order(*pair) for pair in zip(scores, of, strict=True)] for of in zip(*rated, strict=True)
+        )
+        for how, values in (("cosine", scores), ("match", fair), ("lift", lifts)):
+            best = np.argsort(-np.concatenate(values))[:10]
             found[how].append((ndcg(relevant, best), float(is_text[best].mean())))
     told = {
         f"{what} by {how}": round(float(np.mean([pair[i] for pair in rows])), 3)
@@ -127,9 +125,8 @@ def mixed(asked: Floats, names: list[str], galleries: Galleries, bank: Floats) -
     return {"queries": len(found["match"]), **told, **by_itself}
 
 
-def in_own_order(scores: Floats, lifts: Floats | None) -> Floats:
+def in_own_order(scores: Floats, lifts: Floats) -> Floats:
     """For each row the highest lift of those that its cosine is not below: see search.fusion.by_lift."""
-    assert lifts is not None, "the pair was measured"
     order = np.argsort(scores)
     found = np.empty(len(lifts))
     found[order] = np.maximum.accumulate(lifts[order])
@@ -166,6 +163,10 @@ def main() -> None:
         labels = [record.labels[0] if record.labels else "" for record in records]
         names = sorted(set(labels) - {""})
         print(json.dumps({"set": kind, **measure(model.texts(names), names, gallery, labels, bank)}))
+    shown = [record for record in pictures if record.captions]
+    told = [record.captions[0] for record in shown]
+    gallery = seen[[bool(record.captions) for record in pictures]]
+    print(json.dumps({"set": "captions", **measure(model.texts(told), told, gallery, told, bank)}))
     names = sorted({name for record in (*pictures, *sounds) for name in record.labels})
     captions = [record.captions[0] for record in pictures if record.captions]
     galleries = {

@@ -1,24 +1,24 @@
 """How far above chance a score is: hits of different modalities compare by it, and it can say "nothing here matches".
 
 A cosine says little by itself: pairs of modalities have levels of their own (the modality gap, Liang et al. 2022), some
-queries score high with everything (hubness, Radovanovic et al. 2010). So a score is first measured in the query's own
-spread over the modality, z = (cosine - mean) / deviation, over a sample of its rows. Then it is held against the best
-z that unrelated queries reach in this very library. The best of many follows a Gumbel distribution (Coles 2001, section
-3.1): the chance that an unrelated query's best hit is this good is 1 - exp(-exp(-(z - a) / b)), and
-
-    match = exp(-exp(-(z - a) / b))
-
-is one minus that chance: of unrelated queries, a share of 1 - m has a best hit with a match above m. a and b are fitted
-for each pair of modalities to the tops of background queries: the bank of texts for text, the index's own segments
-for others. Only their lower seven tenths are used, since some of them do have an answer in the library.
-
-Hits of different modalities are ranked in one list by their lift, which asks the other way round: how much more is this
-item the query's than the background queries'? With c for cosines in units of the pair's deviation,
+items are near every query (hubness, Radovanovic et al. 2010), and what half of the library shows is not far above the
+library's mean. So it is not asked how far a hit is above other items, but how much more it is this query's than the
+background queries'. With c for cosines in units of the pair's deviation,
 
     lift = c(query, item) - log(mean over background queries of exp(c(other, item)))
 
 (the inverted softmax of Smith et al. 2017, section 2.3; Querybank Normalisation, Bogolin et al. 2022). The level of a
-modality, and an item that is near everything, cancel out.
+modality, and an item that is near everything, cancel out, so hits of different modalities are ranked in one list by it.
+Background queries are the bank of texts for text, and the index's own segments for others.
+
+A lift is then held against the best one that unrelated queries reach in this very library: that of each background
+query, against all others. The best of many follows a Gumbel distribution (Coles 2001, section 3.1): the chance that an
+unrelated query's best hit is this good is 1 - exp(-exp(-(lift - a) / b)), and
+
+    match = exp(-exp(-(lift - a) / b))
+
+is one minus that chance: of unrelated queries, a share of 1 - m has a best hit with a match above m. a and b are fitted
+for each pair of modalities, to the lower seven tenths of the background queries: some do have an answer in the library.
 """
 
 from __future__ import annotations
@@ -51,17 +51,18 @@ if TYPE_CHECKING:
 FOLDER = "calibration"
 DAMAGED = "The calibration file cannot be read, so hits have no match: `anyseek index` makes it again."
 SAMPLE = 512
-"""Rows a modality that a query's mean and deviation are taken over: their errors are 4 and 3 % of the deviation."""
+"""Segments of a modality that are kept as background queries of it."""
 
 BACKGROUND = 300
 LEAST_BACKGROUND, LEAST_ROWS = 30, 8
 """Of fewer queries, or in fewer rows, nothing is measured: then a hit has no match."""
 
+_BEST = 10  # hits of a background query, of which the best lift counts; as many as a search shows
 _MOST_ROWS = 20_000  # that background queries are held against; the top of more is reckoned (see _Pair.at)
-_PRIOR = 30.0  # a pair's own mean and deviation count like so many rows of the query's
 _USED = (0.1, 0.7)  # quantiles of the tops that the fit uses
 _ITSELF = 0.9999  # a background query that is the item, or a copy of it, is not unrelated
 _MOST_BYTES = 256 << 20  # of the file; with the largest models it has some 20 MiB
+_VERSION = 2  # of what is measured; files of another one are made anew by the next run
 _GROWN = 0.2  # a modality that has grown or shrunk by this share is measured again
 
 
@@ -89,19 +90,6 @@ class Calibration:
         """bank: the bank of texts (background.embedded), kept so that no model need make it again."""
         self.samples, self.pairs, self.bank = samples, pairs, bank
 
-    def strength(
-        self, query: Floats, query_modality: Modality, target: Modality, scores: Floats, n_rows: int
-    ) -> Doubles | None:
-        """(z - a) / b of each score among n_rows rows, which any two hits can be ranked by; None where the library is
-        too small to tell."""
-        pair, sample = self.pairs.get((query_modality, target)), self.samples.get(target)
-        if pair is None or sample is None:
-            return None
-        strength: Doubles = (
-            _standardised(query[None], sample, pair, scores[None])[0] - pair.at(n_rows)
-        ) / pair.scale
-        return strength
-
     def lift(
         self, query_modality: Modality, target: Modality, scores: Floats, vectors: Floats, head: int = 0
     ) -> Doubles | None:
@@ -120,28 +108,15 @@ class Calibration:
             return None
         near = products(vectors.astype(np.float64), others.astype(np.float64))
         near[near > _ITSELF] = -np.inf
-        near[np.isneginf(near).all(1)] = pair.mean  # a copy of them all: as near to others as chance has it
-        highest = near.max(1, keepdims=True)
-        level = highest[:, 0] / pair.deviation + np.log(np.exp((near - highest) / pair.deviation).mean(1))
-        lift: Doubles = scores / pair.deviation - level
+        lift: Doubles = scores / pair.deviation - _levels(near, pair.mean, pair.deviation)
         return lift
 
 
-def match(strength: Doubles) -> Doubles:
-    """0 to 1: one minus the chance that an unrelated query's best hit is this good."""
+def match(lift: Doubles, pair: Pair, n_rows: int) -> Doubles:
+    """0 to 1: one minus the chance that an unrelated query's best hit among n_rows rows has such a lift."""
+    strength = (lift - pair.at(n_rows)) / pair.scale
     probability: Doubles = np.exp(-np.exp(-np.clip(strength, -6.0, 50.0)))
     return probability
-
-
-def _standardised(queries: Floats, sample: Floats, pair: Pair, scores: Floats) -> Doubles:
-    """z of scores (n, k), each in its query's own spread over the sample; a small sample's is drawn to the pair's."""
-    seen = products(queries.astype(np.float64), sample.astype(np.float64))
-    n = len(sample)
-    mean = (seen.sum(1) + _PRIOR * pair.mean) / (n + _PRIOR)
-    spread = ((seen - mean[:, None]) ** 2).sum(1)
-    deviation = np.sqrt((spread + _PRIOR * pair.deviation**2) / (n + _PRIOR))
-    standardised: Doubles = (scores - mean[:, None]) / np.maximum(deviation, 1e-6)[:, None]
-    return standardised
 
 
 # ---------------------------------------------------------------- on the disk
@@ -183,7 +158,7 @@ def _read(path: Path, card: ModelCard, mtime_ns: int, inode: int) -> tuple[Calib
         with np.load(io.BytesIO(data)) as saved:
             check_stored(saved)
             about = json.loads(str(saved["about"]))
-            if about["fingerprint"] != card.fingerprint:
+            if (about["fingerprint"], about.get("version")) != (card.fingerprint, _VERSION):
                 return None, False
             samples = {
                 Modality(name): saved[f"sample_{name}"].astype(np.float32) for name in about["samples"]
@@ -227,14 +202,10 @@ def refresh(snapshot: Snapshot, space: SpaceRecord, texts: Callable[[], Floats])
     for target, chosen in rows.items():
         vectors = snapshot.vectors_at(space.space_id, chosen)
         known = bank[space.card.modalities.index(target) if len(bank) > 1 else 0]
-        for query_modality in {Modality.TEXT, *samples} if len(known) else samples:
-            queries = (
-                known[:BACKGROUND]
-                if query_modality is Modality.TEXT and len(known)
-                else samples[query_modality][:BACKGROUND]
-            )
+        others = {**samples, Modality.TEXT: known} if len(known) else samples
+        for query_modality, queries in others.items():
             if len(queries) >= LEAST_BACKGROUND:
-                pair = _measured(queries, vectors, samples[target], counts[target])
+                pair = measured(queries, vectors, counts[target])
                 if pair is not None:
                     pairs[query_modality, target] = pair
     _write(snapshot.folder, space, Calibration(samples, pairs, bank))
@@ -251,18 +222,38 @@ def _some(rng: np.random.Generator, rows: Rows, most: int) -> Rows:
     return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
 
 
-def _measured(queries: Floats, vectors: Floats, sample: Floats, n_rows: int) -> Pair | None:
-    """None where every row is a copy of every query: nothing there is unrelated."""
-    scores = queries @ vectors.T
-    scores[scores > _ITSELF] = np.nan
-    if np.isnan(scores).all():
+def measured(others: Floats, vectors: Floats, n_rows: int) -> Pair | None:
+    """What background queries (m, dim) reach among rows (n, dim), reckoned for n_rows of them. None where every row is
+    a copy of every query: nothing there is unrelated."""
+    near = others @ vectors.T
+    near[near > _ITSELF] = -np.inf
+    unrelated = near[~np.isneginf(near)]
+    if not len(unrelated):
         return None
-    level = Pair(0.0, 1.0, len(vectors), float(np.nanmean(scores)), max(1e-4, float(np.nanstd(scores))))
-    with np.errstate(invalid="ignore"):
-        tops = np.nanmax(np.where(np.isnan(scores), -1.0, scores), axis=1, keepdims=True)
-    place, scale = gumbel(_standardised(queries, sample, level, tops)[:, 0])
-    fitted = Pair(place, scale, len(vectors), level.mean, level.deviation)
-    return Pair(fitted.at(n_rows), scale, n_rows, level.mean, level.deviation)
+    mean, deviation = float(unrelated.mean()), max(1e-4, float(unrelated.std()))
+    tops = [_top_lift(near, i, mean, deviation) for i in range(min(len(near), BACKGROUND))]
+    place, scale = gumbel(np.array([top for top in tops if top is not None]))
+    fitted = Pair(place, scale, len(vectors), mean, deviation)
+    return Pair(fitted.at(n_rows), scale, n_rows, mean, deviation)
+
+
+def _top_lift(near: Floats, i: int, mean: float, deviation: float) -> float | None:
+    """The best lift among the hits of background query i, against all others; None where every row is itself."""
+    k = min(_BEST, near.shape[1])
+    best = np.argpartition(-near[i], k - 1)[:k]
+    best = best[~np.isneginf(near[i, best])]
+    if not len(best):
+        return None
+    levels = _levels(np.delete(near[:, best], i, axis=0).T.astype(np.float64), mean, deviation)
+    return float((near[i, best] / deviation - levels).max())
+
+
+def _levels(near: Doubles, mean: float, deviation: float) -> Doubles:
+    """How near rows are to others (n, m): log(mean(exp(cosine / deviation))). -inf: the other is the row, or a copy."""
+    near[np.isneginf(near).all(1)] = mean  # a copy of them all: as near to others as chance has it
+    highest = near.max(1, keepdims=True)
+    levels: Doubles = highest[:, 0] / deviation + np.log(np.exp((near - highest) / deviation).mean(1))
+    return levels
 
 
 def gumbel(tops: Doubles) -> tuple[float, float]:
@@ -277,6 +268,7 @@ def gumbel(tops: Doubles) -> tuple[float, float]:
 
 def _write(index: Path, space: SpaceRecord, calibration: Calibration) -> None:
     about = {
+        "version": _VERSION,
         "fingerprint": space.card.fingerprint,
         "samples": [str(name) for name in calibration.samples],
         "pairs": [[str(a), str(t), asdict(pair)] for (a, t), pair in calibration.pairs.items()],

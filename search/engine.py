@@ -78,7 +78,7 @@ class _TargetSearch:
         """The best offset + k, ranked from 1 on."""
         k = self._options.offset + self._options.k
         best = self._without_near_copies(k) if self._options.fold else self._fused(k)
-        matches, lifts = self._matches(best), self._lifts(best)
+        matches, lifts = self._rated(best)
         return [
             replace(hit, rank=rank, match=match, lift=lift, has_words=hit.file_id in self._has_words)
             for rank, (hit, match, lift) in enumerate(zip(best, matches, lifts, strict=True), 1)
@@ -197,28 +197,20 @@ class _TargetSearch:
 
     # ------------------------------------------------------------ how good
 
-    def _matches(self, best: Sequence[Hit]) -> list[float | None]:
+    def _rated(self, best: Sequence[Hit]) -> tuple[Sequence[float | None], Sequence[float | None]]:
+        """The match and the lift of each hit, None where nothing was measured."""
         calibration = self._engine.calibration
-        if calibration is None or not best:
-            return [None] * len(best)
+        pair = calibration and calibration.pairs.get((self._query.modality, self._target))
+        nothing = [None] * len(best)
+        if calibration is None or pair is None or not best:
+            return nothing, nothing
         import numpy as np
 
         from anyseek.search.calibration import match
 
         scores = np.array([hit.score for hit in best], np.float32)
-        strength = calibration.strength(
-            self._vector, self._query.modality, self._target, scores, self._n_rows
-        )
-        return [None] * len(best) if strength is None else match(strength).tolist()
-
-    def _lifts(self, best: Sequence[Hit]) -> list[float | None]:
-        calibration = self._engine.calibration
-        nothing: list[float | None] = [None] * len(best)
-        if calibration is None or not best or not self._options.merge:
-            return nothing
-        import numpy as np
-
-        scores = np.array([hit.score for hit in best], np.float32)
         head = self._engine.space.card.modalities.index(self._target) if len(calibration.bank) > 1 else 0
         lift = calibration.lift(self._query.modality, self._target, scores, self._vectors(best), head)
-        return nothing if lift is None else lift.tolist()
+        if lift is None:
+            return nothing, nothing
+        return match(lift, pair, self._n_rows).tolist(), lift.tolist() if self._options.merge else nothing

@@ -246,16 +246,23 @@ TABLE = [
     ),
     Mutation(
         "search/calibration.py",
-        "lift: Doubles = scores / pair.deviation - level",
+        "lift: Doubles = scores / pair.deviation - _levels(near, pair.mean, pair.deviation)",
         "lift: Doubles = scores / pair.deviation",
         "lift takes away what an item is near to anyway",
         "tests/search/test_calibration.py",
     ),
     Mutation(
         "search/calibration.py",
-        "near[near > _ITSELF] = -np.inf",
-        "",
+        "near[near > _ITSELF] = -np.inf\n        lift",
+        "lift",
         "an item is not held against itself",
+        "tests/search/test_calibration.py",
+    ),
+    Mutation(
+        "search/calibration.py",
+        "np.delete(near[:, best], i, axis=0).T",
+        "near[:, best].T",
+        "a background query is not held against itself",
         "tests/search/test_calibration.py",
     ),
     Mutation(

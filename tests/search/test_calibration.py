@@ -100,7 +100,10 @@ def test_the_fit_is_not_moved_by_queries_that_have_an_answer() -> None:
 
 def test_match_is_one_minus_the_chance_of_the_gumbel_distribution() -> None:
     strengths = np.array([-np.log(-np.log(0.5)), -np.log(-np.log(0.9)), 60.0, -60.0])
-    np.testing.assert_allclose(calibration.match(strengths), [0.5, 0.9, 1, 0], atol=1e-12)
+    pair = calibration.Pair(3.0, 0.5, 100, 0.0, 1.0)
+    for n_rows in (100, 5000):
+        lifts = 0.5 * strengths + pair.at(n_rows)
+        np.testing.assert_allclose(calibration.match(lifts, pair, n_rows), [0.5, 0.9, 1, 0], atol=1e-12)
 
 
 # ---------------------------------------------------------------- the promise of a false-positive rate
@@ -113,7 +116,7 @@ def test_unrelated_queries_pass_as_often_as_was_said(
 ) -> None:
     with catalog.read() as snapshot:
         fresh = rows(Modality.TEXT, meanings(300, 77), 78)
-        passed = [bool(ask(snapshot, query, to=str(target), k=1, min_match=least)) for query in fresh]
+        passed = [bool(ask(snapshot, query, to=str(target), k=10, min_match=least)) for query in fresh]
     assert np.mean(passed) == pytest.approx(1 - least, abs=0.08)
 
 
@@ -125,7 +128,48 @@ def test_queries_with_an_answer_pass(catalog: Catalog, target: Modality) -> None
         firsts = [ask(snapshot, query, to=str(target), k=1)[0] for query in asked]
     right = [hit for i, hit in enumerate(firsts) if hit.path.endswith(f"{target}{i:03}")]
     assert len(right) > 50
-    assert np.mean([hit.match > 0.9 for hit in right if hit.match is not None]) > 0.9
+    assert np.mean([hit.match > 0.9 for hit in right if hit.match is not None]) > 0.7
+
+
+def test_what_most_of_the_library_shows_is_found_and_what_is_not_there_is_not(tmp_path: Path) -> None:
+    """Four of five pictures have one meaning: asked for, it is not far above the library's mean, and it is there."""
+    dog, *absent = meanings(31, 50)
+    shown = np.concatenate([dog + 0.7 * meanings(400, 51), meanings(100, 52)])
+    with Catalog.create(tmp_path / "index", [tmp_path]) as catalog:
+        with catalog.begin() as writer:
+            space = writer.ensure_space(dataclasses.replace(card(dim=DIM), modalities=tuple(CENTRES)))
+            for i, row in enumerate(rows(Modality.IMAGE, shown, 53)):
+                put(writer, space, f"{i:03}", row[None], Modality.IMAGE)
+        measure(catalog)
+        with catalog.read() as snapshot:
+            (there,) = ask(snapshot, rows(Modality.TEXT, dog[None], 54)[0], to="image", k=1)
+            not_there = [
+                ask(snapshot, query, to="image", k=1)[0]
+                for query in rows(Modality.TEXT, np.array(absent), 55)
+            ]
+    assert there.match is not None
+    assert there.match > 0.9
+    assert np.mean([hit.match is not None and hit.match > 0.9 for hit in not_there]) < 0.2
+
+
+def test_background_queries_are_measured_as_any_other_query_is() -> None:
+    """Each against all others: the lifts that the fit sees, by the formula itself."""
+    rng = np.random.default_rng(4)
+    others, vectors = (rng.normal(size=(n, 8)).astype(np.float32) for n in (40, 60))
+    others, vectors = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (others, vectors))
+    vectors[3] = others[5]  # itself: no answer to it
+    pair = calibration.measured(others, vectors, len(vectors))
+    assert pair is not None
+    tops = []
+    for i, query in enumerate(others):
+        rest = calibration.Calibration(
+            {}, {(Modality.TEXT, Modality.IMAGE): pair}, np.delete(others, i, 0)[None]
+        )
+        lift = rest.lift(Modality.TEXT, Modality.IMAGE, vectors @ query, vectors)
+        assert lift is not None
+        best = np.argsort(-(vectors @ query))
+        tops.append(lift[best[1:11] if i == 5 else best[:10]].max())
+    assert (pair.place, pair.scale) == pytest.approx(calibration.gumbel(np.array(tops)), abs=1e-3)
 
 
 # ---------------------------------------------------------------- one list
@@ -331,6 +375,25 @@ def test_without_its_file_hits_have_no_match_and_the_next_run_measures_again(tmp
             measure(catalog)
             with catalog.read() as snapshot:
                 assert ask(snapshot, query, k=1)[0].match is not None
+
+
+def test_what_an_older_version_measured_is_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = rows(Modality.TEXT, meanings(1, 1), 1)[0]
+    with Catalog.create(tmp_path / "index", [tmp_path]) as catalog:
+        with catalog.begin() as writer:
+            space = writer.ensure_space(dataclasses.replace(card(dim=DIM), modalities=tuple(CENTRES)))
+            put(writer, space, "some", rows(Modality.IMAGE, meanings(100, 2), 1), Modality.IMAGE)
+        measure(catalog)
+        monkeypatch.setattr(calibration, "_VERSION", 99)
+        calibration._read.cache_clear()
+        with catalog.read() as snapshot:
+            assert ask(snapshot, query, k=1)[0].match is None
+            assert not calibration.is_damaged(snapshot.folder, snapshot.spaces()[0])
+        measure(catalog)
+        with catalog.read() as snapshot:
+            assert ask(snapshot, query, k=1)[0].match is not None
 
 
 def test_it_is_measured_again_when_the_library_has_grown(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 """Does a match tell queries with an answer from those without, better than the cosine? On media with known labels.
 
-    python benchmarks/calibration.py --media PACK
+    python benchmarks/calibration.py --media PACK [--absent NAMES]
 
 Each label of the pack's unseen pictures and sounds, and a caption of each photograph, is asked as words, once with
-the items of that label (the photograph) in the gallery and once without them. AUROC: how often a query with an answer
-scores above one without, over all pairs.
+the items of that label (the photograph) in the gallery and once without them; and, given a file of them, names of
+what is not there. AUROC: how often a query with an answer scores above one without, over all pairs.
 
 Then one list of pictures, sounds and captions together, ranked by cosine, by match and by lift (as `--merge` does), as
 it is and with each modality moved apart as many models have it (Liang 2022): nDCG@10 of labels that at least two
@@ -41,23 +41,32 @@ def auroc(with_answer: Floats, without: Floats) -> float:
 
 
 def measure(
-    asked: Floats, names: list[str], gallery: Floats, labels: list[str], bank: Floats
+    asked: Floats, names: list[str], gallery: Floats, labels: list[str], bank: Floats, absent: Floats
 ) -> dict[str, float]:
-    """The tops of queries with and without their items, by cosine and by match."""
+    """The tops of queries with their items, without them, and of absent names, by cosine and by match."""
     known = calibrated(bank, {Modality.IMAGE: gallery})
     right = np.array(names)[:, None] == np.array(labels)[None]
     scores = asked @ gallery.T
-    without_right = np.where(right, -1.0, scores)
-    tops = scores.max(1), without_right.max(1)
-    with_answer, without = (best_matches(known, gallery, some) for some in (scores, without_right))
-    return {
+    with_answer = best_matches(known, gallery, scores)
+    told: dict[str, float] = {
         "queries": len(names),
         "gallery": len(labels),
-        "AUROC cosine": round(auroc(*tops), 3),
-        "AUROC match": round(auroc(with_answer, without), 3),
-        "with an answer above 0.9": round(float((with_answer > 0.9).mean()), 3),
-        "without one above 0.9": round(float((without > 0.9).mean()), 3),
+        "with an answer above 0.9": share_above(with_answer),
     }
+    for what, others in (("without", np.where(right, -1.0, scores)), ("absent", absent @ gallery.T)):
+        if len(others):
+            found = best_matches(known, gallery, others)
+            told |= {
+                f"{what}: AUROC cosine": round(auroc(scores.max(1), others.max(1)), 3),
+                f"{what}: AUROC match": round(auroc(with_answer, found), 3),
+                f"{what} above 0.9": share_above(found),
+            }
+    return told
+
+
+def share_above(matches: Floats) -> float:
+    """Of those above 0.9."""
+    return round(float((matches > 0.9).mean()), 3)
 
 
 def calibrated(bank: Floats, galleries: dict[Modality, Floats]) -> calibration.Calibration:
@@ -151,9 +160,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--media", type=Path, required=True)
-    media = parser.parse_args().media
+    parser.add_argument(
+        "--absent", type=Path, help="names, one a line, of what nothing in the pack shows or is"
+    )
+    options = parser.parse_args()
+    media = options.media
     model = mini_quality.Model(registry.load("mini"))
     bank = background.embedded(model.embedder)[0]
+    absent = model.texts(options.absent.read_text().splitlines()) if options.absent else bank[:0]
     pictures = [r for r in data.read_records(media, "image") if r.split == "val" or r.source == "coco-mini"]
     seen = model.of(Modality.IMAGE, mini_quality.read_images(media, pictures))
     sounds = [r for r in data.read_records(media, "sound") if r.split == "val"]
@@ -162,11 +176,11 @@ def main() -> None:
     for kind, gallery, records in (("pictures", seen, pictures), ("sounds", heard, sounds)):
         labels = [record.labels[0] if record.labels else "" for record in records]
         names = sorted(set(labels) - {""})
-        print(json.dumps({"set": kind, **measure(model.texts(names), names, gallery, labels, bank)}))
+        print(json.dumps({"set": kind, **measure(model.texts(names), names, gallery, labels, bank, absent)}))
     shown = [record for record in pictures if record.captions]
     told = [record.captions[0] for record in shown]
     gallery = seen[[bool(record.captions) for record in pictures]]
-    print(json.dumps({"set": "captions", **measure(model.texts(told), told, gallery, told, bank)}))
+    print(json.dumps({"set": "captions", **measure(model.texts(told), told, gallery, told, bank, absent)}))
     names = sorted({name for record in (*pictures, *sounds) for name in record.labels})
     captions = [record.captions[0] for record in pictures if record.captions]
     galleries = {

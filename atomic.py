@@ -60,8 +60,8 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         with TemporaryFile() as content:
             yield content
             content.seek(0)
-            with path.open("ab") as target:  # not truncated: a shell's >> is what it is
-                shutil.copyfileobj(content, target)
+            with path.open("ab") as device:  # not truncated: a shell's >> is what it is
+                shutil.copyfileobj(content, device)
         return
     target = Path(os.path.realpath(path))
     remove_left(target)

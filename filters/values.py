@@ -49,7 +49,8 @@ def size_in_bytes(value: str) -> int:
     if match is None or unit not in _SIZES:
         raise ValueError("A size is 500kB, 3.5MB, 2GiB, or bytes.")
     whole, _, decimals = match["n"].partition(".")  # no float: 2.01 kB are 2,010 bytes, and not a little less
-    return min(int(whole + decimals) * _SIZES[unit] // 10 ** len(decimals), 1 << 62)
+    n_bytes: int = int(whole + decimals) * _SIZES[unit] // 10 ** len(decimals)
+    return min(n_bytes, 1 << 62)
 
 
 def seconds(value: str) -> float:

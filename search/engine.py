@@ -200,9 +200,8 @@ class _TargetSearch:
     def _rated(self, best: Sequence[Hit]) -> tuple[Sequence[float | None], Sequence[float | None]]:
         """The match and the lift of each hit, None where nothing was measured."""
         calibration = self._engine.calibration
-        pair = calibration and calibration.pairs.get((self._query.modality, self._target))
         nothing = [None] * len(best)
-        if calibration is None or pair is None or not best:
+        if calibration is None or not best:
             return nothing, nothing
         import numpy as np
 
@@ -213,4 +212,5 @@ class _TargetSearch:
         lift = calibration.lift(self._query.modality, self._target, scores, self._vectors(best), head)
         if lift is None:
             return nothing, nothing
+        pair = calibration.pairs[self._query.modality, self._target]
         return match(lift, pair, self._n_rows).tolist(), lift.tolist() if self._options.merge else nothing

@@ -53,7 +53,7 @@ serve-demo: demo ## the demo, then its page in the browser at http://127.0.0.1:8
 	$(BIN)/anyseek serve --index demo/samples/.anyseek
 
 test: check ## all quick checks and tests (some 6 minutes on two cores)
-	$(BIN)/python -m pytest $(TWO) -m "not slow and not gpu and not train" $(ARGS)
+	$(BIN)/python -m pytest $(TWO) -m "not thorough and not slow and not gpu and not train" $(ARGS)
 
 test-all: check ## the long tests too: 30 kills, 300 broken files, 100,000 files
 	$(BIN)/python -m pytest $(TWO) -m "not gpu and not train" $(ARGS)
@@ -61,7 +61,7 @@ test-all: check ## the long tests too: 30 kills, 300 broken files, 100,000 files
 lowest: ## the server's tests with the lowest versions that pyproject.toml admits, in build/lowest
 	$(PYTHON) tests/lowest_versions.py
 
-coverage: install ## the quick tests, and how much of each room they run; fails below the floor in pyproject.toml
+coverage: install ## what CI runs, the thorough tests too, and how much of each room they run; fails below the floor in pyproject.toml
 	$(BIN)/python -m pytest $(TWO) -m "not slow and not gpu and not train" --cov --cov-report= $(ARGS)
 	$(BIN)/python tests/coverage_by_room.py
 

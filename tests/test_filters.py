@@ -155,6 +155,7 @@ def test_any_text_is_parsed_or_refused_in_words(words: list[str]) -> None:
 # ---------------------------------------------------------------- bounds
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("opening", ["(", "not ", "(not "])
 def test_levels_are_bounded_and_a_long_text_is_refused_in_a_sentence(opening: str) -> None:
     each = opening.count("(") + opening.count("not")
@@ -177,6 +178,7 @@ def test_an_expression_of_a_program_is_as_deep_as_its_text() -> None:
             deeper(deep)
 
 
+@pytest.mark.thorough
 def test_flat_lists_have_no_bound() -> None:
     n = 100_000
     assert len(parse(" or ".join(["tag = a"] * n)).parts) == n  # type: ignore[union-attr]

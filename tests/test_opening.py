@@ -127,6 +127,7 @@ def test_a_name_that_is_no_utf_8_is_opened(root: Path) -> None:
     assert read(FileBelow(str(root), name)) == "coffee"
 
 
+@pytest.mark.thorough
 @pytest.mark.own_process
 def test_no_descriptor_is_left_open(root: Path, tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))

@@ -41,6 +41,7 @@ RUNS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("script", RUNS)
 @given(st.data())
 def test_any_two_letters_or_more_of_a_run_are_a_phrase_of_it(script: str, data: st.DataObject) -> None:
@@ -182,6 +183,7 @@ def not_found(texts: dict[str, str]) -> list[str]:
     return missed
 
 
+@pytest.mark.thorough
 def test_every_script_that_lines_break_inside_of_is_taken_apart() -> None:
     """By the properties of Unicode itself: no script is left out."""
     breaks = regex.compile("".join(["[", *(rf"\p{{LB={name}}}" for name in BREAKING), "]"]))

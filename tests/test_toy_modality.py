@@ -89,6 +89,7 @@ def test_the_command_line(
     assert Path(objects(ran.out)[0]["path"]).name == first
 
 
+@pytest.mark.thorough
 def test_the_other_commands(perfumes: Path, environment: dict[str, str]) -> None:
     status = objects(run(perfumes, environment, "status", "--json").out)[0]
     assert status["segments"] == {"text": 3, "smell": 3}
@@ -102,6 +103,7 @@ def test_the_other_commands(perfumes: Path, environment: dict[str, str]) -> None
     assert run(perfumes, environment, "search", "x", "--colour", "y").code == 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("program", [PYTHON, HTTP], ids=["python", "http"])
 def test_python_and_http(perfumes: Path, environment: dict[str, str], program: str) -> None:
     ran = subprocess.run(
@@ -115,6 +117,7 @@ def test_python_and_http(perfumes: Path, environment: dict[str, str], program: s
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.thorough
 def test_without_the_package_the_index_says_what_is_missing(
     perfumes: Path, environment: dict[str, str]
 ) -> None:

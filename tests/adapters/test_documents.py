@@ -73,6 +73,7 @@ def searched(store: Any, **options: Any) -> dict[str, str]:
     return {one.id: one.page_content for one in store.similarity_search("red", k=9, **options)}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "data", "one", "text"),
     [
@@ -104,6 +105,7 @@ def test_a_text_that_somebody_else_put_there_is_a_document(
     assert [path.name for path in sorted(folder.glob("*.txt"))] == [".mine.txt", "a folder.txt"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "damaged",
     [
@@ -201,6 +203,7 @@ def test_what_cannot_be_stored_is_refused_before_anything_is_written(
     assert not list((tmp_path / "notes").glob("*.txt"))
 
 
+@pytest.mark.thorough
 def test_threads_and_stores_that_write_at_once_wait_for_one_another(tmp_path: Path) -> None:
     together = threading.Barrier(6)
     folder = tmp_path / "notes"

@@ -30,6 +30,7 @@ def ids(store: Any, **how: Any) -> list[str]:
     return [one.id for one in store.similarity_search("red dog", **how)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("filter_", "expected"),
     [
@@ -54,6 +55,7 @@ def test_a_filter_of_metadata_lets_its_documents_through_alone(
         assert len(ids(store, k=1, filter=filter_)) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "filter_",
     [
@@ -134,6 +136,7 @@ def test_haystack_filters_and_limits_of_a_run(media: Path) -> None:
         retriever.run("red", k=1, top_k=2)
 
 
+@pytest.mark.thorough
 def test_llama_index_filters(media: Path) -> None:
     pytest.importorskip("llama_index.core")
     from llama_index.core.vector_stores.types import (

@@ -444,6 +444,7 @@ def test_a_modality_whose_package_is_gone_is_no_damage(name: object, error: type
 # ---------------------------------------------------------------- cost
 
 
+@pytest.mark.thorough
 @pytest.mark.own_process
 def test_opening_leaks_nothing(tmp_path: Path) -> None:
     catalog, space = new_index(tmp_path, 3)

@@ -67,6 +67,7 @@ def verify(folder: Path, space: int, told: int, undisturbed: list[State]) -> Non
     assert check(folder) == [] or {finding.code for finding in check(folder)} == {"half-indexed"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "moment",
     [
@@ -105,6 +106,7 @@ def random_kill(tmp_path: Path, undisturbed: list[State], all_lines: int, seed: 
     verify(catalog.folder, space, steps, undisturbed)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(10))
 def test_killed_at_a_random_line(tmp_path: Path, undisturbed: list[State], all_lines: int, seed: int) -> None:
     random_kill(tmp_path, undisturbed, all_lines, seed)

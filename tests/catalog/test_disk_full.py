@@ -105,6 +105,7 @@ def test_no_room_for_a_new_index(small_disk: Path) -> None:
     Catalog.create(small_disk / "index", [small_disk]).close()
 
 
+@pytest.mark.thorough
 def test_a_limit_on_file_size(tmp_path: Path) -> None:
     """The same where nothing can be mounted: the system refuses to let files grow."""
     catalog, space = new_index(tmp_path, 2)

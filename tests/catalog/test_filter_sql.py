@@ -261,12 +261,14 @@ PASSING = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PASSING)
 def test_thousands_of_values_in_brackets(snapshot: Snapshot, name: str) -> None:
     where = as_expression(f"{name} in ({', '.join(map(repr, MANY_VALUES[name]))})")
     assert rows(snapshot, where) == sorted(PASSING[name])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["folder", "size", "tag"])
 @pytest.mark.parametrize("joined", [" or ", " and ", " and not ", " or not "])
 def test_thousands_of_conditions_in_a_row(snapshot: Snapshot, name: str, joined: str) -> None:
@@ -303,6 +305,7 @@ def test_a_filter_of_as_many_nots_as_there_may_be(snapshot: Snapshot) -> None:
     assert rows(snapshot, deep) == [0, 1] if MOST_LEVELS % 4 < 2 else [2, 3, 4, 5, 6]
 
 
+@pytest.mark.thorough
 def test_more_different_conditions_than_sqlite_takes_are_refused(snapshot: Snapshot) -> None:
     pair = [
         And(
@@ -342,6 +345,7 @@ def test_tables_that_are_opened_do_not_grow_with_the_filter(snapshot: Snapshot, 
     assert opened(2) > 0
 
 
+@pytest.mark.thorough
 def test_thousands_of_mixed_conditions(snapshot: Snapshot) -> None:
     kinds = (
         "name ~ '*{}z'",

@@ -59,6 +59,7 @@ def read(path: Path) -> dict[str, list[Any]]:
         return tables
 
 
+@pytest.mark.thorough
 def test_all_records_are_those_that_sqlite_reads(path: Path) -> None:
     tables = read(path)
     connection = sqlite3.connect(path)
@@ -68,6 +69,7 @@ def test_all_records_are_those_that_sqlite_reads(path: Path) -> None:
     connection.close()
 
 
+@pytest.mark.thorough
 def test_a_log_whose_end_is_torn_counts_up_to_there_as_in_sqlite(path: Path) -> None:
     log = Path(f"{path}-wal")
     data = bytearray(log.read_bytes())
@@ -79,6 +81,7 @@ def test_a_log_whose_end_is_torn_counts_up_to_there_as_in_sqlite(path: Path) -> 
     connection.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(20))
 def test_any_bytes_are_faults_and_no_errors(path: Path, seed: int) -> None:
     luck = random.Random(seed)
@@ -96,6 +99,7 @@ def test_any_bytes_are_faults_and_no_errors(path: Path, seed: int) -> None:
         free_pages(pages)
 
 
+@pytest.mark.thorough
 def test_a_hole_of_a_terabyte_costs_nothing(path: Path) -> None:
     with Pages(path, Path(f"{path}-wal")) as pages:
         before = list(pages.numbers())
@@ -113,6 +117,7 @@ def test_a_hole_of_a_terabyte_costs_nothing(path: Path) -> None:
         assert numbers == sorted(set(numbers))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
 def test_where_the_system_does_not_tell_of_holes_all_pages_are_read(
     path: Path, monkeypatch: pytest.MonkeyPatch, number: int

@@ -305,6 +305,7 @@ def copied(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rebuild._link(index / CATALOG_NAME, index / f"{CATALOG_NAME}.damaged")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("look", [rebuild.saved_tags, looked_at, opened_and_closed, copied])
 def test_reading_a_catalog_beside_sqlite_leaves_sqlite_its_locks(
     tmp_path: Path, look: Callable[..., Any], monkeypatch: pytest.MonkeyPatch

@@ -208,6 +208,7 @@ def test_tags_are_carried_over_by_place_whatever_the_roots_numbers(tmp_path: Pat
         assert tagged == {"first": [str(one / "x")], "second": [str(two / "dir/y"), str(two / "x")]}
 
 
+@pytest.mark.thorough
 def test_tags_survive_another_model(tmp_path: Path) -> None:
     media = sample_files.fill(tmp_path / "media")
     with anyseek.create(media, model=WordEmbedder(), index=tmp_path / "index") as index:

@@ -47,6 +47,7 @@ def test_a_reader_keeps_its_snapshot(tmp_path: Path) -> None:
             assert (store.search(queries, 5)[1] == found[1]).all()
 
 
+@pytest.mark.thorough
 def test_readers_and_a_writer_at_once(tmp_path: Path) -> None:
     """Every snapshot taken meanwhile is one of the committed states: pairs are there whole or not at all."""
     catalog, space = new_index(tmp_path)

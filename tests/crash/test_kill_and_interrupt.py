@@ -103,6 +103,7 @@ def kill_and_resume(undisturbed: tuple[Path, Path, int], index: Path, rng: rando
     assert report["new"] <= len(state(whole)[0]) - n_before + 10, "what was committed is not done again"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(5))
 def test_killed_and_resumed(undisturbed: tuple[Path, Path, int], tmp_path: Path, seed: int) -> None:
     kill_and_resume(undisturbed, tmp_path / "index", random.Random(seed), kills=1)
@@ -114,6 +115,7 @@ def test_killed_at_thirty_moments(undisturbed: tuple[Path, Path, int], tmp_path:
     kill_and_resume(undisturbed, tmp_path / "index", random.Random(seed), kills=1 + seed % 3)
 
 
+@pytest.mark.thorough
 def test_killed_in_the_middle_of_an_update(undisturbed: tuple[Path, Path, int], tmp_path: Path) -> None:
     folder, _, _ = undisturbed
     mine, index = tmp_path / "media", tmp_path / "index"
@@ -135,6 +137,7 @@ def test_killed_in_the_middle_of_an_update(undisturbed: tuple[Path, Path, int], 
     assert state(index) == state(tmp_path / "other")
 
 
+@pytest.mark.thorough
 def test_ctrl_c_ends_after_the_batch(undisturbed: tuple[Path, Path, int], tmp_path: Path) -> None:
     folder, whole, _ = undisturbed
     index = tmp_path / "index"

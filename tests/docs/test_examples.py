@@ -48,6 +48,7 @@ def run(name: str, *arguments: str | Path, stdin: str = "") -> str:
     return ran.stdout
 
 
+@pytest.mark.thorough
 def test_search(samples: Path, tmp_path: Path) -> None:
     lines = run("search.py", samples, "waves", "at", "the", "beach").splitlines()
     assert len(lines) == 6
@@ -73,6 +74,7 @@ def test_retrieval_backend(samples: Path) -> None:
     assert len(rain["hits"]) > 10
 
 
+@pytest.mark.thorough
 def test_watch_and_reindex(tmp_path: Path) -> None:
     (tmp_path / "first.txt").write_text("The first note.")
     anyseek.create(tmp_path).close()
@@ -101,6 +103,7 @@ def test_evaluate_refuses_a_file_without_queries(samples: Path, tmp_path: Path) 
     assert done.stderr.startswith("There is no query with its answers in ")
 
 
+@pytest.mark.thorough
 def test_http_client(samples: Path) -> None:
     beach = samples / "pictures/sea/beach.jpg"
     lines = run("http_client.py", samples, "waves at the beach", beach).splitlines()
@@ -109,6 +112,7 @@ def test_http_client(samples: Path) -> None:
     assert all("recordings/" in line for line in lines[3:])
 
 
+@pytest.mark.thorough
 def test_langchain_retriever(samples: Path) -> None:
     question = "what to take along for climbing in the snow"
     prompt = run("langchain_retriever.py", samples, question)

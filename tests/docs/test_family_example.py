@@ -8,12 +8,14 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 import sample_files
 from ran import ANYSEEK
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "models.md"
 
 
+@pytest.mark.thorough
 def test_the_family_of_the_page_indexes_and_searches(tmp_path: Path) -> None:
     page = PAGE.read_text(encoding="utf-8")
     code = re.search(r"^```py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)

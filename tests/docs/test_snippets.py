@@ -26,6 +26,7 @@ def pages_with(kind: str) -> list[Path]:
     return [path for path in PAGES if f"```{kind}\n" in path.read_text(encoding="utf-8")]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", pages_with("console"), ids=lambda path: path.name)
 def test_sessions_print_what_the_page_shows(path: Path, session: Session) -> None:
     from snippets import blocks, comparable, refreshed
@@ -36,6 +37,7 @@ def test_sessions_print_what_the_page_shows(path: Path, session: Session) -> Non
         assert comparable(shown) == comparable(now), "run python docs/generate.py"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", pages_with("python"), ids=lambda path: path.name)
 def test_python_blocks_run(path: Path, session: Session) -> None:
     from snippets import python_script

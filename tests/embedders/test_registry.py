@@ -90,6 +90,7 @@ def entry(name):
 """
 
 
+@pytest.mark.thorough
 def test_a_packages_family_indexes_and_searches_by_the_real_command(tmp_path: Path) -> None:
     """`--model toy:thing`: the prefix is the package's, the rest is for its function; the index remembers the name."""
     package, media = tmp_path / "package", tmp_path / "media"

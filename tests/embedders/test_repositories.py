@@ -42,6 +42,7 @@ def anyseek(tmp_path: Path, endpoint: str, *arguments: str, **more: str) -> subp
     )
 
 
+@pytest.mark.thorough
 def test_a_repository_is_fetched_through_a_dropped_connection_and_known_afterwards(
     hub: str, tmp_path: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_what_cannot_be_fetched_is_told_in_a_sentence(tmp_path: Path, endpoint: 
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.thorough
 def test_a_repository_without_an_onnx_file_is_told_so(hub: str, tmp_path: Path) -> None:
     told = anyseek(tmp_path, hub, "models", "show", "onnx:facebook/pe-av-small")
     assert told.returncode != 0

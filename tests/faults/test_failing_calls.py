@@ -90,6 +90,7 @@ def assert_one_sentence(ended: Outcome, codes: set[int], where: str) -> None:
         assert len(sentences) == 1, where
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_failing_call_while_tags_are_written(
     stage_of: StageOf, record_property: Note, failure: str
@@ -97,6 +98,7 @@ def test_a_failing_call_while_tags_are_written(
     fail_at_many_steps(stage_of("tag"), Case("tag", failure, 2), record_property)
 
 
+@pytest.mark.thorough
 def test_a_disk_that_fails_once_while_a_catalog_is_opened_is_not_called_full(
     stage_of: StageOf, record_property: Note
 ) -> None:
@@ -104,6 +106,7 @@ def test_a_disk_that_fails_once_while_a_catalog_is_opened_is_not_called_full(
     fail_at_many_steps(stage_of("repair"), Case("repair", "failing disk", 25), record_property)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("failure", ["full for a moment", "full disk"])
 def test_a_disk_that_is_full_while_a_catalog_is_made(
     program: Program, tmp_path: Path, record_property: Note, failure: str
@@ -123,6 +126,7 @@ def test_a_disk_that_is_full_while_a_catalog_is_made(
     record_property("faults", {"what": "failing calls", "of": "create", "steps": steps, "faults": steps})
 
 
+@pytest.mark.thorough
 def test_a_full_disk_while_an_index_is_made(stage_of: StageOf, record_property: Note) -> None:
     fail_at_many_steps(stage_of("creation"), Case("creation", "full disk", 3), record_property)
 

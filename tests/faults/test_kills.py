@@ -45,6 +45,7 @@ def test_killed_while_an_index_is_made(stage_of: StageOf, record_property: Note)
     killed(stage, (Fault(at, KILL) for at in range(5, 86, 20)), record_property)
 
 
+@pytest.mark.thorough
 def test_killed_while_tags_are_written(stage_of: StageOf, record_property: Note) -> None:
     killed(stage_of("tag"), spread(stage_of("tag"), 6), record_property)
 

@@ -92,12 +92,14 @@ def checked(checker: str, program: str, python: Path) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 def test_a_program_checks_against_the_installed_package(checker: str, python: Path) -> None:
     ran = checked(checker, PROGRAM, python)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 def test_names_that_do_not_exist_are_errors(checker: str, python: Path) -> None:
     ran = checked(checker, WRONG, python)

@@ -252,6 +252,7 @@ def test_searches_in_several_threads_agree(index: anyseek.Index) -> None:
     assert found == [expected[colour] for colour in asked]
 
 
+@pytest.mark.thorough
 @pytest.mark.own_process
 def test_fifty_indexes_leave_no_descriptor_behind(made: Path) -> None:
     def n_open() -> int:

@@ -238,6 +238,7 @@ def test_files_that_were_moved_out_of_a_root_leave_it_indexed(tmp_path: Path, ph
         assert both.run(plain=True).new == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("move", MOVES, ids=["renamed", "copied"])
 def test_files_of_which_no_content_is_known_move_too(
     tmp_path: Path, move: Callable[[Path, Path], object]

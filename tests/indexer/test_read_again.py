@@ -111,6 +111,7 @@ def test_a_file_without_segments_is_found_and_read_again(tagged: Indexed) -> Non
     assert_repaired(tagged, "b.txt")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -132,6 +133,7 @@ def test_a_value_that_no_file_has_is_found_and_read_again(tagged: Indexed, colum
     assert_repaired(tagged, "b.txt")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -345,6 +347,7 @@ def test_kept_tags_that_cannot_be_read_are_found_and_saved(
     assert tags.Tags(tagged.catalog).import_lines(lines).lines == 3
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "statement",
     [
@@ -391,6 +394,7 @@ def test_a_run_over_damaged_facts_says_that_they_are_damaged(tagged: Indexed, st
     assert "doctor --repair" in raised.value.hint
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -416,6 +420,7 @@ def test_a_setting_of_another_shape_is_found_and_forgotten(tagged: Indexed, name
     assert sorted(tagged.searchable) == sorted(NAMES)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("value", ["soon", "inf", "-1", "17x"])
 def test_an_index_that_does_not_know_when_it_was_made(tagged: Indexed, value: str) -> None:
     sql(tagged.catalog.folder, f"UPDATE index_info SET value = '{value}' WHERE name = 'created'")
@@ -436,6 +441,7 @@ def test_a_report_that_is_json_and_no_report_is_found(tagged: Indexed) -> None:
         assert snapshot.last_run() is None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "statement",
     [

@@ -203,6 +203,7 @@ def tags_by_name(index: Path) -> dict[str, str]:
         return {Path(record.path).name: " ".join(record.tags) for record in records}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("end", [".next", ".aside"])
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
 def test_what_is_somebody_elses_is_not_deleted_for_its_name(filled: Indexed, end: str, kind: str) -> None:
@@ -238,6 +239,7 @@ def test_an_index_that_somebody_works_with_is_not_taken_for_an_unfinished_one(fi
     assert check(index) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["a/b", "/etc", "..", ".", "a\0b", "\ud800"])
 def test_an_old_index_is_kept_beside_the_new_one_and_nowhere_else(filled: Indexed, name: str) -> None:
     report = filled.run()
@@ -271,6 +273,7 @@ class Killed(BaseException):
     """Stands for the end of the process: nothing that runs after it is run."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("moment", ["after the exchange", "in the middle of three renames", "half deleted"])
 def test_killed_after_the_exchange_the_same_command_tidies_up(
@@ -494,6 +497,7 @@ def test_between_the_renames_of_a_run_that_lives_nobody_interferes(left_aside: P
     assert not left_aside.exists()
 
 
+@pytest.mark.thorough
 def test_killed_at_any_moment_one_of_the_two_indexes_answers_whole(made: Indexed) -> None:
     sample_files.fill(made.folder)
     for i in range(30):

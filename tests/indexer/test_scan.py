@@ -164,6 +164,7 @@ def test_ignore_files_and_exclusions(tmp_path: Path) -> None:
     assert seen(tmp_path, rules=exclusions(["only", "*.txt"])) == ["sub/keep.log"]
 
 
+@pytest.mark.thorough
 def test_a_deep_tree_needs_no_recursion(tmp_path: Path) -> None:
     here = os.open(tmp_path, os.O_RDONLY)
     try:

@@ -453,6 +453,7 @@ def test_empty_and_mediocre_folders(made: Indexed) -> None:
     assert made.searchable == {}
 
 
+@pytest.mark.thorough
 @pytest.mark.own_process
 def test_many_runs_leave_nothing_open(made: Indexed) -> None:
     import threading

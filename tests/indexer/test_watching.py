@@ -70,6 +70,7 @@ def wait_for_new(process: subprocess.Popen[str], n: int) -> None:
     assert n == 0
 
 
+@pytest.mark.thorough
 def test_changes_are_followed_and_bursts_are_one_run(tmp_path: Path) -> None:
     folder = tmp_path / ".hidden/media"  # where a root lies is nobody's business
     folder.mkdir(parents=True)
@@ -98,6 +99,7 @@ def removed(root: Path) -> None:
     root.parent.joinpath("away").mkdir()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("was_there", [True, False], ids=["there at first", "away at first"])
 @pytest.mark.parametrize(
     "take_away", [lambda root: root.rename(root.parent / "away"), removed], ids=["moved", "deleted"]
@@ -128,6 +130,7 @@ def test_a_root_that_was_away_is_indexed_and_watched_when_it_is_back(
         wait_for_new(process, 1)
 
 
+@pytest.mark.thorough
 def test_a_root_that_another_process_adds_is_watched(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
@@ -142,6 +145,7 @@ def test_a_root_that_another_process_adds_is_watched(tmp_path: Path) -> None:
         wait_for_new(process, 1)
 
 
+@pytest.mark.thorough
 def test_a_drive_that_is_mounted_below_a_root_is_watched(tmp_path: Path) -> None:
     place = tmp_path / "media/a place"
     place.mkdir(parents=True)

@@ -102,6 +102,7 @@ def test_vectors_of_another_program_need_no_more_than_path_modality_and_vector(
     assert path in [hit.path for hit in index.search("blue", to="text", k=2, by="vectors")]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
@@ -252,6 +253,7 @@ def library(tmp_path: Path) -> Iterator[anyseek.Index]:
         yield made
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["vectors.parquet", "vectors.npy"])
 def test_a_library_of_every_kind_comes_back_as_it_was(
     library: anyseek.Index, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
@@ -282,6 +284,7 @@ def test_a_library_of_every_kind_comes_back_as_it_was(
     assert everything(library) == before
 
 
+@pytest.mark.thorough
 def test_an_import_holds_no_more_than_a_batch_in_memory(
     index: anyseek.Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,6 +319,7 @@ def test_an_import_holds_no_more_than_a_batch_in_memory(
     assert peak < 16 << 20
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
@@ -377,6 +381,7 @@ def test_tags_come_in_as_they_are_stored_so_that_they_can_go_out_and_in_again(
         assert again.library.check() == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "other",
     [
@@ -439,6 +444,7 @@ def test_imported_tags_are_those_that_a_tag_import_takes(index: anyseek.Index, t
         assert again.tags.import_(tmp_path / "tags.jsonl").lines == 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", ["import", "reindex"])
 def test_two_files_of_one_content_have_each_its_own_tags_afterwards_too(tmp_path: Path, way: str) -> None:
     """Also the one that is away, whose tags are kept."""
@@ -553,6 +559,7 @@ def test_a_failing_disk_is_no_bad_import(
         index.library.import_(tmp_path / "out.npy")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
     [

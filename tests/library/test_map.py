@@ -34,6 +34,7 @@ def test_groups_share_the_plane_in_which_they_differ_within() -> None:
         assert np.corrcoef(true, seen)[0, 1] > 0.8
 
 
+@pytest.mark.thorough
 def test_a_library_is_drawn_by_modality_and_by_folder(tmp_path: Path) -> None:
     folder = sample_files.fill(tmp_path / "media")
     with anyseek.create(folder, model=WordEmbedder()) as index:

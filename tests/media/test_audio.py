@@ -167,6 +167,7 @@ def test_a_recording_in_memory_is_cut_as_its_file_is(tmp_path: Path) -> None:
             np.testing.assert_allclose(one.data, other.data, atol=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.own_process
 def test_a_long_recording_is_streamed(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"

@@ -78,6 +78,7 @@ def check_all_accounted_for(files: dict[str, Path], folder: Path, n: int, seed: 
     return outcomes
 
 
+@pytest.mark.thorough
 def test_hundreds_of_mutants(files: dict[str, Path], tmp_path: Path) -> None:
     outcomes = check_all_accounted_for(files, tmp_path, 340, SEED)
     assert outcomes["segments"] > 50  # small damage is survived

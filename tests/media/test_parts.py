@@ -132,6 +132,7 @@ def test_a_film_read_on_is_the_one_read_at_once(tmp_path: Path) -> None:
         assert np.array_equal(left.data, right.data)
 
 
+@pytest.mark.thorough
 @pytest.mark.own_process
 def test_readings_leave_nothing_open(text: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))

@@ -30,6 +30,7 @@ MAGICS = st.sampled_from(
 )
 
 
+@pytest.mark.thorough
 @given(MAGICS, st.binary(max_size=200))
 def test_any_bytes_are_answered(magic: bytes, rest: bytes) -> None:
     head = magic + rest

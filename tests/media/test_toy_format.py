@@ -97,6 +97,7 @@ def run(package: Path, tmp_path: Path) -> Any:
     return anyseek_
 
 
+@pytest.mark.thorough
 def test_the_command_line_indexes_and_searches_it(run: Any, tmp_path: Path) -> None:
     media = tmp_path / "media"
     (media / "wrong.album").write_bytes(b"\x93 not an album")

@@ -204,6 +204,7 @@ def test_a_bad_file_costs_itself_and_no_other(
         assert future.result(BRAKE_S).segments
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("word", ["hang", "spin"])
 def test_a_decoder_without_end_is_stopped(tmp_path: Path, word: str) -> None:
     with DecodePool({Modality.TEXT: Act()}, 1, Limits(max_seconds=LIMIT_S)) as pool:
@@ -355,6 +356,7 @@ def test_undecodable_names(pool: DecodePool, tmp_path: Path) -> None:
 # ---------------------------------------------------------------- the pool itself
 
 
+@pytest.mark.thorough
 @pytest.mark.own_process
 def test_close_cancels_what_is_left_and_leaves_nothing_behind(tmp_path: Path) -> None:
     threads = threading.active_count()
@@ -375,6 +377,7 @@ def test_close_cancels_what_is_left_and_leaves_nothing_behind(tmp_path: Path) ->
     assert len(os.listdir("/proc/self/fd")) == handles
 
 
+@pytest.mark.thorough
 @pytest.mark.own_process
 def test_workers_start_only_when_there_is_work(tmp_path: Path) -> None:
     threads = threading.active_count()

@@ -109,6 +109,7 @@ def test_match_is_one_minus_the_chance_of_the_gumbel_distribution() -> None:
 # ---------------------------------------------------------------- the promise of a false-positive rate
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("target", [Modality.IMAGE, Modality.AUDIO])
 @pytest.mark.parametrize("least", [0.5, 0.9])
 def test_unrelated_queries_pass_as_often_as_was_said(

@@ -18,6 +18,7 @@ def threads_cpu() -> int:
     return sum(int(one[11]) + int(one[12]) for one in fields)
 
 
+@pytest.mark.thorough
 @pytest.mark.own_process
 def test_the_products_of_a_search_wake_no_threads() -> None:
     rows = np.random.default_rng(0).standard_normal((10, 384))

@@ -134,6 +134,7 @@ def test_the_window_that_was_found_is_the_one_that_plays(client: TestClient) -> 
     assert loudest == pytest.approx(sample_files.TONES_HZ["red"], rel=0.01)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "number", ["999999", "0", "-1", "99999999999999999999999", "x", "..%2f..%2fetc%2fpasswd"]
 )
@@ -142,6 +143,7 @@ def test_what_is_not_in_the_index_is_never_served(client: TestClient, number: st
         assert client.get(f"/segments/{number}/{what}").status_code in (404, 422)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "path", ["/etc/passwd", "/../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/page.html"]
 )
@@ -172,6 +174,7 @@ def test_a_page_in_the_library_cannot_run_as_ours(client: TestClient, media: Pat
 # ---------------------------------------------------------------- what is wrong
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -233,6 +236,7 @@ def test_bodies_that_are_none(client: TestClient) -> None:
     is_problem(client.delete("/search"), 405, "/search cannot be asked with DELETE.")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "number", ["9.0", "1.0", "+1", "%201", "1_0", "0x1", "1e0", "-1", "\u0663", "true", "9" * 99]
 )
@@ -247,6 +251,7 @@ def test_the_number_of_a_segment_in_a_body_is_a_whole_one(client: TestClient, nu
     is_problem(client.post("/search", json={"like": [number]}), 422, "like.0 should be")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -270,6 +275,7 @@ def test_a_parameter_that_is_given_twice_is_refused_unless_it_is_a_list(client: 
     assert client.get(f"/search?{liked}").status_code == 200
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate, br", "zstd"])
 def test_a_body_that_is_compressed_is_refused(client: TestClient, encoding: str) -> None:
     headers = {"content-type": "application/json", "content-encoding": encoding}
@@ -480,6 +486,7 @@ def test_a_file_that_cannot_be_searched_with_is_called_the_uploaded_file(
         assert tempfile.gettempdir() not in answer.text
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("body", "title"),
     [

@@ -92,6 +92,7 @@ def read(connection: socket.socket) -> bytes:
 # ---------------------------------------------------------------- crowds
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "begun",
     [
@@ -119,6 +120,7 @@ def test_three_hundred_that_stay_shut_out_nobody(with_128_descriptors: Address, 
             assert b"green.png" in answer
 
 
+@pytest.mark.thorough
 def test_three_hundred_that_were_answered_and_stay_shut_out_nobody(with_128_descriptors: Address) -> None:
     """While all of them are at work, others are told that the server is busy; no longer."""
     with ExitStack() as stack:
@@ -193,6 +195,7 @@ def test_one_machine_has_half_of_the_places(monkeypatch: pytest.MonkeyPatch, med
 # ---------------------------------------------------------------- heads
 
 
+@pytest.mark.thorough
 def test_a_head_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, media: Path) -> None:
     monkeypatch.setattr(connections, "HEAD_S", 2.0)
     with in_process(media) as address:
@@ -204,6 +207,7 @@ def test_a_head_that_does_not_end_is_not_waited_for(monkeypatch: pytest.MonkeyPa
         assert b"HTTP/1.1 408" in twice
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "head",
     [
@@ -220,6 +224,7 @@ def test_a_head_that_is_too_large_is_refused(media: Path, head: bytes) -> None:
         assert talk(address, head).startswith(b"HTTP/1.1 431")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("packet", [100, 1000, 1 << 20])
 def test_a_head_passes_however_it_comes_in_packets(
     media: Path, monkeypatch: pytest.MonkeyPatch, packet: int
@@ -237,6 +242,7 @@ def test_a_head_passes_however_it_comes_in_packets(
         assert talk(address, head).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "begun", [b"GET /", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\nX"]
 )
@@ -262,6 +268,7 @@ def test_what_is_no_http_is_refused_in_a_problem_document(media: Path) -> None:
             assert b"application/problem+json" in answer
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "lines",
     [
@@ -278,6 +285,7 @@ def test_a_head_that_two_servers_would_read_differently_is_refused(media: Path, 
         assert talk(address, head)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 408")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("lines", "body"),
     [

@@ -216,6 +216,7 @@ def test_a_file_that_the_client_has_is_not_sent_again(client: TestClient, media:
     assert client.get(address, headers={"if-none-match": tag}).status_code == 200
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link", "nothing"])
 def test_what_took_the_place_of_a_file_is_not_opened(client: TestClient, media: Path, kind: str) -> None:
     address = hits(client)["green.wav"]["content"]

@@ -42,6 +42,7 @@ def fuzz(media: Path, examples: int) -> int:
     return sent
 
 
+@pytest.mark.thorough
 def test_no_request_is_answered_with_a_server_error(media: Path) -> None:
     assert fuzz(media, 4) > 60
 

@@ -105,6 +105,7 @@ def test_one_host_and_no_more() -> None:
 # ---------------------------------------------------------------- the token
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("host", ["x/healthz?", "x/healthz#", "x:1/healthz?", "healthz", "my-server"])
 def test_no_host_and_no_path_but_one_passes_for_the_health_check(locked_app: Any, host: str) -> None:
     """Early versions of Starlette made the address that the check looked at from the Host header."""
@@ -178,6 +179,7 @@ def test_without_the_token_the_health_check_says_no_more_than_that(locked_app: A
     assert str(media).encode() not in gone.body
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("given", "is_let_in"),
     [

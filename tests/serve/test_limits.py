@@ -35,6 +35,7 @@ def test_a_body_that_says_it_is_too_large_is_not_read(client: TestClient, path: 
         is_refused(ask(client.app, sent), 400)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", TAKING_BODIES)
 def test_a_body_that_goes_on_is_read_to_the_limit_and_no_further(
     client: TestClient, path: str, monkeypatch: pytest.MonkeyPatch
@@ -48,6 +49,7 @@ def test_a_body_that_goes_on_is_read_to_the_limit_and_no_further(
     assert answer.n_received == 11
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", TAKING_BODIES)
 def test_a_body_that_does_not_come_is_not_waited_for(
     client: TestClient, path: str, monkeypatch: pytest.MonkeyPatch
@@ -59,6 +61,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(
     is_refused(ask(client.app, sent), 408)
 
 
+@pytest.mark.thorough
 def test_all_bodies_together_have_a_limit_and_are_released(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +81,7 @@ def test_all_bodies_together_have_a_limit_and_are_released(
         assert ask(client.app, small).status == 200
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "body",
     [
@@ -107,6 +111,7 @@ def test_json_that_is_hostile_is_a_mistake_of_the_client(client: TestClient, bod
         json.loads(answer.body)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -54,6 +54,7 @@ def outside(tmp_path: Path, green: dict[str, Any]) -> Path:
     return tmp_path / "outside"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("swap", SWAPS)
 def test_content_and_preview_are_of_the_folder_alone(
     client: TestClient, green: dict[str, Any], outside: Path, swap: Callable[[Path, Path], None]
@@ -87,6 +88,7 @@ def test_a_part_of_a_content(client: TestClient, green: dict[str, Any]) -> None:
     assert beyond.status_code == 416
 
 
+@pytest.mark.thorough
 @pytest.mark.own_process
 def test_no_descriptor_is_left_open(client: TestClient, green: dict[str, Any]) -> None:
     client.get(green["content"])
@@ -96,6 +98,7 @@ def test_no_descriptor_is_left_open(client: TestClient, green: dict[str, Any]) -
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "sent"),
     [

@@ -135,6 +135,7 @@ def test_rows_are_not_kept_when_a_file_of_as_many_is_put_in_their_place(
             assert [best() for _ in range(3)] == [right] * 3
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_like_the_obvious_search(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

@@ -109,6 +109,7 @@ def recall_of(catalog: Catalog, queries: np.ndarray, target: Modality) -> float:
     return float((found >= truth[:, -1:] - 1e-6).mean())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["ivf", "hnsw"])
 def test_the_promised_recall_holds_for_every_pair_on_queries_never_seen(
     library: Catalog, kind: faiss_file.Kind
@@ -124,6 +125,7 @@ def test_the_promised_recall_holds_for_every_pair_on_queries_never_seen(
             assert recall_of(library, gap_rows(asked, 200, 77), target) >= 0.95, (asked, target)
 
 
+@pytest.mark.thorough
 def test_a_higher_promise_costs_a_wider_search(library: Catalog) -> None:
     manager(library).set(Choice("faiss", {"recall": 0.6}))
     low = described(library)
@@ -141,6 +143,7 @@ def test_a_promise_that_makes_no_sense_is_refused(library: Catalog) -> None:
             manager(library).promise(recall)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n_allowed", [3, 60, 160, 700])
 def test_a_filter_never_costs_hits(library: Catalog, n_allowed: int) -> None:
     manager(library).set(Choice("faiss"))
@@ -181,6 +184,7 @@ def described(catalog: Catalog) -> faiss_file.Description:
     return found
 
 
+@pytest.mark.thorough
 def test_new_rows_are_found_before_the_file_has_them_and_after(
     library: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,6 +202,7 @@ def test_new_rows_are_found_before_the_file_has_them_and_after(
     assert len(list((library.folder / "faiss").iterdir())) == 2
 
 
+@pytest.mark.thorough
 def test_deleted_rows_are_gone_at_once_and_compacting_builds_anew(library: Catalog) -> None:
     manager(library).set(Choice("faiss"))
     texts = gap_rows(Modality.TEXT, 1500, 2)
@@ -211,6 +216,7 @@ def test_deleted_rows_are_gone_at_once_and_compacting_builds_anew(library: Catal
     assert described(library).generation == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("repaired_by", ["doctor", "refresh"])
 @pytest.mark.parametrize(
     "damage",
@@ -283,6 +289,7 @@ def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
             yield from places(inner, (*place, key))
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=80,
     deadline=None,
@@ -332,6 +339,7 @@ def test_a_description_of_an_older_version_is_read(library: Catalog) -> None:
     assert described(library).rows == 7500
 
 
+@pytest.mark.thorough
 def test_a_reader_goes_on_with_the_file_that_it_opened(library: Catalog) -> None:
     manager(library).set(Choice("faiss"))
     query = gap_rows(Modality.IMAGE, 6000, 1)[5]
@@ -376,6 +384,7 @@ def test_a_large_index_gets_its_file_by_itself(library: Catalog, monkeypatch: py
     json.dumps(state.recall)
 
 
+@pytest.mark.thorough
 def test_killed_at_any_moment_answers_stay_right(library: Catalog) -> None:
     code = (
         "import sys; from pathlib import Path; import dying, faiss\n"

@@ -63,6 +63,7 @@ def library(tmp_path: Path) -> Catalog:
     return catalog
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("share", [1.0, 0.3, 0.01])
 @pytest.mark.parametrize("k", [1, 10, 3000])
 def test_filters_of_any_width_and_any_k_give_what_exact_search_gives(

@@ -126,6 +126,7 @@ def survives(tmp_path: Path, act: str, kills: int) -> None:
     assert check(tmp_path / "index") == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("act", ACTS)
 def test_a_few_kills_lose_nothing(tmp_path: Path, act: str) -> None:
     survives(tmp_path, act, 4)

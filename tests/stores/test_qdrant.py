@@ -276,6 +276,7 @@ class Counting(QdrantStub):
     do_GET = do_PUT = do_POST = _handle  # noqa: N815
 
 
+@pytest.mark.thorough
 def test_batches_go_side_by_side_and_one_that_is_refused_costs_the_others_nothing(
     index: tuple[Catalog, int, QdrantEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,6 +303,7 @@ def test_batches_go_side_by_side_and_one_that_is_refused_costs_the_others_nothin
             engine.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("status", "error", "words"),
     [

@@ -104,6 +104,7 @@ def test_on_the_command_line(run: Run, media: Path, model: Path) -> None:
     assert not (media / ".anyseek/stores/toy").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -120,6 +121,7 @@ def test_options_are_checked_by_its_record(run: Run, arguments: list[str], messa
     assert run("store", "show").out.startswith("exact")
 
 
+@pytest.mark.thorough
 def test_damage_is_found_and_repaired(run: Run, media: Path) -> None:
     run("store", "set", "toy")
     before = run(*SEARCH)

@@ -31,6 +31,7 @@ def refused(ran: Ran, code: int, *facts: str) -> None:
         assert fact in ran.err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "code", "facts"),
     [

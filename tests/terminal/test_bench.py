@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from ran import Ran, objects
 
 Run = Callable[..., Ran]
 
 
+@pytest.mark.thorough
 def test_every_modality_is_measured(here: Run) -> None:
     ran = here("bench", "model", "mini", "--batch", "2", "--seconds", "0", "--json")
     told = objects(ran.out)

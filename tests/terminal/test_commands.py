@@ -79,6 +79,7 @@ def test_version(here: Run) -> None:
     assert here("--version").out == f"anyseek {anyseek.__version__}\n"
 
 
+@pytest.mark.thorough
 def test_an_index_is_moved_to_another_version_of_its_model(media: Path, shell: Run) -> None:
     newer = {"WORDS_VERSION": "2"}
     refused = shell("search", "green", cwd=media, **newer)

@@ -133,6 +133,7 @@ def test_what_a_decoder_says_is_for_programs(media: Path, here: Run) -> None:
     assert all(record["detail"] not in record["reason"] and record["detail"] for record in records), records
 
 
+@pytest.mark.thorough
 def test_a_report_counts_media_only_and_known_problems_apart(media: Path, here: Run) -> None:
     (media / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     (media / "program.bin").write_bytes(bytes(range(256)))
@@ -164,6 +165,7 @@ def test_a_folder_that_cannot_be_read_is_named_once(
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_run_with_a_folder_away_says_what_it_did_with_the_others(
     tmp_path: Path, media: Path, here: Run, as_json: bool

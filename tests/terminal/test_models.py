@@ -59,6 +59,7 @@ def test_a_licence_is_shown_accepted_once_and_the_weights_fetched(
     assert (shown["on_disk"], shown["path"], shown["commercial_use"]) == (True, str(file), "no")
 
 
+@pytest.mark.thorough
 def test_weights_that_are_not_here_or_no_checkpoint_are_told_in_a_sentence(
     mine: Shell, tmp_path: Path
 ) -> None:
@@ -78,6 +79,7 @@ def test_weights_that_are_not_here_or_no_checkpoint_are_told_in_a_sentence(
     assert "Traceback" not in broken.err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -111,6 +113,7 @@ def test_what_cannot_be_done_is_said(arguments: list[str], code: int, said: str,
     assert said in ran.err
 
 
+@pytest.mark.thorough
 def test_a_familys_licence_is_accepted_by_the_command_that_its_refusal_names(
     shell: Shell, tmp_path: Path
 ) -> None:

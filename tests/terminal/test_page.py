@@ -86,6 +86,7 @@ def expect_first(page: Any, kind: str, name: str) -> None:
     sync_api.expect(section.locator("article a").first).to_have_text(name)
 
 
+@pytest.mark.thorough
 def test_words_find_in_every_modality_and_the_address_says_so(page: Any) -> None:
     ask(page, "green")
     expect_first(page, "image", "green.png")
@@ -120,6 +121,7 @@ def test_keys_are_enough(page: Any) -> None:
     assert "like=" not in page.url
 
 
+@pytest.mark.thorough
 def test_a_file_is_a_question_and_chips_narrow_the_answer(page: Any, made: Path) -> None:
     page.set_input_files("#file", next(made.rglob("blue.png")))
     page.wait_for_selector("article")
@@ -130,6 +132,7 @@ def test_a_file_is_a_question_and_chips_narrow_the_answer(page: Any, made: Path)
     assert page.locator("#kinds button", has_text="audio").get_attribute("aria-pressed") == "true"
 
 
+@pytest.mark.thorough
 def test_what_goes_wrong_is_said_where_it_is_read(page: Any) -> None:
     page.fill("#where", "colour = red")
     ask_for = page.locator("#words")
@@ -142,6 +145,7 @@ def test_what_goes_wrong_is_said_where_it_is_read(page: Any) -> None:
     sync_api.expect(page.locator("#told")).to_contain_text("passes the filter")
 
 
+@pytest.mark.thorough
 def test_what_is_typed_is_never_lost(page: Any) -> None:
     page.fill("#words", "green")
     page.fill("#where", "type = png")
@@ -151,6 +155,7 @@ def test_what_is_typed_is_never_lost(page: Any) -> None:
     assert "words=green" in page.url
 
 
+@pytest.mark.thorough
 def test_everything_that_can_be_used_has_a_name(page: Any) -> None:
     ask(page, "green")
     nameless = page.evaluate(
@@ -161,6 +166,7 @@ def test_everything_that_can_be_used_has_a_name(page: Any) -> None:
     assert nameless == []
 
 
+@pytest.mark.thorough
 def test_a_phone_shows_it_without_scrolling_sideways(page: Any) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     ask(page, "green")

@@ -92,6 +92,7 @@ def test_a_cold_search_with_words_loads_only_what_it_needs(environment: dict[str
     assert sorted(loaded & {*FORBIDDEN_IN_A_SEARCH}) == []
 
 
+@pytest.mark.thorough
 def test_a_cold_search_by_the_built_in_model_loads_only_what_it_needs(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -221,6 +222,7 @@ def test_a_watch_that_waits_for_changes_ends_without_a_word(media: Path, environ
     assert "Watching" in watching
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 41), (signal.SIGTERM, 143)])
 def test_a_watch_whose_folder_is_gone_says_so_once_and_goes_on(
     media: Path, tmp_path: Path, environment: dict[str, str], number: signal.Signals, code: int
@@ -251,6 +253,7 @@ def test_a_watch_whose_folder_is_gone_says_so_once_and_goes_on(
     assert "is not there" not in err
 
 
+@pytest.mark.thorough
 def test_a_watch_acts_on_ignore_files_and_says_what_it_skips(
     media: Path, environment: dict[str, str]
 ) -> None:
@@ -279,6 +282,7 @@ def test_a_watch_acts_on_ignore_files_and_says_what_it_skips(
     assert (process.returncode, err) == (2, "")
 
 
+@pytest.mark.thorough
 def test_a_watch_says_once_what_its_runs_remark(media: Path, environment: dict[str, str]) -> None:
     """A drive that was away when it began, and a store that never answers."""
     pytest.importorskip("qdrant_client")
@@ -312,6 +316,7 @@ def test_a_watch_without_its_package_is_refused_before_it_says_that_it_watches(
     assert ran.err == 'anyseek: watchfiles is not installed.\n  pip install "anyseek[watch]"\n'
 
 
+@pytest.mark.thorough
 def test_a_second_ctrl_c_ends_it_at_once(long_run: subprocess.Popen[str], tmp_path: Path, shell: Run) -> None:
     stop(long_run, signal.SIGINT, tmp_path / "stderr")
     long_run.send_signal(signal.SIGINT)
@@ -368,6 +373,7 @@ sys.meta_path.insert(0, Finder())
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("is_swallowed", ["", "yes"])
 @pytest.mark.parametrize(
     ("module", "number", "code"),

@@ -64,6 +64,7 @@ def test_segments_are_folded_unless_asked_for(media: Path, here: Run) -> None:
     assert here(*command[:-1], "--segments", "--paths").out.split() == ["sounds/green.wav", "sounds/tour.wav"]
 
 
+@pytest.mark.thorough
 def test_paths_of_every_kind_reach_a_pipe_unharmed(tmp_path: Path, shell: Run) -> None:
     folder = tmp_path / "media"
     folder.mkdir()
@@ -85,6 +86,7 @@ def test_paths_of_every_kind_reach_a_pipe_unharmed(tmp_path: Path, shell: Run) -
     assert {os.fsencode(os.path.basename(hit["path"])) for hit in hits} == set(odd)
 
 
+@pytest.mark.thorough
 def test_commands_speak_in_a_locale_of_ascii(tmp_path: Path, shell: Run) -> None:
     folder = tmp_path / "käse →"
     folder.mkdir()
@@ -173,6 +175,7 @@ def test_in_narrows_to_a_folder(media: Path, here: Run) -> None:
     assert "below sounds" in nothing.err
 
 
+@pytest.mark.thorough
 def test_the_depth_unit_that_the_index_was_told_holds_for_queries_too(tmp_path: Path, here: Run) -> None:
     folder = tmp_path / "media"
     folder.mkdir()

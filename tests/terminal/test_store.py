@@ -38,6 +38,7 @@ def test_every_store_gives_the_same_hits(media: Path, here: Run) -> None:
     assert sorted(path.name for path in (media / ".anyseek/faiss").iterdir()) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["faiss", "qdrant"])
 def test_a_store_that_is_damaged_costs_a_remark_and_index_repairs_it(
     media: Path, here: Run, name: str

@@ -41,6 +41,7 @@ def test_a_command_with_nothing_to_show_needs_no_output(environment: dict[str, s
     assert run(environment, media, '"$A" search rain --paths 2>&-').returncode == 0
 
 
+@pytest.mark.thorough
 def test_a_current_folder_that_is_gone_is_told(environment: dict[str, str], media: Path) -> None:
     for command in ("search rain", "index", "status", "doctor"):
         ran = run(environment, media, f'mkdir gone; cd gone; rmdir ../gone; "$A" {command}')
@@ -50,6 +51,7 @@ def test_a_current_folder_that_is_gone_is_told(environment: dict[str, str], medi
     assert run(environment, media, gone).returncode == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 def test_names_that_the_output_cannot_show_are_escaped(
     environment: dict[str, str], media: Path, encoding: str
@@ -61,6 +63,7 @@ def test_names_that_the_output_cannot_show_are_escaped(
     assert "\\u96e8.txt" in ran.stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 @pytest.mark.parametrize("closed", [".anyseek", ".anyseek/vectors", ".anyseek/catalog.sqlite"])
 def test_what_may_not_be_read_is_told_and_repaired_by_nobody(

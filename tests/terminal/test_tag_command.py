@@ -101,6 +101,7 @@ def test_a_tag_has_no_control_characters_however_it_comes(
     assert here("tag", "ab", media, "--remove", cwd=media).out == "Removed the tag from 1 file.\n"
 
 
+@pytest.mark.thorough
 def test_a_tag_of_an_older_index_reaches_no_terminal_raw(media: Path, here: Run) -> None:
     here("index", media)
     here("tag", "red", media / "notes/red.txt", media / "notes/blue.txt", cwd=media)

@@ -84,6 +84,7 @@ def test_small_towers_are_the_reference(case: str) -> None:
     assert distance(*both(case, SMALL, "float32")) < 2e-6
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", ["text", "depth", "imu"])
 def test_towers_of_true_width_are_the_reference(case: str) -> None:
     assert distance(*both(case, TRUE_WIDTHS, "float32", 1)) < 5e-6

@@ -196,6 +196,7 @@ def test_what_prepares_travels_to_a_process_without_torch(ours: Embedder) -> Non
     assert told.stdout.strip() == b"False"
 
 
+@pytest.mark.thorough
 def test_a_folder_is_indexed_and_searched_with_it(folder: Path, tmp_path: Path) -> None:
     media = tmp_path / "media"
     media.mkdir()

@@ -229,6 +229,7 @@ def test_what_prepares_travels_to_a_process_without_torch(clip: Path) -> None:
         assert subprocess.run([sys.executable, "-c", code], input=made, check=False).returncode == 0
 
 
+@pytest.mark.thorough
 def test_what_is_no_model_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (tmp_path / "empty").mkdir()
@@ -248,6 +249,7 @@ def test_what_is_no_model_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert run.stdout.strip() == DownloadFailed.__name__
 
 
+@pytest.mark.thorough
 def test_a_folder_is_indexed_and_searched_with_it(clip: Path, tmp_path: Path) -> None:
     """By the command, in processes of its own; sounds, which it does not know, are counted and named."""
     import json
@@ -291,6 +293,7 @@ def test_a_cross_encoder_reads_query_and_text_together(judge: Path) -> None:
         registry.reranker("mini")
 
 
+@pytest.mark.thorough
 def test_a_search_is_reranked_from_the_command_line(judge: Path, tmp_path: Path) -> None:
     for number, text in enumerate(TEXTS):
         (tmp_path / f"{number}.txt").write_text(text)

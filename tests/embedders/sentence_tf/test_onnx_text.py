@@ -100,6 +100,7 @@ def both(place: Path, role: str, name: str = "") -> tuple[np.ndarray, np.ndarray
     return found, np.asarray(rows)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["mean", "cls", "max", "lasttoken"])
 def test_rows_are_those_of_the_library(tmp_path: Path, inner: Path, mode: str) -> None:
     place = saved(tmp_path, inner, [Pooling(32, pooling_mode=mode), Normalize()])

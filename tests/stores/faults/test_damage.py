@@ -89,6 +89,7 @@ def survives(catalog: Catalog, name: str, damage: Callable[[Path], None], n_file
         assert (remark(catalog), codes(catalog)) == ("", []), path
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("name", STORES)
 def test_damaged_files_cost_a_remark_and_are_made_again(
@@ -97,6 +98,7 @@ def test_damaged_files_cost_a_remark_and_are_made_again(
     survives(catalog, name, damage, 2)
 
 
+@pytest.mark.thorough
 def test_half_a_list_of_what_qdrant_has_is_none(catalog: Catalog) -> None:
     manager(catalog).set(Choice("qdrant"))
     cut(catalog.folder / "qdrant/1.npz")
@@ -116,6 +118,7 @@ def test_every_damaged_file_costs_a_remark_and_is_made_again(
     survives(catalog, name, damage, 1000)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("in_its_place", ["nothing", "an empty folder", "a file"])
 @pytest.mark.parametrize("name", STORES)
 def test_a_store_that_is_gone_is_made_again(catalog: Catalog, name: str, in_its_place: str) -> None:
@@ -132,6 +135,7 @@ def test_a_store_that_is_gone_is_made_again(catalog: Catalog, name: str, in_its_
     assert (remark(catalog), codes(catalog)) == ("", [])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dim", [DIM, 2 * DIM])
 @pytest.mark.parametrize("name", ["faiss", "qdrant"])
 def test_the_store_of_another_index_is_not_believed(
@@ -202,6 +206,7 @@ with Catalog.open(index) as catalog:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", ["folder", "file"])
 @pytest.mark.parametrize("name", ["faiss", "qdrant"])
 def test_what_may_not_be_read_costs_a_remark_and_is_made_again(

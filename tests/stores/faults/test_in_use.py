@@ -103,6 +103,7 @@ def test_concurrent_processes_are_all_answered_while_a_sync_goes_on(catalog: Cat
         assert {remark for _, _, remark in answers} <= {"", "Another process"}
 
 
+@pytest.mark.thorough
 def test_a_sync_gets_the_engine_from_searches_that_never_end(catalog: Catalog) -> None:
     manager(catalog).set(Choice("qdrant"))
     is_done = threading.Event()

@@ -107,6 +107,7 @@ def test_a_server_that_refuses_costs_a_remark_with_the_reason(catalog: Catalog, 
     assert (remark(catalog), codes(catalog)) == ("", [])
 
 
+@pytest.mark.thorough
 def test_a_frozen_server_is_not_waited_for_twice(
     catalog: Catalog, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -185,6 +185,9 @@ def _is_name(filename: object) -> bool:
     return isinstance(filename, (str, bytes)) and bool(filename)
 
 
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""The system has no more to give: whatever was tried says nothing about what it was tried on."""
+
 ABSENT = (FileNotFoundError, NotADirectoryError)
 """What the system raises where nothing is: all else says that something cannot be seen."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from anyseek import atomic
 from anyseek.catalog.failures import translated
 from anyseek.opening import read_own
+from anyseek.system_errors import EXHAUSTED
 
 if TYPE_CHECKING:
     from numpy.lib.npyio import NpzFile
@@ -21,10 +22,13 @@ _SAMPLE = 64
 
 
 def read_file(path: Path, most: int) -> bytes | None:
-    """Its bytes, None where it cannot be read, is no regular file, or has more than `most` bytes."""
+    """Its bytes, None where it cannot be read, is no regular file, or has more than `most` bytes. Raises OSError where
+    the system has no more files or memory to give."""
     try:
         return read_own(str(path), most)
-    except OSError:
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
         return None
 
 

@@ -107,13 +107,13 @@ def reindex(
 
 def _hand_over(old: Catalog, new: Catalog, done: _Exchange) -> None:
     """What people made of the old index: the tags and settings that it has now."""
-    carry_over(old, new)
     with old.read() as snapshot:
         settings = read_settings(snapshot)
     with new.begin() as writer:
         for name in settings.keys() - OF_RUNS:
             writer.set_setting(name, settings[name])
         writer.set_setting(EXCHANGE_SETTING, asdict(done))
+    carry_over(old, new)  # last: an index that has tags, and no record of an exchange, is somebody's own
 
 
 @dataclass(frozen=True, slots=True)

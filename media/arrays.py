@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import tokenize
@@ -41,6 +42,7 @@ _DAMAGE = (
 _BAND_PIXELS = 1 << 22
 _TAIL_BYTES = (1 << 16) + 22
 _MOST_LIST_BYTES = 1 << 18
+_MOST_HEADER_BYTES = 10_000  # of which NumPy, too, takes no more by default
 
 
 def is_depth_npy(source: Source) -> bool:
@@ -131,8 +133,11 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = npy.read_magic(stream)
     if version not in ((1, 0), (2, 0), (3, 0)):
         raise Unsound(f"there is no version {version[0]}.{version[1]} of its format")
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read(stream)
+    size, read = ("<H", npy.read_array_header_1_0) if version == (1, 0) else ("<I", npy.read_array_header_2_0)
+    length = stream.read(struct.calcsize(size))
+    if len(length) == struct.calcsize(size) and struct.unpack(size, length)[0] > _MOST_HEADER_BYTES:
+        raise Unsound("its header is too long")  # NumPy would make room for it before it looks
+    shape, _, dtype = read(io.BytesIO(length + stream.read(_MOST_HEADER_BYTES)))
     return shape, dtype
 
 

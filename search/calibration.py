@@ -141,7 +141,10 @@ def _state(index: Path, space: SpaceRecord) -> tuple[Calibration | None, bool]:
         return None, False
     except OSError:
         return None, True
-    return _read(path, space.card, facts.st_mtime_ns, facts.st_ino)
+    try:
+        return _read(path, space.card, facts.st_mtime_ns, facts.st_ino)
+    except OSError:  # not the file's fault, and no reason not to search
+        return None, False
 
 
 def _path(index: Path, space: SpaceRecord) -> Path:

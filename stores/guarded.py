@@ -18,6 +18,7 @@ import numpy as np
 from anyseek.errors import AnyseekError, StoreRefused
 from anyseek.plugins import described
 from anyseek.stores.backend import State, StoreBackend, SyncRequest
+from anyseek.system_errors import EXHAUSTED
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -126,7 +127,8 @@ def _are_among(rows: Rows, allow: Rows) -> bool:
 
 @contextmanager
 def sentence(label: str, done: str) -> Iterator[None]:
-    """Whatever a store raises inside leaves as an AnyseekError, but for a full disk.
+    """Whatever a store raises inside leaves as an AnyseekError, but for a full disk and a system that has no more to
+    give.
 
     label: which store; done: what was done with it, as "opened". Raises StoreRefused.
     """
@@ -135,7 +137,7 @@ def sentence(label: str, done: str) -> Iterator[None]:
     except AnyseekError:
         raise
     except BaseException as error:
-        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, *EXHAUSTED)
         if is_full or not _is_failure(error):
             raise
         raise StoreRefused(f"{label} failed when it was {done} ({described(error)}).", _HINT) from error

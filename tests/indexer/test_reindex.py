@@ -227,6 +227,26 @@ def test_what_is_somebody_elses_is_not_deleted_for_its_name(filled: Indexed, end
     assert check(index) == []
 
 
+def test_a_disk_that_is_full_when_the_tags_were_handed_over_costs_nothing(
+    filled: Indexed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the next run meets has tags, and is nobody's own."""
+    tag(filled.catalog, [filled.folder / "notes/red.txt"], "holiday")
+    real = reindexing.carry_over
+
+    def full(old: Catalog, new: Catalog) -> None:
+        real(old, new)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reindexing, "carry_over", full)
+        with pytest.raises(OSError):
+            move(filled)
+    assert move(filled).is_done
+    with Catalog.open(filled.catalog.folder) as catalog, catalog.read() as snapshot:
+        assert [record.tags for record in read_tags(snapshot)] == [("holiday",)]
+
+
 def test_an_index_that_somebody_works_with_is_not_taken_for_an_unfinished_one(filled: Indexed) -> None:
     index = filled.catalog.folder
     theirs = index.with_name("index.next")

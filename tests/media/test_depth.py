@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import sys
 import zipfile
 from pathlib import Path
@@ -9,6 +10,7 @@ import media_files
 import numpy as np
 import numpy.typing as npt
 import pytest
+from numpy.lib import format as npy
 from PIL import Image
 
 from anyseek.contracts import DecodeHint, Limits, Modality, Span
@@ -122,6 +124,21 @@ def test_headers_that_promise_too_much(tmp_path: Path) -> None:
     (tmp_path / "short.npy").write_bytes(data[:-3])
     assert error_of(tmp_path / "short.npy").reason == "truncated"
     assert error_of(tmp_path / "x.npy", limits=Limits(max_pixels=19)).reason == "too-many-pixels"
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz"])
+@pytest.mark.parametrize("version", [2, 3])
+def test_no_room_is_made_for_a_header_that_says_it_is_of_gigabytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, version: int
+) -> None:
+    data = b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<I", 0xF000_0000) + b"{'descr': '<f4', "
+    if name == "x.npy":
+        (tmp_path / name).write_bytes(data)
+    else:
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("depth.npy", data)
+    monkeypatch.setattr(npy, "read_array_header_2_0", lambda stream: pytest.fail("NumPy makes the room"))
+    assert error_of(tmp_path / name).reason == "broken"
 
 
 def test_an_archive_of_thousands_of_members_is_refused_by_its_end(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,13 +15,14 @@ import pytest
 from indexes import new_index, unit_rows
 
 from anyseek import plugins
+from anyseek.catalog import derived
 from anyseek.catalog.catalog import Catalog
 from anyseek.errors import StoreRefused, UsageError
 from anyseek.stores import registry
 from anyseek.stores.backend import State, StoreBackend
 from anyseek.stores.exact import ExactStore
 from anyseek.stores.exact_backend import ExactBackend
-from anyseek.stores.guarded import CheckedStore
+from anyseek.stores.guarded import CheckedStore, sentence
 from anyseek.stores.manager import StoreManager
 from anyseek.stores.registry import Choice
 
@@ -189,3 +192,16 @@ def test_a_right_answer_is_used_as_it_is() -> None:
         assert rows is ROWS
     with pytest.raises(StoreRefused, match="not allowed"):
         checked((empty, ROWS)).search(unit_rows(2), 3, ALLOW[:0])
+
+
+def test_a_system_that_has_no_more_files_to_give_is_no_fault_of_a_store_or_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"whole")
+
+    def refuse(*_: Any) -> bytes:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(derived, "read_own", refuse)
+    with pytest.raises(OSError, match="Too many open files"), sentence("The store toy", "tried"):
+        derived.read_file(tmp_path / "file", 10)

@@ -560,7 +560,9 @@ class Copy:
         theirs = [path for path in sys.path if path.endswith("site-packages")]
         (packages / "anyseek.pth").write_text("\n".join([str(folder / "link"), *theirs]))
         command = folder / "bin" / "anyseek"
-        command.write_text(f"#!{self._python}\nfrom anyseek.cli import command\ncommand()\n")
+        command.write_text(
+            f"#!{self._python}\nimport sys\nfrom anyseek.cli import command\nsys.exit(command())\n"
+        )
         command.chmod(0o755)
 
     def run(self, tests: str) -> tuple[bool, str]:

@@ -285,6 +285,17 @@ def test_damaged_vectors_are_remarked_on_in_the_answer_itself(media: Path) -> No
         )
 
 
+def test_vectors_of_another_index_do_not_rank_in_silence(media: Path) -> None:
+    path = media / ".anyseek/vectors/1.0.f16"
+    rows = np.fromfile(path, np.float16).reshape(-1, WordEmbedder().card.dim)
+    np.roll(rows, 1, axis=1).tofile(path)
+    with (
+        anyseek.open(media, model=WordEmbedder()) as index,
+        pytest.raises(anyseek.errors.IndexDamaged, match="not those that were stored"),
+    ):
+        index.search("red", k=1)
+
+
 def test_a_catalog_that_counts_fewer_vectors_than_it_has_is_damage(media: Path) -> None:
     connection = sqlite3.connect(media / ".anyseek/catalog.sqlite")
     connection.execute("UPDATE spaces SET rows = 3")

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 from folders import Indexed
 from indexes import sql
@@ -74,10 +75,18 @@ def assert_repaired(made: Indexed, *lost: str) -> None:
     assert codes(made) == []
 
 
-def test_a_damaged_vector_costs_no_tag(tagged: Indexed) -> None:
+@pytest.mark.parametrize("kind", ["a flipped bit", "zeros", "another one"])
+def test_a_damaged_vector_costs_no_tag(tagged: Indexed, kind: str) -> None:
     path = tagged.catalog.folder / "vectors/1.0.f16"
     data = bytearray(path.read_bytes())
-    data[1] ^= 0x10
+    n_bytes = 2 * tagged.embedder.card.dim
+    if kind == "a flipped bit":
+        data[1] ^= 0x10
+    elif kind == "zeros":
+        data[:n_bytes] = bytes(n_bytes)
+    else:
+        other = np.arange(1, n_bytes // 2 + 1, dtype=np.float32)
+        data[:n_bytes] = (other / np.linalg.norm(other)).astype(np.float16).tobytes()
     path.write_bytes(data)
     assert codes(tagged) == ["vectors-damaged"]
     assert_repaired(tagged, "a.txt")

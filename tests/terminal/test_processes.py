@@ -64,6 +64,14 @@ def test_importing_the_package_loads_next_to_nothing(environment: dict[str, str]
     assert not loaded & {*FORBIDDEN_AT_START, "typer", "dataclasses"}
 
 
+def test_a_filter_that_makes_no_sense_is_refused_before_a_model_loads(
+    made: Path, environment: dict[str, str]
+) -> None:
+    code = "from anyseek.cli import main\nassert main(['search', 'red', '--where', 'colour = red']) == 2"
+    loaded = loaded_after(code, environment, made)
+    assert not loaded & {"onnxruntime", "anyseek.embedders.registry"}
+
+
 def test_public_names_are_fetched_when_first_used(environment: dict[str, str], tmp_path: Path) -> None:
     code = (
         "import anyseek\nfrom anyseek import *\n"

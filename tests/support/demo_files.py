@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,9 +23,14 @@ def demo_files(cache: Path, quick: bool = True) -> Path:
             digest.update(path.read_bytes())
     folder = cache / f"{digest.hexdigest()[:16]}{'' if quick else '-full'}"
     if not folder.is_dir():
-        unfinished = cache / "unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        command = [sys.executable, str(SCRIPTS / "make.py"), str(unfinished), *(["--quick"] if quick else [])]
-        subprocess.run(command, check=True, capture_output=True)
-        unfinished.rename(folder)
+        # Of one's own: two workers may make them at the same moment. Who is first has made them for both.
+        with tempfile.TemporaryDirectory(dir=cache) as own:
+            made = Path(own) / "samples"
+            command = [sys.executable, str(SCRIPTS / "make.py"), str(made), *(["--quick"] if quick else [])]
+            subprocess.run(command, check=True, capture_output=True)
+            try:
+                made.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
     return folder

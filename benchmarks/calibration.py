@@ -58,10 +58,18 @@ def measure(
             found = best_matches(known, gallery, others)
             told |= {
                 f"{what}: AUROC cosine": round(auroc(scores.max(1), others.max(1)), 3),
+                f"{what}: AUROC z": round(auroc(in_own_spread(scores), in_own_spread(others)), 3),
                 f"{what}: AUROC match": round(auroc(with_answer, found), 3),
                 f"{what} above 0.9": share_above(found),
             }
     return told
+
+
+def in_own_spread(scores: Floats) -> Floats:
+    """How far each query's best is above its mean, in its own deviations: what match once rested on."""
+    known = np.where(scores > -1.0, scores, np.nan)
+    spread: Floats = (np.nanmax(known, 1) - np.nanmean(known, 1)) / np.nanstd(known, 1)
+    return spread
 
 
 def share_above(matches: Floats) -> float:

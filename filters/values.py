@@ -27,6 +27,8 @@ class Field(NamedTuple):
     read: Callable[[str], object]
 
 
+_MOST_BYTES = 1 << 62
+_MOST_DIGITS = 30  # Python reads no whole number of thousands
 _SIZE = re.compile(r"(?P<n>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[kmgt]?i?b)?", re.I)
 _SIZES = {"": 1, "b": 1, **{f"{p}b": 1000**i for i, p in enumerate("kmgt", 1)}}
 _SIZES |= {f"{p}ib": 1024**i for i, p in enumerate("kmgt", 1)}
@@ -48,9 +50,13 @@ def size_in_bytes(value: str) -> int:
     unit = (match["unit"] or "").lower() if match else None
     if match is None or unit not in _SIZES:
         raise ValueError("A size is 500kB, 3.5MB, 2GiB, or bytes.")
-    whole, _, decimals = match["n"].partition(".")  # no float: 2.01 kB are 2,010 bytes, and not a little less
-    n_bytes: int = int(whole + decimals) * _SIZES[unit] // 10 ** len(decimals)
-    return min(n_bytes, 1 << 62)
+    whole, _, decimals = match["n"].partition(".")
+    if len(whole := whole.lstrip("0")) > _MOST_DIGITS:
+        return _MOST_BYTES
+    decimals = decimals[:_MOST_DIGITS]  # of a terabyte, less than a byte is left
+    # No float: 2.01 kB are 2,010 bytes, and not a little less.
+    n_bytes: int = int(f"0{whole}{decimals}") * _SIZES[unit] // 10 ** len(decimals)
+    return min(n_bytes, _MOST_BYTES)
 
 
 def seconds(value: str) -> float:

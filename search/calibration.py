@@ -58,7 +58,7 @@ LEAST_BACKGROUND, LEAST_ROWS = 30, 8
 """Of fewer queries, or in fewer rows, nothing is measured: then a hit has no match."""
 
 _BEST = 10  # hits of a background query, of which the best lift counts; as many as a search shows
-_MOST_ROWS = 20_000  # that background queries are held against; the top of more is reckoned (see _Pair.at)
+_MOST_ROWS = 20_000  # that background queries are held against; the top of more is reckoned (see Pair.at)
 _USED = (0.1, 0.7)  # quantiles of the tops that the fit uses
 _ITSELF = 0.9999  # a background query that is the item, or a copy of it, is not unrelated
 _MOST_BYTES = 256 << 20  # of the file; with the largest models it has some 20 MiB
@@ -106,7 +106,7 @@ class Calibration:
         )
         if pair is None or others is None:
             return None
-        near = products(vectors.astype(np.float64), others.astype(np.float64))
+        near = products(vectors, others).astype(np.float64)
         near[near > _ITSELF] = -np.inf
         lift: Doubles = scores / pair.deviation - _levels(near, pair.mean, pair.deviation)
         return lift

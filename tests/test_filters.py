@@ -232,6 +232,20 @@ def test_the_language_is_cheap_to_import() -> None:
     assert run.stdout.split() == ["False", "False"]
 
 
+@pytest.mark.parametrize(
+    ("text", "n_bytes"),
+    [
+        ("9" * 5000 + "MB", 1 << 62),
+        ("0" * 5000 + "2kB", 2000),
+        ("1." + "0" * 5000 + "kB", 1000),
+        ("0.5" + "0" * 5000, 0),
+        ("1." + "9" * 5000 + "TB", 2 * 10**12 - 1),
+    ],
+)
+def test_a_size_of_any_number_of_digits_is_read(text: str, n_bytes: int) -> None:
+    assert size_in_bytes(text) == n_bytes
+
+
 @given(st.integers(0, 10**6), st.integers(0, 6), st.sampled_from(["kB", "MB", "GB", "KiB"]))
 def test_a_size_is_the_bytes_that_it_says_to_the_last(number: int, decimals: int, unit: str) -> None:
     """2.01 kB are 2,010, although no float is 2.01."""

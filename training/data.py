@@ -1,6 +1,6 @@
-"""The training pack: its metadata, its licences, its pictures and depth maps as arrays.
+"""The training packs: their metadata, their licences, their pictures and depth maps as arrays.
 
-The pack is a folder of tar shards with one `metadata.jsonl`; every item has a key, a source, a split and a
+A pack is a folder of tar shards with one `metadata.jsonl`; every item has a key, a source, a split and a
 short licence id. Nothing here knows models.
 """
 
@@ -27,7 +27,7 @@ them.
 
 
 HELD_OUT = ("coco-mini",)
-"""Sources that shipped towers never see, so that transfer to another collection can be measured."""
+"""Sources that shipped heads never see, so that transfer to another collection can be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Record:
 
     key: str
     kind: str
-    shard: str
+    shard: Path
     source: str
     split: str
     licence: str
@@ -50,12 +50,12 @@ class Record:
         return self.captions + self.labels
 
 
-def _record(line: str) -> Record:
+def _record(pack: Path, line: str) -> Record:
     row: dict[str, Any] = json.loads(line)
     return Record(
         key=row["key"],
         kind=row["kind"],
-        shard=row["shard"],
+        shard=pack / row["shard"],
         source=row["source"],
         split=row["split"],
         licence=row["licence"],
@@ -65,31 +65,36 @@ def _record(line: str) -> Record:
     )
 
 
-def read_records(media: Path, kind: str, open_only: bool = False) -> list[Record]:
-    """Records of one kind (`image`, `rgbd`, `sound`), in the order of the file; `open_only` keeps
-    OPEN_LICENCES.
+def read_records(packs: Sequence[Path], kind: str, open_only: bool = False) -> list[Record]:
+    """Records of one kind (`image`, `rgbd`, `sound`), in the order of the packs and their files.
+
+    A key that an earlier pack has is not taken again: the larger copies come first. `open_only` keeps OPEN_LICENCES.
     """
-    lines = (media / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
-    records = [record for line in lines if (record := _record(line)).kind == kind]
-    return [record for record in records if not open_only or record.licence in OPEN_LICENCES]
+    found: dict[str, Record] = {}
+    for pack in packs:
+        for line in (pack / "metadata.jsonl").read_text(encoding="utf-8").splitlines():
+            record = _record(pack, line)
+            if record.kind == kind and (not open_only or record.licence in OPEN_LICENCES):
+                found.setdefault(record.key, record)
+    return list(found.values())
 
 
-def read_members(media: Path, records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
-    """(member name, bytes) of every member of the shards that belongs to one of `records`."""
-    keys = {record.key for record in records}
+def read_members(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
+    """(member name, bytes) of every member of the shards that belongs to one of `records`, shard by shard."""
     for shard in sorted({record.shard for record in records}):
-        with tarfile.open(media / shard) as tar:
+        keys = {record.key for record in records if record.shard == shard}
+        with tarfile.open(shard) as tar:
             for member in tar:
                 handle = tar.extractfile(member)
                 if handle is not None and member.name.split(".")[0] in keys:
                     yield member.name, handle.read()
 
 
-def read_pictures(media: Path, records: Sequence[Record], side: int) -> npt.NDArray[np.uint8]:
+def read_pictures(records: Sequence[Record], side: int) -> npt.NDArray[np.uint8]:
     """Pictures squashed whole to a square: (len(records), side, side, 3) uint8 RGB, in the records' order."""
     place = {record.key: row for row, record in enumerate(records)}
     out = np.zeros((len(records), side, side, 3), np.uint8)
-    for name, data in read_members(media, records):
+    for name, data in read_members(records):
         if name.endswith(".webp"):
             picture = Image.open(io.BytesIO(data)).convert("RGB")
             square = picture.resize((side, side), Image.Resampling.BICUBIC)
@@ -97,10 +102,10 @@ def read_pictures(media: Path, records: Sequence[Record], side: int) -> npt.NDAr
     return out
 
 
-def read_depths(media: Path, records: Sequence[Record]) -> list[npt.NDArray[np.float32]]:
+def read_depths(records: Sequence[Record]) -> list[npt.NDArray[np.float32]]:
     """Depth maps in metres, float32 (H, W), NaN where nothing was measured, in the records' order."""
     found: dict[str, npt.NDArray[np.float32]] = {}
-    for name, data in read_members(media, records):
+    for name, data in read_members(records):
         if name.endswith(".depth.png"):
             metres = np.asarray(Image.open(io.BytesIO(data)), np.float32) / 1000.0
             metres[metres <= 0] = np.nan

@@ -1,4 +1,4 @@
-"""What `mini` is, without loading it: its card is a small file beside the weights."""
+"""What `mini` is, without loading it: its card is a small file beside its heads."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from pathlib import Path
 
 from anyseek.contracts import Embedder, ModelCard
 from anyseek.embedders.entry import Entry
+from anyseek.embedders.mini.towers import WEIGHTS
 from anyseek.errors import ModelNotFound
 from anyseek.jsonable import from_json
 
-WEIGHTS = Path(__file__).with_name("weights")
 
-
-def read_card(weights: Path = WEIGHTS) -> ModelCard:
-    """What `card_writer.write_card` wrote beside the weights. Raises ModelNotFound if it is not there."""
-    path = weights / "card.json"
+def read_card(heads: Path) -> ModelCard:
+    """What `card_writer.write_card` wrote beside the heads. Raises ModelNotFound if it is not there."""
+    path = heads / "card.json"
     try:
         return from_json(path.read_bytes(), ModelCard)
     except OSError:
-        if weights == WEIGHTS:
+        if heads.parent == WEIGHTS:
             raise ModelNotFound(
-                "The weights of `mini` are not installed.", "Install Anyseek again."
+                f"The weights of `{heads.name}` are not installed.", "Install Anyseek again."
             ) from None
         raise ModelNotFound(
-            f"There are no weights of `mini` in {weights}: card.json cannot be read.",
+            f"There are no heads of `mini` in {heads}: card.json cannot be read.",
             "Train them: `python -m training --help`.",
         ) from None
     except ValueError:
@@ -34,35 +33,40 @@ def read_card(weights: Path = WEIGHTS) -> ModelCard:
 
 
 def entry() -> Entry:
-    """For the registry."""
-    return _entry(read_card(), WEIGHTS)
+    """`mini`, for the registry: heads that learned from everything at hand."""
+    return _entry(read_card(WEIGHTS / "mini"), WEIGHTS / "mini")
+
+
+def open_entry() -> Entry:
+    """`mini-open`, for the registry: heads that learned from openly licensed media alone."""
+    return _entry(read_card(WEIGHTS / "mini-open"), WEIGHTS / "mini-open")
 
 
 def entry_in(name: str) -> Entry:
-    """`mini:FOLDER`: towers of one's own, trained by `training --weights FOLDER`.
+    """`mini:FOLDER`: heads of one's own, trained by `training --weights FOLDER`.
 
     Raises ModelNotFound.
     """
     from anyseek.embedders.mini.card_writer import current_fingerprint
 
-    weights = Path(name.partition(":")[2]).expanduser().resolve()
-    card = read_card(weights)
+    heads = Path(name.partition(":")[2]).expanduser().resolve()
+    card = read_card(heads)
     try:
-        is_current = card.fingerprint == current_fingerprint(weights)
+        is_current = card.fingerprint == current_fingerprint(heads, card.name)
     except OSError:
         is_current = False
     if not is_current:  # trained anew, or a file is missing: vectors of both kinds would be mixed
         raise ModelNotFound(
-            f"{weights}/card.json is not the card of the towers beside it.",
+            f"{heads}/card.json is not the card of the heads beside it.",
             "Write it again: the `card` stage of the training.",
         )
-    return _entry(replace(card, name=f"mini:{weights}", source=str(weights)), weights)
+    return _entry(replace(card, name=f"mini:{heads}", source=str(heads)), heads)
 
 
-def _entry(card: ModelCard, weights: Path) -> Entry:
+def _entry(card: ModelCard, heads: Path) -> Entry:
     def load() -> Embedder:
         from anyseek.embedders.mini.model import MiniEmbedder
 
-        return MiniEmbedder(card, weights)
+        return MiniEmbedder(card, heads)
 
     return Entry(card, load)

@@ -7,53 +7,49 @@ from dataclasses import asdict
 from pathlib import Path
 
 from anyseek import atomic
-from anyseek.contracts import Modality, ModelCard
+from anyseek.contracts import ModelCard
 from anyseek.embedders.fingerprint import fingerprint
-from anyseek.embedders.mini import preparers
+from anyseek.embedders.mini import preparers, towers
 
-NAME = "mini"
-REVISION = 1  # of the code from prepared items to vectors: raised when vectors change without the weights
+REVISION = 2  # of the code from prepared items to vectors: raised when vectors change without the weights
 DIM = 384
-MODALITIES = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.DEPTH)
+BASE = "EfficientNet-Lite2 (Apache-2.0), mn04_as (MIT), all-MiniLM-L6-v2 (Apache-2.0)"
 
 
-def write_card(weights: Path, *, open_only: bool = False) -> Path:
-    """Write `card.json` beside the weights and return its path. open_only: what they learned from has open licences,
+def write_card(heads: Path, *, open_only: bool = False) -> Path:
+    """Write `card.json` beside the heads and return its path. open_only: what they learned from has open licences,
     some of which ask for credit or for the same licence. Raises OSError."""
-    fields = asdict(current_card(weights, open_only=open_only))
-    del fields["base"]  # these weights stand on nothing
-    path = weights / "card.json"
-    atomic.write(path, json.dumps(fields, indent=1) + "\n")
+    path = heads / "card.json"
+    atomic.write(path, json.dumps(asdict(current_card(heads, open_only=open_only)), indent=1) + "\n")
     return path
 
 
-def current_card(weights: Path, *, open_only: bool) -> ModelCard:
-    """The card of the files in `weights` as they are now. Raises OSError."""
+def current_card(heads: Path, *, open_only: bool) -> ModelCard:
+    """The card of the files as they are now. Raises OSError."""
+    name = "mini-open" if open_only else "mini"
+    present = towers.present(heads)
+    files = {path for modality in present for path in towers.files(heads, modality)}
     terms = (
-        "weights that learned from openly licensed media alone"
+        "heads that learned from openly licensed media alone"
         if open_only
-        else "weights for research and private use"
+        else "heads for research and private use"
     )
     return ModelCard(
-        name=NAME,
-        fingerprint=current_fingerprint(weights),
+        name=name,
+        fingerprint=current_fingerprint(heads, name),
         dim=DIM,
-        modalities=towers(weights),
+        modalities=present,
         licence=f"Apache-2.0 (code); {terms}, see MODEL_CARD.md",
         commercial_use="check" if open_only else "no",
-        size_bytes=sum(path.stat().st_size for path in weights.iterdir() if path.name != "card.json"),
+        size_bytes=sum(path.stat().st_size for path in [*files, towers.VOCABULARY]),
         source="built in",
+        base=BASE,
     )
 
 
-def current_fingerprint(weights: Path) -> str:
-    """The fingerprint of the files in `weights` together with today's preparation. Raises OSError."""
-    present = towers(weights)
+def current_fingerprint(heads: Path, name: str) -> str:
+    """The fingerprint of bodies and heads together with today's preparation. Raises OSError."""
+    present = towers.present(heads)
     facts = [(modality, preparers.of(modality), preparers.of(modality).hint) for modality in present]
-    files = [weights / f"{modality}.onnx" for modality in present]
-    return fingerprint(NAME, [REVISION, DIM, *facts], [*files, weights / "vocabulary.txt"])
-
-
-def towers(weights: Path) -> tuple[Modality, ...]:
-    """The modalities whose towers are there."""
-    return tuple(modality for modality in MODALITIES if (weights / f"{modality}.onnx").exists())
+    files = [path for modality in present for path in towers.files(heads, modality)]
+    return fingerprint(name, [REVISION, DIM, *facts], [*files, towers.VOCABULARY])

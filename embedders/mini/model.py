@@ -1,4 +1,4 @@
-"""`mini` at work: one ONNX Runtime session for each modality, opened when it is first needed."""
+"""`mini` at work: ONNX Runtime sessions for the body and the head of each modality, opened when first needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from anyseek.contracts import Modality, ModelCard, Preparer, Role
-from anyseek.embedders.mini import preparers
+from anyseek.embedders.mini import preparers, towers
 from anyseek.embedders.support import not_supported
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ BATCH = {Modality.TEXT: 32, Modality.IMAGE: 32, Modality.AUDIO: 8, Modality.DEPT
 class MiniEmbedder:
     """The Embedder of the built-in model; safe to share between threads."""
 
-    def __init__(self, card: ModelCard, weights: Path) -> None:
+    def __init__(self, card: ModelCard, heads: Path) -> None:
         self._card = card
-        self._weights = weights
-        self._sessions: dict[Modality, onnxruntime.InferenceSession] = {}
+        self._heads = heads
+        self._towers: dict[Modality, list[onnxruntime.InferenceSession]] = {}
 
     @property
     def card(self) -> ModelCard:
@@ -50,26 +50,37 @@ class MiniEmbedder:
         """Unit rows (len(prepared), dim) float32, in order. `role` and `target` make no difference to this model."""
         self.preparer(modality)
         rows = np.empty((len(prepared), self._card.dim), np.float32)
-        session = self._session(modality)
-        name = session.get_inputs()[0].name
+        tower = self._tower(modality)
         for part in _parts(modality, prepared):
-            batch = _stacked([prepared[i] for i in part])
-            rows[part] = session.run(None, {name: batch})[0]
+            rows[part] = _run(tower, _stacked([prepared[i] for i in part]))
         return rows
 
-    def _session(self, modality: Modality) -> onnxruntime.InferenceSession:
-        session = self._sessions.get(modality)
-        if session is None:
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = len(os.sched_getaffinity(0))
-            options.inter_op_num_threads = 1
-            options.log_severity_level = 3
-            # Threads that spin between calls would steal time from the workers that decode.
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            path = str(self._weights / f"{modality}.onnx")
-            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-            self._sessions[modality] = session
-        return session
+    def _tower(self, modality: Modality) -> list[onnxruntime.InferenceSession]:
+        tower = self._towers.get(modality)
+        if tower is None:
+            tower = [_session(path) for path in towers.files(self._heads, modality)]
+            self._towers[modality] = tower
+        return tower
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads that spin between calls would steal time from the workers that decode.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _run(tower: Sequence[onnxruntime.InferenceSession], batch: Any) -> Floats:
+    """A batch through body and head: the outputs of one are the inputs of the next, by name."""
+    feed = {tower[0].get_inputs()[0].name: batch}
+    for session in tower:
+        names = [output.name for output in session.get_outputs()]
+        feed = dict(zip(names, session.run(names, feed), strict=True))
+    rows: Floats = feed["vectors"]
+    return rows
 
 
 def _parts(modality: Modality, prepared: Sequence[Any]) -> list[list[int]]:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from anyseek.contracts import DecodeHint
 
-IMAGE_SIDE = 96
+IMAGE_SIDE = 260  # what EfficientNet-Lite2 was made for
 DEPTH_SIDE = 64
 NEAREST_M, FARTHEST_M = 0.3, 20.0  # what lies outside is taken for these
 
@@ -26,13 +26,13 @@ class PrepareImage:
 
     @property
     def hint(self) -> DecodeHint:
-        """Twice the side is plenty for a clean reduction."""
-        return DecodeHint(min_side=2 * self.side)
+        """Half as much again as the side is plenty for a clean reduction."""
+        return DecodeHint(min_side=self.side * 3 // 2)
 
     def __call__(self, data: Any) -> npt.NDArray[np.uint8]:
         """See the class."""
         picture = Image.fromarray(np.ascontiguousarray(data, np.uint8))
-        small = picture.resize((self.side, self.side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        small = picture.resize((self.side, self.side), Image.Resampling.BICUBIC, reducing_gap=2.0)
         return np.asarray(small)
 
 

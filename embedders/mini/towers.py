@@ -1,0 +1,27 @@
+"""Which files make a tower of `mini`: a pretrained body, shared by all sets of heads, and a learned head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from anyseek.contracts import Modality
+
+WEIGHTS = Path(__file__).with_name("weights")
+BODIES = WEIGHTS / "bodies"
+VOCABULARY = BODIES / "vocabulary.txt"
+MODALITIES = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.DEPTH)
+
+
+def present(heads: Path) -> tuple[Modality, ...]:
+    """The modalities of the model whose heads lie in `heads`. Texts need none: the space is that of their body."""
+    return tuple(m for m in MODALITIES if m is Modality.TEXT or (heads / f"{m}.onnx").exists())
+
+
+def files(heads: Path, modality: Modality) -> tuple[Path, ...]:
+    """The ONNX files that an item passes through, in order: the body's outputs are the head's inputs, by name.
+
+    Depth has no body: nothing pretrained of that kind is openly to be had.
+    """
+    body, head = BODIES / f"{modality}.onnx", heads / f"{modality}.onnx"
+    parts = (() if modality is Modality.DEPTH else (body,), () if modality is Modality.TEXT else (head,))
+    return tuple(path for part in parts for path in part)

@@ -3,11 +3,11 @@
 Stages, in order; each reads what earlier ones left in --work, can be run alone, and goes on where it stopped:
 
     look    the picture teacher's feature maps of all pictures
+    bodies  the pretrained bodies, as ONNX files that `mini` ships
     read    the text teacher's vectors of captions, names and the corpus (needs --wordnet)
     bind    the joint space: a projection of texts, a head on the picture teacher's features
     image   the picture tower
     depth   the depth tower, on RGB-D pairs and rendered rooms
-    text    the text tower
     audio   the sound tower
     card    card.json, with the fingerprint of what was trained
 
@@ -26,9 +26,9 @@ import torch
 
 from anyseek.embedders.mini import card_writer
 from anyseek.embedders.mini.card import WEIGHTS
-from training import bind, depth, image, listen, read, teachers
+from training import bind, depth, image, listen, read, teachers, text
 
-SECONDS = {"image": 5000.0, "depth": 900.0, "text": 1400.0, "audio": 1800.0}
+SECONDS = {"image": 5000.0, "depth": 900.0, "audio": 1800.0}
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -38,7 +38,7 @@ def arguments() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = ["look", "read", "bind", "image", "depth", "text", "audio", "card"]
+    names = ["look", "bodies", "read", "bind", "image", "depth", "audio", "card"]
     parser.add_argument("stages", nargs="+", choices=names, metavar="STAGE", help=", ".join(names))
     parser.add_argument(
         "--media", type=Path, required=True, help="the training pack (shards and metadata.jsonl)"
@@ -77,11 +77,11 @@ def main() -> None:
 
     stages: dict[str, Callable[[], object]] = {
         "look": lambda: teachers.run(media, work, open_only=only),
-        "read": lambda: read.run(media, taught, options.wordnet, work, weights, open_only=only),
+        "bodies": lambda: text.write(weights / "bodies"),
+        "read": lambda: read.run(media, taught, options.wordnet, work, open_only=only),
         "bind": lambda: bind.run(media, taught, work, open_only=only),
         "image": lambda: image.run(media, work, weights, clock("image"), open_only=only),
         "depth": lambda: depth.run(media, work, weights, clock("depth"), open_only=only),
-        "text": lambda: read.train_tower(work, weights, clock("text")),
         "audio": lambda: listen.run(media, taught, work, weights, clock("audio"), open_only=only),
         "card": lambda: card_writer.write_card(weights, open_only=only),
     }

@@ -98,7 +98,7 @@ def rounded(model: ModelProto) -> ModelProto:
             continue
         user = users[tensor.name]
         axis = weight.ndim - 1 if user.op_type == "MatMul" else 0
-        whole, scale = _steps(weight, axis)
+        whole, scale = int8_steps(weight, axis)
         graph.initializer.remove(tensor)
         small, sizes = f"{tensor.name}.int8", f"{tensor.name}.scale"
         graph.initializer.append(numpy_helper.from_array(whole, small))
@@ -114,7 +114,7 @@ def rounded(model: ModelProto) -> ModelProto:
     return model
 
 
-def _steps(
+def int8_steps(
     weight: npt.NDArray[np.float32], axis: int
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
     """Symmetric rounding to -127..127 with one scale an index of `axis`."""

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from anyseek.contracts import DecodeHint
 from anyseek.embedders.mini.wordpiece import WordPiece
 
-VOCABULARY = Path(__file__).with_name("weights") / "vocabulary.txt"
-MOST_TOKENS = 160
+VOCABULARY = Path(__file__).with_name("weights") / "bodies" / "vocabulary.txt"
+MOST_TOKENS = 256
 
 
 @cache
@@ -30,8 +30,8 @@ class PrepareText:
 
     @property
     def hint(self) -> DecodeHint:
-        """Passages of some 600 characters stay below the limit of tokens in ordinary English."""
-        return DecodeHint(passage_chars=600)
+        """Passages of some 1,000 characters: below the limit of tokens in ordinary English."""
+        return DecodeHint(passage_chars=1_000)
 
     def __call__(self, data: Any) -> npt.NDArray[np.int64]:
         """See the class."""

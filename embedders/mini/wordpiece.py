@@ -9,83 +9,97 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
-PAD, UNKNOWN, FIRST, LAST = 0, 1, 2, 3  # rows of the four special tokens in the vocabulary
 LONGEST_WORD = 100  # characters; a longer word is unknown as a whole
+IDEOGRAPHS = (
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B81F),
+    (0x2B920, 0x2CEAF),
+    (0x2F800, 0x2FA1F),
+)
 
 
 class WordPiece:
-    """Text -> rows of the vocabulary. `vocabulary`: a token a line, the four special ones first, `##` inside words."""
+    """Text -> rows of the vocabulary.
+
+    vocabulary: a file with a token a line, its row the number of the line from 0; `##` starts a token inside a word.
+    [PAD] is row 0; [UNK], [CLS] and [SEP] are anywhere. Raises OSError.
+    """
 
     def __init__(self, vocabulary: Path) -> None:
         tokens = vocabulary.read_text(encoding="utf-8").split("\n")
         self.row = {token: row for row, token in enumerate(tokens) if token}
+        self.longest = max(map(len, tokens))
+        self.unknown, self.first, self.last = (self.row[mark] for mark in ("[UNK]", "[CLS]", "[SEP]"))
 
     def rows(self, text: str, most: int) -> list[int]:
         """At most `most` rows, the start and end marks included; an empty text is just the two marks."""
-        rows = [FIRST]
-        for word in _words(text[: 16 * most]):  # no token is longer than 16 characters on average
+        rows = [self.first]
+        for word in text.translate(_PLAIN).split():
             rows += self._pieces(word)
             if len(rows) >= most:
                 break
-        return [*rows[: most - 1], LAST]
+        return [*rows[: most - 1], self.last]
 
     def _pieces(self, word: str) -> list[int]:
         whole = self.row.get(word)
         if whole is not None:
             return [whole]
         if len(word) > LONGEST_WORD:
-            return [UNKNOWN]
+            return [self.unknown]
         pieces: list[int] = []
         start = 0
         while start < len(word):
             mark = "##" if start else ""
-            for end in range(len(word), start, -1):
+            for end in range(min(len(word), start + self.longest), start, -1):
                 row = self.row.get(mark + word[start:end])
                 if row is not None:
                     pieces.append(row)
                     start = end
                     break
             else:
-                return [UNKNOWN]
+                return [self.unknown]
         return pieces
 
 
-def _words(text: str) -> list[str]:
-    """Lower case without accents, split at white space; punctuation and ideographs are words of their own."""
-    if not text.isascii():
-        text = "".join(_plain(c) for c in unicodedata.normalize("NFD", text.lower()))
-    spaced = "".join(_separated(c) for c in text.lower())
-    return spaced.split()
+class _Plain(dict[int, str]):
+    """What each character enters the text as, for `str.translate`: lower case without accents; white space is a space;
+    punctuation and ideographs are words of their own; controls are nothing. Worked out when first met.
+    """
+
+    def __missing__(self, code: int) -> str:
+        self[code] = plain = "".join(map(_lowered, _cleaned(chr(code))))
+        return plain
 
 
-def _plain(character: str) -> str:
-    return "" if unicodedata.category(character) == "Mn" else character
+_PLAIN = _Plain()
 
 
-def _separated(character: str) -> str:
-    """The character as it enters the text: dropped, a space, itself, or itself between spaces."""
-    if character.isalnum() and character.isascii():
-        return character
+def _cleaned(character: str) -> str:
+    """Decomposed; an ideograph between spaces."""
+    code = ord(character)
+    if character in "\t\n\r":
+        return " "
+    if code in (0, 0xFFFD) or unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs"):
+        return ""
     if character.isspace():
         return " "
-    code = ord(character)
-    if code == 0 or code == 0xFFFD or unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs"):
+    parts = unicodedata.normalize("NFD", character)
+    return f" {parts} " if any(low <= code <= high for low, high in IDEOGRAPHS) else parts
+
+
+def _lowered(part: str) -> str:
+    """One character of a decomposition: nothing for an accent, punctuation between spaces."""
+    if unicodedata.category(part) == "Mn":
         return ""
-    if _is_punctuation(character, code) or _is_ideograph(code):
-        return f" {character} "
-    return character
+    return "".join(f" {c} " if _is_punctuation(c) else c for c in part.lower())
 
 
-def _is_punctuation(character: str, code: int) -> bool:
+def _is_punctuation(character: str) -> bool:
     """BERT counts every ASCII symbol as punctuation, `$` and `^` too."""
-    ascii_symbol = 33 <= code <= 47 or 58 <= code <= 64 or 91 <= code <= 96 or 123 <= code <= 126
-    return ascii_symbol or unicodedata.category(character).startswith("P")
-
-
-def _is_ideograph(code: int) -> bool:
-    return (
-        0x4E00 <= code <= 0x9FFF
-        or 0x3400 <= code <= 0x4DBF
-        or 0xF900 <= code <= 0xFAFF
-        or 0x20000 <= code <= 0x2FA1F
+    is_symbol = (
+        character.isascii() and character.isprintable() and not character.isalnum() and character != " "
     )
+    return is_symbol or unicodedata.category(character).startswith("P")

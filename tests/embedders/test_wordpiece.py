@@ -20,4 +20,13 @@ def cutter() -> WordPiece:
 
 @pytest.mark.parametrize("case", GOLDEN, ids=lambda case: repr(case["text"][:20]))
 def test_rows_equal_the_library(case: dict, cutter: WordPiece) -> None:
-    assert cutter.rows(case["text"], 160) == case["rows"]
+    assert cutter.rows(case["text"], 256) == case["rows"]
+
+
+def test_the_reference_covers_every_kind_of_text() -> None:
+    assert len(GOLDEN) >= 200
+
+
+def test_the_vocabulary_is_the_whole_one(cutter: WordPiece) -> None:
+    assert len(cutter.row) == 30_522
+    assert (cutter.row["[PAD]"], cutter.unknown, cutter.first, cutter.last) == (0, 100, 101, 102)

@@ -1,6 +1,6 @@
 """What the picture body sees: its maps of several views of every picture, once, kept for the heads to learn from.
 
-Beside each map: the class logits, and what the early layers saw. A view is the whole picture (0), its mirror image (1), or a random crop with its colours changed (2 and more); the same
+Beside each map: the class logits. A view is the whole picture (0), its mirror image (1), or a random crop with its colours changed (2 and more); the same
 number and picture give the same view again. Maps are kept as float16 in the principal components of the cells.
 """
 
@@ -22,10 +22,10 @@ import onnxruntime
 from PIL import Image, ImageEnhance
 
 from anyseek.embedders.mini.prepare_visual import IMAGE_SIDE
-from anyseek.embedders.mini.towers import BODIES
 from training import data, picture_body
 from training.measure import Floats
-from training.picture_body import CHANNELS, CLASSES, EARLY, GRID
+from training.paths import BODIES
+from training.picture_body import CHANNELS, CLASSES, GRID
 
 LOG = logging.getLogger(__name__)
 DIMS = 512
@@ -123,8 +123,8 @@ def components(body: onnxruntime.InferenceSession, pictures: Pictures, path: Pat
 
 
 def run(packs: Sequence[Path], work: Path, views: int) -> None:
-    """Write for each view `maps0.npy` (n, 9, 9, DIMS), `early0.npy` (n, EARLY) and `logits0.npy` (n, 1000), all float16;
-    `components.npz`, and the keys in order, `pictures.json`.
+    """Write for each view `maps0.npy` (n, 9, 9, DIMS) and `logits0.npy` (n, 1000), float16; `components.npz`, and the
+    keys in order, `pictures.json`.
 
     The body is made first if it is not there. Resumes an interrupted pass.
     """
@@ -151,16 +151,14 @@ def _look(
     first = int(mark.read_text()) if mark.exists() else 0
     if first == count:
         return
-    shapes = {"maps": (count, GRID, GRID, DIMS), "early": (count, EARLY), "logits": (count, CLASSES)}
+    shapes = {"maps": (count, GRID, GRID, DIMS), "logits": (count, CLASSES)}
     out = {
         name: np.lib.format.open_memmap(work / f"{name}{number}.npy", "r+" if first else "w+", np.float16, shape)
         for name, shape in shapes.items()
     }
     for start, batch in pictures.views(number, first):
         rows = slice(start, start + len(batch))
-        cells, out["early"][rows], out["logits"][rows] = body.run(
-            ["map", "early", "logits"], {"pixels": batch}
-        )
+        cells, out["logits"][rows] = body.run(["map", "logits"], {"pixels": batch})
         out["maps"][rows] = basis.of(cells)
         if start // BATCH % 100 == 99:
             for array in out.values():

@@ -1,8 +1,7 @@
 """The picture body: EfficientNet-Lite2 (Tan and Le 2019; Apache-2.0) as an int8 ONNX file.
 
-Pixels (n, 260, 260, 3) uint8 -> `map` (n, 9, 9, 1280) float32, the features before pooling; `early` (n, 15120), means of
-wide layers on the way over 3 x 3 parts of the picture: the last map knows what a thing is whatever its colour, these know
-colours and textures and where they are; and `logits` (n, 1000) of ImageNet's classes. Convolutions are static int8 (QDQ, a scale a channel); the first six, whose maps are large and whose
+Pixels (n, 260, 260, 3) uint8 -> `map` (n, 9, 9, 1280) float32, the features before pooling, and `logits` (n, 1000) of
+ImageNet's classes. Convolutions are static int8 (QDQ, a scale a channel); the first six, whose maps are large and whose
 channels differ most, stay float32: without that the pooled features keep a cosine of .954 at worst, with it .993.
 """
 
@@ -27,8 +26,6 @@ from anyseek.embedders.mini.prepare_visual import IMAGE_SIDE
 
 LOG = logging.getLogger(__name__)
 GRID, CHANNELS, CLASSES = 9, 1280, 1000
-EARLY_BLOCKS = (3, 6, 9, 12)  # the first of a stage each; their expanded maps are 65, 33, 17 and 17 cells wide
-EARLY = 9 * (144 + 288 + 528 + 720)
 FLOAT_LAYERS = 6
 CALIBRATION = 256  # pictures
 
@@ -70,8 +67,7 @@ class _Same(nn.Module):
 
 
 class Lite2(nn.Module):
-    """The published network for pictures of one size: pixels (n, side, side, 3) uint8 -> map (n, g, g, 1280), early
-    (n, EARLY)."""
+    """The published network for pictures of one size: pixels (n, side, side, 3) uint8 -> map (n, g, g, 1280)."""
 
     def __init__(self, net: Any, side: int = IMAGE_SIDE) -> None:
         super().__init__()
@@ -91,25 +87,16 @@ class Lite2(nn.Module):
             self.adds.append(bool(block.id_skip and before == side and same_width))
         self.last = _Same(net._conv_head, net._bn1, side)
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels: Tensor) -> Tensor:
         """See the class. (x - 127) / 128 is the published scaling."""
         x = functional.relu6(self.stem((pixels.permute(0, 3, 1, 2).float() - 127.0) / 128.0))
-        early = []
-        for number, (parts, adds) in enumerate(zip(self.blocks, self.adds, strict=True)):
+        for parts, adds in zip(self.blocks, self.adds, strict=True):
             y = x
             for part in parts[:-1]:  # type: ignore[index]
                 y = functional.relu6(part(y))
-                if number in EARLY_BLOCKS and part is parts[0]:  # type: ignore[index]
-                    early.append(_thirds(y).flatten(1))
             y = parts[-1](y)  # type: ignore[index, operator]
             x = x + y if adds else y
-        return functional.relu6(self.last(x)).permute(0, 2, 3, 1), torch.cat(early, 1)
-
-
-def _thirds(x: Tensor) -> Tensor:
-    """(n, c, s, s) -> (n, c, 3, 3): means over parts of the map; a line of cells may lie between two of them."""
-    step = (x.shape[-1] + 1) // 3
-    return functional.avg_pool2d(x, x.shape[-1] - 2 * step, step)
+        return functional.relu6(self.last(x)).permute(0, 2, 3, 1)
 
 
 def write(pictures: npt.NDArray[np.uint8], path: Path) -> None:
@@ -128,13 +115,13 @@ def write(pictures: npt.NDArray[np.uint8], path: Path) -> None:
 
 
 def export_float(net: nn.Module, path: Path) -> None:
-    """The float32 graph: input `pixels`, outputs `map` and `early`."""
+    """The float32 graph: input `pixels`, output `map`."""
     example = torch.zeros(2, IMAGE_SIDE, IMAGE_SIDE, 3, dtype=torch.uint8)
     program = torch.onnx.export(
         net,
         (example,),
         input_names=["pixels"],
-        output_names=["map", "early"],
+        output_names=["map"],
         dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
         external_data=False,
         dynamo=True,

@@ -1,7 +1,7 @@
-"""The picture head: the body's map and class logits -> the joint space.
+"""The picture head: the body's outputs -> the joint space.
 
-Attention queries pool the map beside its mean; a linear path and a small network read what they found; the body's
-opinion (its ten likeliest class names, as texts) is added with a learned share: it covers a thousand objects that
+Attention queries pool the map beside its mean; a linear path and a small network read what they found; the
+body's opinion (its ten likeliest class names, as texts) is added with a learned share: it covers a thousand objects that
 captions hardly mention, and what is learned knows people, places and actions.
 """
 
@@ -21,7 +21,7 @@ OPINIONS = 10  # class names that an opinion is made of
 
 @dataclass(frozen=True, slots=True)
 class HeadShape:
-    """dims: of a cell. queries: of attention. hidden: of the small network. spaces: text bodies that it is taught by."""
+    """dims: of a cell.  queries: of attention. hidden: of the small network. spaces: text bodies that it is taught by."""
 
     dims: int = 512
     queries: int = 8
@@ -31,26 +31,33 @@ class HeadShape:
     spaces: int = 2
 
 
+@dataclass(frozen=True, slots=True)
+class HeadInputs:
+    """Of n views: cells (n, 81, dims) in principal components, logits (n, 1000)."""
+
+    cells: Tensor
+    logits: Tensor
+
+
 class Opinion(nn.Module):
-    """Class logits (n, 1000) -> the unit mean of the likeliest names, weighed by belief, in each space (n, dim)."""
+    """Class logits (n, 1000) -> the mean of the likeliest names, weighed by belief, through `project`: unit rows."""
 
     names: Tensor
 
     def __init__(self, names: Tensor) -> None:
         super().__init__()
-        self.register_buffer("names", names)  # (spaces, 1000, dim)
+        self.register_buffer("names", names)  # (1000, dim)
 
-    def forward(self, logits: Tensor, space: int = 0) -> Tensor:
+    def forward(self, logits: Tensor, project: Tensor) -> Tensor:
         """See the class."""
         belief, best = logits.softmax(1).topk(OPINIONS, 1)
-        return functional.normalize((belief[..., None] * self.names[space][best]).sum(1), dim=1)
+        return functional.normalize((belief[..., None] * self.names[best]).sum(1) @ project.T, dim=1)
 
 
 class PictureHead(nn.Module):
-    """Cells in principal components (n, cells, dims), class logits (n, 1000) -> unit rows (n, dim) for each space.
+    """HeadInputs and P -> unit rows (n, dim).
 
-    mean, scale (dims,): what standardises a cell. Only the first space is shipped: the others are second opinions on
-    what is alike, while training.
+    names: the classes' text vectors (1000, dim). mean, scale (dims,): what standardises a cell.
     """
 
     mean: Tensor
@@ -63,18 +70,17 @@ class PictureHead(nn.Module):
         pooled = shape.dims * (shape.queries + 1)
         self.queries = nn.Parameter(torch.randn(shape.queries, shape.dims) * 0.02)
         self.values = nn.Linear(shape.dims, shape.dims)
-        self.hidden = nn.Sequential(
+        self.skip = nn.Linear(pooled, shape.dim)
+        self.deep = nn.Sequential(
             nn.Dropout(shape.dropout / 2),
             nn.Linear(pooled, shape.hidden),
             nn.GELU(),
             nn.Dropout(shape.dropout),
+            nn.Linear(shape.hidden, shape.dim),
         )
-        self.skip = nn.ModuleList(nn.Linear(pooled, shape.dim) for _ in range(shape.spaces))
-        self.deep = nn.ModuleList(nn.Linear(shape.hidden, shape.dim) for _ in range(shape.spaces))
         self.opinion, self.share = Opinion(names), nn.Parameter(torch.tensor(0.5))
-        for skip, deep in zip(self.skip, self.deep, strict=True):
-            nn.init.normal_(skip.weight, std=0.002)  # type: ignore[arg-type]
-            nn.init.zeros_(deep.weight)  # type: ignore[arg-type]
+        nn.init.normal_(self.skip.weight, std=0.002)
+        nn.init.zeros_(self.deep[4].weight)  # type: ignore[arg-type]
 
     def pooled(self, cells: Tensor) -> Tensor:
         """The mean and what each query attends to, standardised: (n, (queries + 1) dims) float32."""
@@ -85,30 +91,29 @@ class PictureHead(nn.Module):
         mean = (cells.float().mean(1) - self.mean) * self.scale
         return torch.cat([mean[:, None], seen], 1).flatten(1)
 
-    def forward(self, cells: Tensor, logits: Tensor) -> list[Tensor]:
+    def forward(self, inputs: HeadInputs, project: Tensor) -> Tensor:
         """See the class."""
-        pooled = self.pooled(cells)
-        hidden = self.hidden(pooled)
-        return [
-            self.joined(skip(pooled) + deep(hidden), logits, space)
-            for space, (skip, deep) in enumerate(zip(self.skip, self.deep, strict=True))
-        ]
+        pooled = self.pooled(inputs.cells)
+        return self.joined(self.skip(pooled) + self.deep(pooled), inputs.logits, project)
 
-    def joined(self, learned: Tensor, logits: Tensor, space: int = 0) -> Tensor:
+    def joined(self, learned: Tensor, logits: Tensor, project: Tensor) -> Tensor:
         """What was learned and the opinion, each at unit length, at unit length again."""
-        opinion = self.share * self.opinion(logits, space)
+        opinion = self.share * self.opinion(logits, project)
         return functional.normalize(functional.normalize(learned, dim=1) + opinion, dim=1)
 
 
 class Served(nn.Module):
-    """A trained head as it is shipped: takes the body's own outputs, for the first space alone.
+    """A trained head as it is shipped: takes the body's own outputs.
 
-    The components' projection is folded into queries and values, so that it meets nine vectors instead of 81.
+    The components' projection is folded into the queries, so that it meets nine vectors instead of 81.
     """
 
-    def __init__(self, head: PictureHead, components: Components) -> None:
+    project: Tensor
+
+    def __init__(self, head: PictureHead, project: Tensor, components: Components) -> None:
         super().__init__()
         head = head.eval()
+        self.register_buffer("project", project)
         basis, middle = torch.from_numpy(components.basis), torch.from_numpy(components.mean)
         self.head, self.basis = head, nn.Linear(basis.shape[0], basis.shape[1])
         with torch.no_grad():
@@ -124,8 +129,7 @@ class Served(nn.Module):
         both = torch.cat([cells.mean(1, keepdim=True), attention.transpose(1, 2) @ cells], 1)
         small = self.basis(both)
         pooled = torch.cat([small[:, :1], self.head.values(small[:, 1:])], 1).flatten(1)
-        learned = self.head.skip[0](pooled) + self.head.deep[0](self.head.hidden(pooled))
-        return self.head.joined(learned, logits)
+        return self.head.joined(self.head.skip(pooled) + self.head.deep(pooled), logits, self.project)
 
 
 def standardiser(cells: Floats) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 pytest.importorskip("onnx")
-from training.text import Body, Shape
+from training.text_body import Body, Shape
 
 pytestmark = pytest.mark.train
 SHAPE = Shape(layers=2, heads=2, width=16)

@@ -1,0 +1,298 @@
+"""The stage `image`: heads on the frozen picture body, taught by captions, labels and the body's own class beliefs.
+
+Symmetric softmax over a batch, image against text; texts that MiniLM hardly tells apart share the right, and a part of
+it follows how near the texts are to each other. Together with the heads a projection P (384 x 384, from the identity)
+of the texts is learned. Several heads with different seeds are then averaged into one: their mean vector of every view
+is what the shipped head learns.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training import data, looks
+from training.export import export_head
+from training.measure import Floats, unit
+from training.picture_head import HeadInputs, HeadShape, PictureHead, Served, standardiser
+from training.texts import Texts, class_names
+from training.words import prompts
+
+LOG = logging.getLogger(__name__)
+SAME = 0.93  # cosine above which two texts of a batch are taken for the same
+
+
+@dataclass(frozen=True, slots=True)
+class PictureConfig:
+    """names: weight of the body's class beliefs. soft, sharpness: the part of what is right that follows the texts'
+    nearness, and its temperature. mixed: the share of views that are mixed with another, and their texts with them.
+    members: heads that are averaged into one. own, imitation: weights, in that one's training, of the lessons and of
+    the average. learn_texts: whether P is learned; it is the identity otherwise."""
+
+    steps: int = 500
+    batch: int = 512
+    rate: float = 1e-3
+    text_rate: float = 3e-4
+    decay: float = 0.2
+    noise: float = 0.02
+    names: float = 1.0
+    soft: float = 0.3
+    sharpness: float = 0.05
+    average: float = 0.99
+    views: int = 4
+    mixed: float = 0.5
+    members: int = 3
+    own: float = 0.3
+    imitation: float = 10.0
+    learn_texts: bool = True
+
+
+class Views:
+    """What `looks` kept of every picture: `views` of them, (n, 9, 9, 512) and (n, 1000) float16 each."""
+
+    def __init__(self, work: Path, views: int) -> None:
+        def files(name: str) -> list[Any]:
+            return [np.load(work / f"{name}{number}.npy", mmap_mode="r") for number in range(views)]
+
+        self.maps, self.logits = files("maps"), files("logits")
+
+    def batch(self, rows: Sequence[int], views: Sequence[int]) -> HeadInputs:
+        """Picture `rows[i]` as it is in view `views[i]`."""
+        chosen = list(zip(views, rows, strict=True))
+        cells = torch.from_numpy(np.stack([self.maps[view][row] for view, row in chosen]))
+        return HeadInputs(
+            cells.to(torch.bfloat16).flatten(1, 2),
+            torch.from_numpy(np.stack([self.logits[view][row] for view, row in chosen])).float(),
+        )
+
+
+def mix(
+    inputs: HeadInputs, words: Tensor, share: float, rng: np.random.Generator
+) -> tuple[HeadInputs, Tensor]:
+    """A `share` of the views becomes .3 to .7 of itself and the rest another of the batch; so do their texts.
+
+    Source: mixup (Zhang et al. 2018), of pairs: MixGen (Hao et al. 2023).
+    """
+    is_mixed = rng.random(len(words)) < share
+    own = np.where(is_mixed, rng.uniform(0.3, 0.7, len(words)), 1.0).astype(np.float32)
+    keep, other = torch.from_numpy(own)[:, None], torch.from_numpy(rng.permutation(len(words)))
+    cells = keep[..., None] * inputs.cells + (1 - keep[..., None]) * inputs.cells[other]
+    belief = inputs.logits.softmax(1)
+    belief = keep * belief + (1 - keep) * belief[other]
+    mixed = HeadInputs(cells.to(inputs.cells.dtype), (belief + 1e-9).log())
+    return mixed, keep * words + (1 - keep) * words[other]
+
+
+class Lessons:
+    """Which pictures are learned from, how often, and what is said of each (rows of the texts)."""
+
+    def __init__(
+        self,
+        records: Sequence[data.Record],
+        texts: Texts,
+        names: Tensor,
+        hold_out: Sequence[str],
+        open_only: bool,
+    ) -> None:
+        self.names = names
+        is_allowed = [not open_only or record.licence in data.OPEN_LICENCES for record in records]
+        self.rows = np.array(
+            [
+                row
+                for row, record in enumerate(records)
+                if record.split == "train" and record.source not in hold_out and is_allowed[row]
+            ]
+        )
+        share = np.array([_share(records[row]) for row in self.rows])
+        self.chance = share / share.sum()
+        self.said = {row: [texts.row[text] for text in _sayings(records[row])] for row in self.rows.tolist()}
+        self.vectors = torch.from_numpy(texts.vectors)
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[list[int], Tensor]:
+        """Pictures, and a text vector (count, 384) for each: one saying, or the mean of two."""
+        rows: list[int] = rng.choice(self.rows, count, replace=False, p=self.chance).tolist()
+        first = [rng.choice(self.said[row]) for row in rows]
+        second = [one if rng.random() < 0.5 else rng.choice(self.said[row]) for row, one in zip(rows, first, strict=True)]
+        return rows, (self.vectors[first] + self.vectors[second]) / 2
+
+
+def _sayings(record: data.Record) -> list[str]:
+    return list(record.captions) or [prompt for label in record.labels[:2] for prompt in prompts(label)]
+
+
+def _share(record: data.Record) -> float:
+    """Captions teach most; frames of one RGB-D scene are nearly the same picture; plain scenes are many alike."""
+    if record.captions:
+        return 1.0
+    return 0.15 if record.kind == "rgbd" else {"places-rooms": 0.5, "intel": 0.4}.get(record.source, 0.6)
+
+
+def contrast(images: Tensor, words: Tensor, scale: Tensor, config: PictureConfig) -> Tensor:
+    """Symmetric cross-entropy of images (n, d) against their texts (n, 384 raw, projected), soft targets."""
+    raw, projected = words
+    near = functional.normalize(raw, dim=1) @ functional.normalize(raw, dim=1).T
+    same = (near > SAME).float().fill_diagonal_(1.0)
+    right = (1 - config.soft) * same / same.sum(1, keepdim=True) + config.soft * (near / config.sharpness).softmax(1)
+    logits = scale * images @ projected.T
+    return 0.5 * (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right))
+
+
+@dataclass(slots=True)
+class Space:
+    """What training leaves: a head, and P (384, 384), which texts pass through: text -> unit(P text)."""
+
+    head: PictureHead
+    project: Tensor
+
+    @torch.no_grad()
+    def pictures(self, inputs: HeadInputs) -> Floats:
+        """Unit rows (n, 384)."""
+        out: Floats = self.head(inputs, self.project).numpy()
+        return out
+
+    @torch.no_grad()
+    def texts(self, vectors: Floats) -> Floats:
+        """Vectors of the text body (n, 384) -> unit rows (n, 384)."""
+        out: Floats = functional.normalize(torch.from_numpy(vectors) @ self.project.T, dim=1).numpy()
+        return out
+
+
+class Training:
+    """One run: a head and P, their optimiser, and the running average that is kept."""
+
+    def __init__(self, config: PictureConfig, head: PictureHead, project: Tensor) -> None:
+        self.config, self.head = config, head
+        self.project = nn.Parameter(project.clone(), requires_grad=config.learn_texts)
+        self.scales = nn.Parameter(torch.full((2,), 3.0))
+        groups: list[dict[str, Any]] = [
+            {"params": list(head.parameters()), "weight_decay": config.decay, "lr": config.rate},
+            {"params": [self.scales], "weight_decay": 0.0, "lr": config.rate},
+        ]
+        if config.learn_texts:
+            groups.append({"params": [self.project], "weight_decay": 0.0, "lr": config.text_rate})
+        self.optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimiser, [group["lr"] for group in groups], total_steps=config.steps + 1, pct_start=0.1
+        )
+        self.kept = Space(copy.deepcopy(head), project.clone())
+        self.done = 0
+
+    def step(self, inputs: HeadInputs, raw: Tensor, goal: Tensor | None = None) -> float:
+        """One batch; goal (n, 384): what an average of heads says of these views, where there is one."""
+        config = self.config
+        images = self.head(inputs, self.project)
+        scales = self.scales.exp().clamp(max=80.0)
+        noisy = raw + config.noise * torch.randn_like(raw)
+        words = functional.normalize(noisy @ self.project.T, dim=1)
+        loss = contrast(images, (noisy, words), scales[0], config)
+        names = functional.normalize(self.head.opinion.names @ self.project.T, dim=1)
+        belief = inputs.logits.softmax(1)
+        loss = loss + config.names * functional.cross_entropy(scales[1] * images @ names.T, belief)
+        if goal is not None:
+            loss = config.own * loss + config.imitation * (1 - (images * goal).sum(1).mean())
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.head.parameters(), 5.0)
+        self.optimiser.step()
+        self.schedule.step()
+        self._average()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        self.done += 1
+        keep = min(self.config.average, self.done / (9 + self.done))
+        for kept, now in zip(self.kept.head.parameters(), self.head.parameters(), strict=True):
+            kept.lerp_(now, 1 - keep)
+        self.kept.project.lerp_(self.project, 1 - keep)
+
+
+def train(
+    config: PictureConfig, views: Views, lessons: Lessons, seed: int, goals: Sequence[Floats] = (), start: Space | None = None
+) -> Space:
+    """Train a head; with `start` and `goals` (n, 384) by view, one that imitates an average of heads, under its P."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    shape = HeadShape()
+    sample = np.sort(rng.choice(lessons.rows, min(1500, len(lessons.rows)), replace=False))
+    cells = np.asarray(views.maps[0][sample], np.float32).reshape(-1, shape.dims)
+    head = PictureHead(shape, lessons.names, *standardiser(cells))
+    run = Training(config, head, torch.eye(shape.dim) if start is None else start.project)
+    began = time.monotonic()
+    for step in range(config.steps):
+        rows, words = lessons.draw(min(config.batch, len(lessons.rows)), rng)
+        chosen = rng.integers(0, config.views, len(rows)).tolist()
+        inputs, goal = views.batch(rows, chosen), None
+        if goals:
+            goal = torch.from_numpy(np.stack([goals[v][row] for v, row in zip(chosen, rows, strict=True)])).float()
+        else:
+            inputs, words = mix(inputs, words, config.mixed, rng)
+        loss = run.step(inputs, words, goal)
+        if step % 100 == 99:
+            LOG.info("seed %d, step %d, %.0f s: loss %.3f", seed, step + 1, time.monotonic() - began, loss)
+    run.kept.head.eval()
+    return run.kept
+
+
+def averaged(members: Sequence[Space], views: Views, config: PictureConfig) -> list[Floats]:
+    """For each view, what the members say of every picture on average: unit rows (n, 384)."""
+    out = []
+    for view in range(config.views):
+        count, parts = len(views.maps[view]), []
+        for first in range(0, count, 256):
+            rows = range(first, min(first + 256, count))
+            inputs = views.batch(rows, [view] * len(rows))
+            parts.append(unit(np.mean([member.pictures(inputs) for member in members], 0)))
+        out.append(np.concatenate(parts))
+    return out
+
+
+def run(
+    packs: Sequence[Path], teachers: Path, work: Path, heads: Path, hold_out: Sequence[str], open_only: bool
+) -> None:
+    """Write `image.onnx` and, where P was learned, `text.onnx` into `heads`, and `space.npz` (P) into `work`.
+
+    Members are kept in `work` as they are done.
+    """
+    config = PictureConfig(learn_texts=not open_only)
+    records, texts = looks.all_pictures(packs), Texts(work)
+    views = Views(work, config.views)
+    names = torch.from_numpy(texts.of_names(class_names(teachers)))
+    lessons = Lessons(records, texts, names, hold_out, open_only)
+    LOG.info("%d pictures to learn from", len(lessons.rows))
+    first = _kept(work / "member0.pt", lambda: train(config, views, lessons, 0))
+    shared = replace(config, learn_texts=False)  # all heads of one average speak of the same texts
+    members = [first]
+    for seed in range(1, config.members):
+        members.append(_kept(work / f"member{seed}.pt", lambda seed=seed: train(shared, views, lessons, seed, start=first)))  # type: ignore[misc]
+    goals = averaged(members, views, config)
+    space = _kept(work / "head.pt", lambda: train(shared, views, lessons, 100, goals, first))
+    report(space, views, records, texts, hold_out)
+    with np.load(work / "components.npz") as saved:
+        components = looks.Components(saved["mean"], saved["basis"])
+    np.savez(work / "space.npz", P=space.project.numpy())
+    example = (torch.rand(2, looks.GRID, looks.GRID, looks.CHANNELS), torch.randn(2, 1000))
+    export_head(Served(space.head, space.project, components), example, heads / "image.onnx", ("map", "logits"))
+    if config.learn_texts:
+        project = nn.Linear(*space.project.shape, bias=False)
+        project.weight = nn.Parameter(space.project)
+        export_head(project, (torch.rand(2, len(space.project)),), heads / "text.onnx", ("vectors",))
+
+
+def _kept(path: Path, make: Callable[[], Space]) -> Space:
+    """What `path` holds, or what is made now and then kept there."""
+    if not path.exists():
+        torch.save(make(), path)
+    space: Space = torch.load(path, weights_only=False)
+    return space

@@ -8,7 +8,7 @@ Stages, in order; each reads what earlier ones left in --work, can be run alone,
     image   the picture tower
     depth   the depth tower, on RGB-D pairs and rendered rooms
     text    the text tower
-    audio   the sound tower
+    sound   the sound body's file, and the head on it (a few minutes; once more when space.npz changed)
     card    card.json, with the fingerprint of what was trained
 
 Towers are written to --weights (default: the folder that the package ships; another is used as `--model mini:FOLDER`).
@@ -26,9 +26,10 @@ import torch
 
 from anyseek.embedders.mini import card_writer
 from anyseek.embedders.mini.card import WEIGHTS
-from training import bind, depth, image, listen, read, teachers
+from training import bind, depth, image, listen, read, sounds, teachers
+from training.minilm import MiniLM
 
-SECONDS = {"image": 5000.0, "depth": 900.0, "text": 1400.0, "audio": 1800.0}
+SECONDS = {"image": 5000.0, "depth": 900.0, "text": 1400.0}
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -38,11 +39,12 @@ def arguments() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = ["look", "read", "bind", "image", "depth", "text", "audio", "card"]
+    names = ["look", "read", "bind", "image", "depth", "text", "sound", "card"]
     parser.add_argument("stages", nargs="+", choices=names, metavar="STAGE", help=", ".join(names))
     parser.add_argument(
         "--media", type=Path, required=True, help="the training pack (shards and metadata.jsonl)"
     )
+    parser.add_argument("--media2", type=Path, help="the second pack, for the stage `sound`")
     parser.add_argument("--teachers", type=Path, required=True, help="the teachers' files")
     parser.add_argument(
         "--work", type=Path, required=True, help="a folder for what stages leave to each other (6 GB)"
@@ -53,6 +55,20 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where the towers are written")
     parser.add_argument("--seconds", type=float, help="the clock of a training stage")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch")
+    parser.add_argument(
+        "--hold-out",
+        nargs="*",
+        default=[],
+        metavar="SOURCE",
+        help="`sound`: learn nothing from these sources, print the figures on them, and write no file",
+    )
+    parser.add_argument("--views", type=int, default=sounds.VIEWS, help="`sound`: views of every clip")
+    parser.add_argument(
+        "--centred",
+        type=float,
+        default=0.0,
+        help="`sound`: how much of what all sounds have in common is taken away, 0 to 1",
+    )
     parser.add_argument("--open-only", action="store_true", help="learn from openly licensed items alone")
     return parser
 
@@ -72,6 +88,8 @@ def main() -> None:
         options.open_only,
     )
 
+    packs = [media, *([options.media2] if options.media2 else [])]
+
     def clock(stage: str) -> float:
         return options.seconds or SECONDS[stage]
 
@@ -82,7 +100,15 @@ def main() -> None:
         "image": lambda: image.run(media, work, weights, clock("image"), open_only=only),
         "depth": lambda: depth.run(media, work, weights, clock("depth"), open_only=only),
         "text": lambda: read.train_tower(work, weights, clock("text")),
-        "audio": lambda: listen.run(media, taught, work, weights, clock("audio"), open_only=only),
+        "sound": lambda: listen.run(
+            listen.Places(packs, taught, work),
+            weights,
+            MiniLM(),
+            open_only=only,
+            hold_out=options.hold_out,
+            centred=options.centred,
+            views=options.views,
+        ),
         "card": lambda: card_writer.write_card(weights, open_only=only),
     }
     for stage in options.stages:

@@ -1,18 +1,16 @@
-"""Train `mini`: `python -m training STAGE... --media DIR --teachers DIR --work DIR`.
+"""Train `mini`: `python -m training STAGE... --media DIR DIR --teachers DIR --work DIR`.
 
-Stages, in order; each reads what earlier ones left in --work, can be run alone, and goes on where it stopped:
+Stages, in order; each reads what earlier ones left, can be run alone, and goes on where it stopped:
 
-    look    the picture teacher's feature maps of all pictures
-    bodies  the pretrained bodies, as ONNX files that `mini` ships
-    read    the text teacher's vectors of captions, names and the corpus (needs --wordnet)
-    bind    the joint space: a projection of texts, a head on the picture teacher's features
-    image   the picture tower
+    text    the text body as an ONNX file, and its vectors of captions and names
+    look    the picture body as an ONNX file, and its maps of several views of all pictures
+    image   heads on those maps, and the projection of texts: the joint space
+    sound   the sound body as an ONNX file, and the head on it
     depth   the depth tower, on RGB-D pairs and rendered rooms
-    audio   the sound tower
     card    card.json, with the fingerprint of what was trained
 
-Towers are written to --weights (default: the folder that the package ships; another is used as `--model mini:FOLDER`).
---seconds is the clock of a training stage; the schedule follows it. --open-only keeps what is openly licensed.
+Bodies go to `bodies` beside --heads, heads to --heads: `mini` of the package, or `mini-open` with --open-only; another
+folder of heads is used as `--model mini:FOLDER`.
 """
 
 from __future__ import annotations
@@ -25,10 +23,10 @@ from pathlib import Path
 import torch
 
 from anyseek.embedders.mini import card_writer
-from anyseek.embedders.mini.card import WEIGHTS
-from training import bind, depth, image, listen, read, teachers, text
+from training import data, depth, listen, looks, picture, sounds, text_body, texts
+from training.paths import BODIES, WEIGHTS
 
-SECONDS = {"image": 5000.0, "depth": 900.0, "audio": 1800.0}
+DEPTH_S = 900.0
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -38,22 +36,39 @@ def arguments() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = ["look", "bodies", "read", "bind", "image", "depth", "audio", "card"]
+    names = ["text", "look", "image", "sound", "depth", "card"]
     parser.add_argument("stages", nargs="+", choices=names, metavar="STAGE", help=", ".join(names))
     parser.add_argument(
-        "--media", type=Path, required=True, help="the training pack (shards and metadata.jsonl)"
+        "--media",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="the training packs (shards and metadata.jsonl), the one with the larger copies first",
     )
     parser.add_argument("--teachers", type=Path, required=True, help="the teachers' files")
     parser.add_argument(
-        "--work", type=Path, required=True, help="a folder for what stages leave to each other (6 GB)"
+        "--work", type=Path, required=True, help="a folder for what stages leave to each other (8 GB)"
     )
-    parser.add_argument(
-        "--wordnet", type=Path, default=Path("/usr/share/wordnet"), help="WordNet's dictionary files"
-    )
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where the towers are written")
-    parser.add_argument("--seconds", type=float, help="the clock of a training stage")
+    parser.add_argument("--heads", type=Path, help="where heads are written")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch")
-    parser.add_argument("--open-only", action="store_true", help="learn from openly licensed items alone")
+    parser.add_argument(
+        "--hold-out",
+        nargs="*",
+        default=list(data.HELD_OUT),
+        metavar="SOURCE",
+        help="learn nothing from these sources, and print the figures on them",
+    )
+    parser.add_argument("--views", type=int, default=sounds.VIEWS, help="`sound`: views of every clip")
+    parser.add_argument(
+        "--centred",
+        type=float,
+        default=0.0,
+        help="`sound`: how much of what all sounds have in common is taken away, 0 to 1",
+    )
+    parser.add_argument("--depth-seconds", type=float, default=DEPTH_S, help="`depth`: its clock")
+    parser.add_argument(
+        "--open-only", action="store_true", help="heads learn from openly licensed items alone"
+    )
     return parser
 
 
@@ -62,28 +77,24 @@ def main() -> None:
     options = arguments().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     torch.set_num_threads(options.threads)
-    options.work.mkdir(parents=True, exist_ok=True)
-    options.weights.mkdir(parents=True, exist_ok=True)
-    media, taught, work, weights, only = (
-        options.media,
-        options.teachers,
-        options.work,
-        options.weights,
-        options.open_only,
-    )
+    only = options.open_only
+    heads = options.heads or WEIGHTS / ("mini-open" if only else "mini")
+    for folder in (options.work, heads, BODIES):
+        folder.mkdir(parents=True, exist_ok=True)
+    places = data.Places(options.media, options.teachers, options.work, heads)
+    lessons = data.Allowed(frozenset(options.hold_out), only)
 
-    def clock(stage: str) -> float:
-        return options.seconds or SECONDS[stage]
+    def read() -> None:
+        text_body.write(BODIES)
+        texts.run(places)
 
     stages: dict[str, Callable[[], object]] = {
-        "look": lambda: teachers.run(media, work, open_only=only),
-        "bodies": lambda: text.write(weights / "bodies"),
-        "read": lambda: read.run(media, taught, options.wordnet, work, open_only=only),
-        "bind": lambda: bind.run(media, taught, work, open_only=only),
-        "image": lambda: image.run(media, work, weights, clock("image"), open_only=only),
-        "depth": lambda: depth.run(media, work, weights, clock("depth"), open_only=only),
-        "audio": lambda: listen.run(media, taught, work, weights, clock("audio"), open_only=only),
-        "card": lambda: card_writer.write_card(weights, open_only=only),
+        "text": read,
+        "look": lambda: looks.run(places, picture.PictureConfig().views),
+        "image": lambda: picture.run(places, lessons),
+        "sound": lambda: listen.run(places, lessons, centred=options.centred, views=options.views),
+        "depth": lambda: depth.run(places, lessons, options.depth_seconds),
+        "card": lambda: card_writer.write_card(heads, open_only=only),
     }
     for stage in options.stages:
         logging.info("stage %s", stage)

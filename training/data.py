@@ -50,6 +50,33 @@ class Record:
         return self.captions + self.labels
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """packs: the training packs; teachers: the teachers' files; work: what stages leave to each other; heads: what is
+    shipped of them."""
+
+    packs: Sequence[Path]
+    teachers: Path
+    work: Path
+    heads: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What may be learned from: no source of `hold_out`, and with `open_only` only items with open licences."""
+
+    hold_out: frozenset[str] = frozenset()
+    open_only: bool = False
+
+    def __contains__(self, record: object) -> bool:
+        return (
+            isinstance(record, Record)
+            and record.split == "train"
+            and record.source not in self.hold_out
+            and (not self.open_only or record.licence in OPEN_LICENCES)
+        )
+
+
 def _record(pack: Path, line: str) -> Record:
     row: dict[str, Any] = json.loads(line)
     return Record(
@@ -65,16 +92,16 @@ def _record(pack: Path, line: str) -> Record:
     )
 
 
-def read_records(packs: Sequence[Path], kind: str, open_only: bool = False) -> list[Record]:
+def read_records(packs: Sequence[Path], kind: str) -> list[Record]:
     """Records of one kind (`image`, `rgbd`, `sound`), in the order of the packs and their files.
 
-    A key that an earlier pack has is not taken again: the larger copies come first. `open_only` keeps OPEN_LICENCES.
+    A key that an earlier pack has is not taken again: the larger copies come first.
     """
     found: dict[str, Record] = {}
     for pack in packs:
         for line in (pack / "metadata.jsonl").read_text(encoding="utf-8").splitlines():
             record = _record(pack, line)
-            if record.kind == kind and (not open_only or record.licence in OPEN_LICENCES):
+            if record.kind == kind:
                 found.setdefault(record.key, record)
     return list(found.values())
 

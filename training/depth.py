@@ -20,11 +20,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from anyseek.embedders.mini.prepare_visual import DEPTH_SIDE, planes
-from training import bind, data, device, render, rooms, views
+from anyseek.embedders.mini.prepare_visual import DEPTH_SIDE, PrepareDepth, planes
+from training import data, device, looks, picture, render, rooms, views
 from training.export import export
-from training.measure import Floats
+from training.measure import Floats, first_right, recall
 from training.nets import Average, NetShape, Served, Tower
+from training.texts import Texts
 
 LOG = logging.getLogger(__name__)
 SIZE = (72, 96)  # of a rendered map
@@ -74,32 +75,28 @@ def render_pool(path: Path, count: int, seed: int = 0) -> Rendered:
         return Rendered(saved["depth"], saved["kind"], said)
 
 
-def room_names() -> list[str]:
-    """The first name of every recipe, in order."""
-    rng = np.random.default_rng(0)
-    return [recipe(rng).name for recipe in rooms.ROOMS]
-
-
-def vocabulary() -> list[str]:
-    """Every name of a room or a thing that the recipes can use; the text stage embeds their prompts."""
-    rng = np.random.default_rng(0)
-    found = {word for name in room_names() for word in rooms.WORDS.get(name, (name,))} | set(room_names())
-    for recipe in rooms.ROOMS:
-        for _ in range(40):
-            found |= recipe(rng).things
-    return sorted(found)
-
-
 class Targets:
-    """Joint text vectors of kinds and things; P is frozen."""
+    """Joint vectors of kinds and things: their names, and what real pictures of such rooms look like.
 
-    def __init__(self, texts: bind.Texts, space: bind.Space) -> None:
-        names = room_names()
+    Pictures and texts lie apart in the joint space (the modality gap): a map taught by names alone would stand with
+    the texts, and find no pictures.
+    """
+
+    def __init__(self, texts: Texts, space: picture.Space, seen: dict[str, Tensor]) -> None:
+        names = rooms.room_names()
         self.words = [word for name in names for word in rooms.WORDS.get(name, (name,))]
         self.owner = np.array([k for k, name in enumerate(names) for _ in rooms.WORDS.get(name, (name,))])
         self.bank = torch.from_numpy(space.texts(texts.of_names(self.words)))
+        self.looks = torch.stack([self._look(name, seen) for name in names])
         self.texts, self.space = texts, space
         self._things: dict[str, Tensor] = {}
+
+    def _look(self, kind: str, seen: dict[str, Tensor]) -> Tensor:
+        """The unit mean of pictures with one of the kind's names, (dim,); zeros where there are none."""
+        known = [seen[word] for word in {kind, *rooms.WORDS.get(kind, ())} if word in seen]
+        if not known:
+            return torch.zeros(self.bank.shape[1])
+        return functional.normalize(torch.stack(known).mean(0), dim=0)
 
     def thing(self, name: str) -> Tensor:
         """The unit joint vector of a thing, (dim,)."""
@@ -110,12 +107,13 @@ class Targets:
     def of(
         self, kinds: npt.NDArray[np.int64], things: Sequence[Sequence[str]], weight: float = 0.25
     ) -> Tensor:
-        """Unit targets (n, dim): the kind's words, and `weight` of each thing's."""
+        """Unit targets (n, dim): the kind's words, its look in equal parts, and `weight` of each thing's words."""
         out = torch.stack([self.bank[torch.from_numpy(self.owner == kind)].mean(0) for kind in kinds])
         for row, names in enumerate(things):
             for name in names:
                 out[row] += weight * self.thing(name)
-        return functional.normalize(out, dim=1)
+        seen = self.looks[torch.from_numpy(kinds)]
+        return functional.normalize(functional.normalize(out, dim=1) + seen, dim=1)
 
     def right(self, kinds: npt.NDArray[np.int64]) -> Tensor:
         """Soft targets over the bank, (n, words): the words of the kind share one."""
@@ -159,24 +157,38 @@ class Pairs:
 
 
 def read_pairs(
-    media: Path, work: Path, texts: bind.Texts, space: bind.Space, open_only: bool = False
-) -> Pairs:
-    """The pack's pairs to train on. Targets: the bound colour half and the label, in equal parts.
+    places: data.Places, allowed: data.Allowed, texts: Texts, space: picture.Space
+) -> tuple[Pairs, dict[str, Tensor]]:
+    """The packs' pairs to train on, and the mean picture vector of each label of the pictures, (dim,).
 
-    Sources with many frames of one place are drawn less than in proportion.
+    Targets of pairs: the colour half and the label, in equal parts. Sources with many frames of one place are drawn
+    less than in proportion.
     """
-    records = data.read_records(media, "rgbd", open_only)
-    maps = np.load(work / "lite2_maps.npy", mmap_mode="r")[-len(records) :]
-    colour = space.pictures(torch.from_numpy(np.asarray(maps, np.float32).mean((1, 2))))
-    labels = [space.texts(texts.of_names(record.labels)).mean(0) for record in records]
-    targets = functional.normalize(
-        colour + functional.normalize(torch.from_numpy(np.stack(labels)), dim=1), dim=1
+    records = looks.all_pictures(places.packs)
+    kept = [row for row, record in enumerate(records) if record in allowed]
+    views = picture.Views(places.work, 1)
+    colour = torch.from_numpy(
+        np.concatenate([space.pictures(views.batch(part, [0] * len(part))) for part in _parts(kept)])
     )
-    keep = [row for row, record in enumerate(records) if record.split == "train"]
-    depth = np.stack([_same_size(one) for one in data.read_depths(media, [records[row] for row in keep])])
-    sources = [records[row].source for row in keep]
+    seen: dict[str, list[int]] = {}
+    for place, row in enumerate(kept):
+        for label in records[row].labels:
+            seen.setdefault(label, []).append(place)
+    pairs = [place for place, row in enumerate(kept) if records[row].kind == "rgbd"]
+    chosen = [records[kept[place]] for place in pairs]
+    labels = np.stack([space.texts(texts.of_names(record.labels)).mean(0) for record in chosen])
+    targets = functional.normalize(
+        colour[pairs] + functional.normalize(torch.from_numpy(labels), dim=1), dim=1
+    )
+    depth = np.stack([_same_size(one) for one in data.read_depths(chosen)])
+    sources = [record.source for record in chosen]
     chance = np.array([sources.count(source) ** -0.5 for source in sources])
-    return Pairs(depth, targets[keep], chance / chance.sum())
+    means = {label: functional.normalize(colour[rows].mean(0), dim=0) for label, rows in seen.items()}
+    return Pairs(depth, targets, chance / chance.sum()), means
+
+
+def _parts(rows: list[int], size: int = 256) -> list[list[int]]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _same_size(depth: Floats, size: tuple[int, int] = (96, 128)) -> Floats:
@@ -222,7 +234,9 @@ def train(config: DepthConfig, rendered: Rendered, pairs: Pairs, targets: Target
 def pair_loss(unit: Tensor, goal: Tensor, scale: float) -> Tensor:
     """Real pairs: near their own target, and nearer to it than to those of other places."""
     alike = (goal @ goal.T > 0.9).float()
-    apart = bind.contrast(unit, goal, alike / alike.sum(1, keepdim=True), torch.tensor(scale))
+    right = alike / alike.sum(1, keepdim=True)
+    scores = scale * unit @ goal.T
+    apart = 0.5 * (functional.cross_entropy(scores, right) + functional.cross_entropy(scores.T, right))
     return 2 * (1 - (unit * goal).sum(1).mean()) + 0.25 * apart
 
 
@@ -238,10 +252,29 @@ def ship(net: Tower, weights: Path) -> None:
     export(Served(net), torch.zeros(2, 3, DEPTH_SIDE, DEPTH_SIDE), [0], weights / "depth.onnx", "planes")
 
 
-def run(media: Path, work: Path, weights: Path, seconds: float, open_only: bool = False) -> None:
-    """The stage: `bind.npz`, texts and the teacher's maps in `work` -> `depth.onnx` in `weights`."""
-    texts, space = bind.Texts(work / "visual_texts.npz"), bind.load(work / "bind.npz")
+def run(places: data.Places, allowed: data.Allowed, seconds: float) -> None:
+    """The stage: the joint space, its texts and maps in the work folder -> `depth.onnx` beside the heads."""
+    texts, space = Texts(places.work), picture.load(places)
     config = DepthConfig(seconds=seconds)
-    rendered = render_pool(work / "rooms.npz", config.rooms, config.seed)
-    pairs = read_pairs(media, work, texts, space, open_only)
-    ship(train(config, rendered, pairs, Targets(texts, space)), weights)
+    rendered = render_pool(places.work / "rooms.npz", config.rooms, config.seed)
+    pairs, seen = read_pairs(places, allowed, texts, space)
+    net = train(config, rendered, pairs, Targets(texts, space, seen))
+    ship(net, places.heads)
+    report(net, places, allowed, space)
+
+
+def report(net: Tower, places: data.Places, allowed: data.Allowed, space: picture.Space) -> None:
+    """Depth maps to their pictures among all that were not learned from, and among those of held-out places."""
+    records = looks.all_pictures(places.packs)
+    views = picture.Views(places.work, 1)
+    for name, rows in {
+        "val": [i for i, r in enumerate(records) if r.kind == "rgbd" and r.split == "val"],
+        "held out": [i for i, r in enumerate(records) if r.kind == "rgbd" and r.source in allowed.hold_out],
+    }.items():
+        if not rows:
+            continue
+        prepare = PrepareDepth()
+        maps = np.stack([prepare(one) for one in data.read_depths([records[i] for i in rows])])
+        scores = embed(net, maps) @ space.pictures(views.batch(rows, [0] * len(rows))).T
+        ranks = first_right(scores, np.eye(len(rows), dtype=bool))
+        LOG.info("%s, %d pairs, depth to picture R@1, 5: %s", name, len(rows), recall(ranks, (1, 5)))

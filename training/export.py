@@ -43,12 +43,31 @@ def export(net: nn.Module, example: Tensor, free: Sequence[int], path: Path, nam
 
     example: an input of two or more items. free: the axes whose length is not fixed.
     """
-    shapes = (dict.fromkeys(free, torch.export.Dim.DYNAMIC),)
+    write(UnitRows(net), [(name, example, free)], ["vectors"], path)
+
+
+def write(
+    net: nn.Module,
+    takes: Sequence[tuple[str, Tensor, Sequence[int]]],
+    gives: Sequence[str],
+    path: Path,
+    *,
+    exact: bool = False,
+) -> None:
+    """Write `net` (float32) to `path`, its large weights rounded to int8 unless they have to be `exact`.
+
+    takes: of every input its name, an example of two or more items, and the axes whose length is not fixed.
+    gives: the names of the outputs.
+    """
+    rows = torch.export.Dim("rows")
+    shapes = tuple(
+        {axis: rows if axis == 0 else torch.export.Dim.DYNAMIC for axis in free} for _, _, free in takes
+    )
     program = torch.onnx.export(
-        UnitRows(net).eval(),
-        (example,),
-        input_names=[name],
-        output_names=["vectors"],
+        net.eval(),
+        tuple(example for _, example, _ in takes),
+        input_names=[name for name, _, _ in takes],
+        output_names=list(gives),
         dynamic_shapes=shapes,
         external_data=False,
         dynamo=True,
@@ -56,7 +75,7 @@ def export(net: nn.Module, example: Tensor, free: Sequence[int], path: Path, nam
         verbose=False,
     )
     assert program is not None
-    model = rounded(program.model_proto)
+    model = program.model_proto if exact else rounded(program.model_proto)
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
     LOG.info("%s: %.2f MB", path.name, path.stat().st_size / 1e6)

@@ -1,74 +1,137 @@
-"""The stage `audio`: views of the pack's sounds with what the tagger hears, and the tower taught with them."""
+"""The stage `sound`: the body as a file, what it says of views of the packs' sounds, and the heads taught with that."""
 
 from __future__ import annotations
 
 import logging
-import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from anyseek.embedders.mini.prepare_sound import log_mel
-from training import audio, data, sounds
-from training.export import centre, export
-from training.measure import Floats, unit
-from training.minilm import MiniLM
-from training.tagger import Tagger, tag_names
+from training import data, sound_head, sounds
+from training.export import centre, write
+from training.measure import Floats, first_right, mean_average_precision, recall, unit
+from training.paths import BODIES
+from training.sound_head import HeadConfig, Lessons, SoundHead
+from training.sound_words import phrasings, tag_phrasings
+from training.tagger import FEATURES, TAGS, read_body, tag_names
+from training.texts import embed
 
 LOG = logging.getLogger(__name__)
 
 
+class Words:
+    """Texts in the joint space: the text body's vectors through P, as the stage `image` left it."""
+
+    def __init__(self, places: data.Places) -> None:
+        with np.load(places.work / places.heads.name / "space.npz") as saved:
+            self.project: Floats = np.asarray(saved["P"], np.float32)
+
+    def __call__(self, texts: list[str]) -> Floats:
+        """Unit rows (n, 384)."""
+        return unit(embed(texts) @ self.project.T)
+
+    def phrased(self, names: Sequence[str], phrase: Callable[[str], list[str]]) -> Floats:
+        """(names, phrasings, 384) unit rows."""
+        rows = self([text for name in names for text in phrase(name)])
+        return rows.reshape(len(names), -1, rows.shape[1])
+
+
+def export_body(teachers: Path, path: Path) -> Path:
+    """Write the body: `mel` (n, frames, 128) -> `features` (n, 384), `tags` (n, 527) logits."""
+    write(
+        read_body(teachers),
+        [("mel", torch.zeros(2, 250, 128), (0, 1))],
+        ["features", "tags"],
+        path,
+    )
+    return path
+
+
 def run(
-    media: Path,
-    teachers: Path,
-    work: Path,
-    weights: Path,
-    seconds: float,
+    places: data.Places,
+    allowed: data.Allowed,
     *,
-    open_only: bool = False,
-    hold_out: Sequence[str] = (),
+    centred: float = 0.0,
+    views: int = sounds.VIEWS,
+    config: HeadConfig | None = None,
 ) -> None:
-    """A quarter of the time for views, the rest for training; exports `audio.onnx` and logs zero-shot accuracies."""
-    with np.load(work / "bind.npz") as bound:
-        project = bound["P"]
-    records = data.read_records(media, "sound", open_only)
-    learned = [r for r in records if r.split == "train" and r.source not in hold_out]
-    judged = [r for r in records if r.split == "val" or r.source in hold_out]
-    saved = work / "sound_views.pkl"  # made and read by this stage alone
-    if not saved.exists():
-        clips = sounds.read_clips(media, learned)
-        tagger = Tagger(teachers / "mn04_as_mAP_432.pt")
-        saved.write_bytes(
-            pickle.dumps(sounds.make_views(clips, tagger, seconds / 4, np.random.default_rng(0)))
-        )
-    views: sounds.Views = pickle.loads(saved.read_bytes())  # noqa: S301
-    teacher = MiniLM()
-    labels = sorted({label for record in records for label in record.labels})
-    tags = tag_names(teachers / "audioset_class_labels.csv")
-    said = [[labels.index(record.labels[0])] for record in learned]
-    lessons = audio.Lessons(views, joint(teacher, labels, project), joint(teacher, tags, project), said)
-    net = audio.train(audio.AudioConfig(seconds=seconds * 3 / 4), views, lessons, work / "audio.pt")
-    rows = audio.embed(net, [log_mel(clip) for clip in sounds.read_clips(media, judged)])
-    for source in sorted({record.source for record in judged}):
-        part = [i for i, record in enumerate(judged) if record.source == source]
-        classes = sorted({r.labels[0] for r in records if r.source == source})
-        right = np.array([classes.index(judged[i].labels[0]) for i in part])
-        names = joint(teacher, classes, project, ("{}",))
-        found = (rows[part] @ names.T).argmax(1)
-        LOG.info(
-            "%s: %d clips, %d classes, top-1 %.3f", source, len(part), len(classes), (found == right).mean()
-        )
-    export(net, torch.zeros(2, 250, 64), (0, 1), weights / "audio.onnx", "mel")
-    heard = audio.embed(net, [log_mel(clip) for clip in sounds.read_clips(media, learned)])
-    centre(weights / "audio.onnx", heard.mean(0))
+    """Teach a head, print its figures, and write it as `audio.onnx`.
+
+    centred: how much of the mean of all training sounds is taken away from every row, 0 to 1. views: of every clip;
+    more can be added later.
+    """
+    body = BODIES / "audio.onnx"
+    heard_by = body if body.exists() else export_body(places.teachers, body)
+    only = data.read_records(places.packs, "sound")
+    heard = sounds.hear(only, heard_by, places.work / "heard", views)
+    words = Words(places)
+    may = np.array([record in allowed for record in only])
+    config = config or HeadConfig()
+    head = sound_head.train(config, lessons(heard, only, may, words, tag_names(places.teachers)))
+    whole = heard.of(np.arange(len(only)))  # the first view of each clip is the clip itself
+    rows = sound_head.embed(head, whole.features, whole.logits)
+    judged = np.array([r.source in allowed.hold_out or r.split == "val" for r in only])
+    opinion = head.opinion(torch.from_numpy(whole.logits)).numpy()
+    middle = centred * rows[may].mean(0)
+    for name, made in (("tags alone, no training", opinion), ("head", unit(rows - middle))):
+        for line in figures(made, only, judged, words):
+            print(f"{name}: {line}")
+    write_head(head, middle, places.heads / "audio.onnx")
 
 
-def joint(
-    teacher: MiniLM, names: Sequence[str], project: Floats, prompts: Sequence[str] = audio.PROMPTS
-) -> Floats:
-    """Unit rows of the joint space: the mean of every name's prompts, (n, dim)."""
-    raw = teacher([prompt.format(name.lower()) for name in names for prompt in prompts])
-    rows = unit(raw @ project.T).reshape(len(names), len(prompts), -1)
-    return unit(rows.mean(1))
+def write_head(head: SoundHead, middle: Floats, path: Path) -> None:
+    """`features` (n, 384), `tags` (n, 527) -> `vectors` (n, 384), unit rows less what all have in common: `middle`."""
+    takes = [("features", torch.zeros(2, FEATURES), (0,)), ("tags", torch.zeros(2, TAGS), (0,))]
+    write(head, takes, ["vectors"], path)
+    if middle.any():
+        centre(path, middle)
+
+
+def lessons(
+    heard: sounds.Heard,
+    records: Sequence[data.Record],
+    may: npt.NDArray[np.bool_],
+    words: Words,
+    tags: Sequence[str],
+) -> Lessons:
+    """What may be learned from: views all of whose clips `may` be used; kinds that are rare are shown more often."""
+    heard = heard.of(may[heard.parts].all(1))
+    labels = sorted({label for r, usable in zip(records, may, strict=True) if usable for label in r.labels})
+    own = [[labels.index(label) for label in r.labels if label in labels] for r in records]
+    said = sound_head.shares(heard.parts.tolist(), heard.shares, own, len(labels))
+    chances = (said / np.sqrt(said.sum(0))).sum(1)
+    return Lessons(
+        heard,
+        said,
+        chances / chances.sum(),
+        words.phrased(labels, phrasings),
+        words.phrased(tags, tag_phrasings),
+    )
+
+
+def figures(
+    rows: Floats, records: Sequence[data.Record], judged: npt.NDArray[np.bool_], words: Words
+) -> list[str]:
+    """Zero-shot figures of every source with judged sounds: right names first, and sounds by their names."""
+    fifty = {r.labels[0] for r in records if r.source.startswith("esc")}
+    out = []
+    for source in sorted({r.source for r, use in zip(records, judged, strict=True) if use}):
+        part = [i for i, r in enumerate(records) if judged[i] and r.source == source]
+        own = {r.labels[0] for r in records if r.source == source}
+        for kinds in [own, fifty] if source.startswith("esc") else [own]:
+            names = sorted(kinds)
+            right = np.array([names.index(records[i].labels[0]) for i in part])[:, None] == np.arange(
+                len(names)
+            )
+            shown = []
+            for phrase in ("{}", "the sound of {}"):
+                scores = rows[part] @ words([phrase.format(name) for name in names]).T
+                top = recall(first_right(scores, right), [1])[0]
+                shown.append(
+                    f"'{phrase}' top-1 {top:.1f}, name to sound mAP {mean_average_precision(scores.T, right.T):.1f}"
+                )
+            out.append(f"{source}, {len(part)} sounds, {len(names)} names: {'; '.join(shown)}")
+    return out

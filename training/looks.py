@@ -1,7 +1,8 @@
 """What the picture body sees: its maps of several views of every picture, once, kept for the heads to learn from.
 
-Beside each map: the class logits. A view is the whole picture (0), its mirror image (1), or a random crop with its colours changed (2 and more); the same
-number and picture give the same view again. Maps are kept as float16 in the principal components of the cells.
+Beside each map: the class logits. A view is the whole picture (0), its mirror image (1), or a random crop with its
+colours changed (2 and more); the same number and picture give the same view again. Maps are kept as float16 in the
+principal components of the cells.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ LEAST = {2: 0.5, 3: 0.3}  # of the area that a crop covers; of further views 0.4
 COLOURS = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
 
 
-def all_pictures(packs: Sequence[Path], open_only: bool = False) -> list[data.Record]:
+def all_pictures(packs: Sequence[Path]) -> list[data.Record]:
     """The pictures of the packs, then the colour halves of their RGB-D pairs."""
-    return data.read_records(packs, "image", open_only) + data.read_records(packs, "rgbd", open_only)
+    return data.read_records(packs, "image") + data.read_records(packs, "rgbd")
 
 
 def view(picture: Image.Image, number: int, seed: int) -> npt.NDArray[np.uint8]:
@@ -122,13 +123,13 @@ def components(body: onnxruntime.InferenceSession, pictures: Pictures, path: Pat
         return Components(saved["mean"], saved["basis"])
 
 
-def run(packs: Sequence[Path], work: Path, views: int) -> None:
+def run(places: data.Places, views: int) -> None:
     """Write for each view `maps0.npy` (n, 9, 9, DIMS) and `logits0.npy` (n, 1000), float16; `components.npz`, and the
     keys in order, `pictures.json`.
 
     The body is made first if it is not there. Resumes an interrupted pass.
     """
-    records = all_pictures(packs)
+    records, work = all_pictures(places.packs), places.work
     (work / "pictures.json").write_text(json.dumps([record.key for record in records]))
     pictures = Pictures(records)
     path = BODIES / "image.onnx"
@@ -153,7 +154,9 @@ def _look(
         return
     shapes = {"maps": (count, GRID, GRID, DIMS), "logits": (count, CLASSES)}
     out = {
-        name: np.lib.format.open_memmap(work / f"{name}{number}.npy", "r+" if first else "w+", np.float16, shape)
+        name: np.lib.format.open_memmap(
+            work / f"{name}{number}.npy", "r+" if first else "w+", np.float16, shape
+        )
         for name, shape in shapes.items()
     }
     for start, batch in pictures.views(number, first):

@@ -53,3 +53,11 @@ def zero_shot(images: Floats, names: Floats, answer: npt.NDArray[np.int64], k: i
     scores = images @ names.T
     truth = scores[np.arange(len(scores)), answer]
     return 100.0 * float(((scores > truth[:, None]).sum(1) < k).mean())
+
+
+def mean_average_precision(scores: Floats, right: npt.NDArray[np.bool_]) -> float:
+    """In per cent, over the queries (rows) that have a right answer; scores and right: (queries, answers)."""
+    asked = right.any(1)
+    hits = np.take_along_axis(right, np.argsort(-scores, 1, kind="stable"), 1)[asked]
+    precision = hits.cumsum(1) / np.arange(1, hits.shape[1] + 1)
+    return 100.0 * float(((precision * hits).sum(1) / hits.sum(1)).mean())

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training import data, looks
-from training.export import export_head
+from training import data, looks, picture_figures
+from training.export import UnitRows, write
 from training.measure import Floats, unit
 from training.picture_head import HeadInputs, HeadShape, PictureHead, Served, standardiser
 from training.texts import Texts, class_names
@@ -102,18 +101,10 @@ class Lessons:
         records: Sequence[data.Record],
         texts: Texts,
         names: Tensor,
-        hold_out: Sequence[str],
-        open_only: bool,
+        allowed: data.Allowed,
     ) -> None:
         self.names = names
-        is_allowed = [not open_only or record.licence in data.OPEN_LICENCES for record in records]
-        self.rows = np.array(
-            [
-                row
-                for row, record in enumerate(records)
-                if record.split == "train" and record.source not in hold_out and is_allowed[row]
-            ]
-        )
+        self.rows = np.array([row for row, record in enumerate(records) if record in allowed])
         share = np.array([_share(records[row]) for row in self.rows])
         self.chance = share / share.sum()
         self.said = {row: [texts.row[text] for text in _sayings(records[row])] for row in self.rows.tolist()}
@@ -123,7 +114,10 @@ class Lessons:
         """Pictures, and a text vector (count, 384) for each: one saying, or the mean of two."""
         rows: list[int] = rng.choice(self.rows, count, replace=False, p=self.chance).tolist()
         first = [rng.choice(self.said[row]) for row in rows]
-        second = [one if rng.random() < 0.5 else rng.choice(self.said[row]) for row, one in zip(rows, first, strict=True)]
+        second = [
+            one if rng.random() < 0.5 else rng.choice(self.said[row])
+            for row, one in zip(rows, first, strict=True)
+        ]
         return rows, (self.vectors[first] + self.vectors[second]) / 2
 
 
@@ -143,7 +137,9 @@ def contrast(images: Tensor, words: Tensor, scale: Tensor, config: PictureConfig
     raw, projected = words
     near = functional.normalize(raw, dim=1) @ functional.normalize(raw, dim=1).T
     same = (near > SAME).float().fill_diagonal_(1.0)
-    right = (1 - config.soft) * same / same.sum(1, keepdim=True) + config.soft * (near / config.sharpness).softmax(1)
+    right = (1 - config.soft) * same / same.sum(1, keepdim=True) + config.soft * (
+        near / config.sharpness
+    ).softmax(1)
     logits = scale * images @ projected.T
     return 0.5 * (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right))
 
@@ -219,7 +215,12 @@ class Training:
 
 
 def train(
-    config: PictureConfig, views: Views, lessons: Lessons, seed: int, goals: Sequence[Floats] = (), start: Space | None = None
+    config: PictureConfig,
+    views: Views,
+    lessons: Lessons,
+    seed: int,
+    goals: Sequence[Floats] = (),
+    start: Space | None = None,
 ) -> Space:
     """Train a head; with `start` and `goals` (n, 384) by view, one that imitates an average of heads, under its P."""
     torch.manual_seed(seed)
@@ -235,7 +236,9 @@ def train(
         chosen = rng.integers(0, config.views, len(rows)).tolist()
         inputs, goal = views.batch(rows, chosen), None
         if goals:
-            goal = torch.from_numpy(np.stack([goals[v][row] for v, row in zip(chosen, rows, strict=True)])).float()
+            goal = torch.from_numpy(
+                np.stack([goals[v][row] for v, row in zip(chosen, rows, strict=True)])
+            ).float()
         else:
             inputs, words = mix(inputs, words, config.mixed, rng)
         loss = run.step(inputs, words, goal)
@@ -258,36 +261,42 @@ def averaged(members: Sequence[Space], views: Views, config: PictureConfig) -> l
     return out
 
 
-def run(
-    packs: Sequence[Path], teachers: Path, work: Path, heads: Path, hold_out: Sequence[str], open_only: bool
-) -> None:
-    """Write `image.onnx` and, where P was learned, `text.onnx` into `heads`, and `space.npz` (P) into `work`.
+def run(places: data.Places, allowed: data.Allowed) -> None:
+    """Write `image.onnx` and `text.onnx`, which is P, to the heads, and `space.npz` (P) to the work folder.
 
-    Members are kept in `work` as they are done.
+    Without captions P stays the identity. What was trained is kept in the work folder as it is done.
     """
-    config = PictureConfig(learn_texts=not open_only)
-    records, texts = looks.all_pictures(packs), Texts(work)
-    views = Views(work, config.views)
-    names = torch.from_numpy(texts.of_names(class_names(teachers)))
-    lessons = Lessons(records, texts, names, hold_out, open_only)
+    config = PictureConfig(learn_texts=not allowed.open_only)
+    records, texts = looks.all_pictures(places.packs), Texts(places.work)
+    views, work = Views(places.work, config.views), places.work / places.heads.name
+    work.mkdir(exist_ok=True)
+    names = torch.from_numpy(texts.of_names(class_names(places.teachers)))
+    lessons = Lessons(records, texts, names, allowed)
     LOG.info("%d pictures to learn from", len(lessons.rows))
     first = _kept(work / "member0.pt", lambda: train(config, views, lessons, 0))
+    np.savez(work / "space.npz", P=first.project.numpy())
     shared = replace(config, learn_texts=False)  # all heads of one average speak of the same texts
-    members = [first]
-    for seed in range(1, config.members):
-        members.append(_kept(work / f"member{seed}.pt", lambda seed=seed: train(shared, views, lessons, seed, start=first)))  # type: ignore[misc]
+    others = range(1, config.members)
+    members = [first, *(_member(seed, shared, views, lessons, first, work) for seed in others)]
     goals = averaged(members, views, config)
     space = _kept(work / "head.pt", lambda: train(shared, views, lessons, 100, goals, first))
-    report(space, views, records, texts, hold_out)
-    with np.load(work / "components.npz") as saved:
+    for line in picture_figures.lines(space, views, records, texts, allowed):
+        LOG.info(line)
+    with np.load(places.work / "components.npz") as saved:
         components = looks.Components(saved["mean"], saved["basis"])
-    np.savez(work / "space.npz", P=space.project.numpy())
-    example = (torch.rand(2, looks.GRID, looks.GRID, looks.CHANNELS), torch.randn(2, 1000))
-    export_head(Served(space.head, space.project, components), example, heads / "image.onnx", ("map", "logits"))
-    if config.learn_texts:
-        project = nn.Linear(*space.project.shape, bias=False)
-        project.weight = nn.Parameter(space.project)
-        export_head(project, (torch.rand(2, len(space.project)),), heads / "text.onnx", ("vectors",))
+    maps = torch.rand(2, looks.GRID, looks.GRID, looks.CHANNELS)
+    takes = [("map", maps, (0,)), ("logits", torch.randn(2, looks.CLASSES), (0,))]
+    write(Served(space.head, space.project, components), takes, ["vectors"], places.heads / "image.onnx")
+    project = nn.Linear(*space.project.shape, bias=False)
+    project.weight = nn.Parameter(space.project)
+    takes = [("vectors", torch.rand(2, len(space.project)), (0,))]
+    write(UnitRows(project), takes, ["projected"], places.heads / "text.onnx", exact=True)
+
+
+def _member(
+    seed: int, config: PictureConfig, views: Views, lessons: Lessons, first: Space, work: Path
+) -> Space:
+    return _kept(work / f"member{seed}.pt", lambda: train(config, views, lessons, seed, start=first))
 
 
 def _kept(path: Path, make: Callable[[], Space]) -> Space:
@@ -295,4 +304,10 @@ def _kept(path: Path, make: Callable[[], Space]) -> Space:
     if not path.exists():
         torch.save(make(), path)
     space: Space = torch.load(path, weights_only=False)
+    return space
+
+
+def load(places: data.Places) -> Space:
+    """The head and P that `run` left."""
+    space: Space = torch.load(places.work / places.heads.name / "head.pt", weights_only=False)
     return space

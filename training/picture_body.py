@@ -159,7 +159,7 @@ def quantise(exact: Path, small: Path, pictures: npt.NDArray[np.uint8]) -> None:
 
 
 def add_classifier(model: Any, weight: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> None:
-    """Add the output `logits`: the published classifier (1000, 1280) on the mean of the map; weights kept as float16."""
+    """Add the output `logits`: the published classifier (1000, 1280) on the mean of the map, weights as float16."""
     constants = {
         "classifier.axes": np.array([1, 2], np.int64),
         "classifier.weight16": np.ascontiguousarray(weight.T).astype(np.float16),
@@ -174,7 +174,5 @@ def add_classifier(model: Any, weight: npt.NDArray[np.float32], bias: npt.NDArra
         helper.make_node("Add", [raw, "classifier.bias"], ["logits"]),
     ]
     model.graph.node.extend(nodes)
-    model.graph.output.append(
-        helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", CLASSES])
-    )
+    model.graph.output.append(helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", CLASSES]))
     onnx.checker.check_model(model)

@@ -1,7 +1,7 @@
 """The picture head: the body's outputs -> the joint space.
 
-Attention queries pool the map beside its mean; a linear path and a small network read what they found; the
-body's opinion (its ten likeliest class names, as texts) is added with a learned share: it covers a thousand objects that
+Attention queries pool the map beside its mean; a linear path and a small network read what they found; the body's
+opinion (its ten likeliest class names, as texts) is added with a learned share: it covers a thousand objects that
 captions hardly mention, and what is learned knows people, places and actions.
 """
 
@@ -21,14 +21,13 @@ OPINIONS = 10  # class names that an opinion is made of
 
 @dataclass(frozen=True, slots=True)
 class HeadShape:
-    """dims: of a cell.  queries: of attention. hidden: of the small network. spaces: text bodies that it is taught by."""
+    """dims: of a cell. queries: of attention. hidden: of the small network. dim: of the joint space."""
 
     dims: int = 512
     queries: int = 8
     hidden: int = 1024
     dropout: float = 0.3
     dim: int = 384
-    spaces: int = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,3 +197,19 @@ WORDS: dict[str, tuple[str, ...]] = {
     "lecture theatre": ("lecture theatre", "lecture hall"),
 }
 """Other words for the same kind of room; one is drawn each time."""
+
+
+def room_names() -> list[str]:
+    """The first name of every recipe, in order."""
+    rng = np.random.default_rng(0)
+    return [recipe(rng).name for recipe in ROOMS]
+
+
+def vocabulary() -> list[str]:
+    """Every name of a room or a thing that the recipes can use; the text stage embeds their prompts."""
+    rng = np.random.default_rng(0)
+    found = {word for name in room_names() for word in WORDS.get(name, (name,))} | set(room_names())
+    for recipe in ROOMS:
+        for _ in range(40):
+            found |= recipe(rng).things
+    return sorted(found)

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from anyseek.embedders.mini.prepare_text import PrepareText
-from training import data, depth, looks
+from training import data, looks, rooms
 from training.measure import Floats
 from training.paths import BODIES
 from training.words import PLACES, prompts
@@ -59,14 +59,14 @@ def embed(texts: Sequence[str]) -> Floats:
     return out
 
 
-def run(packs: Sequence[Path], teachers: Path, work: Path) -> None:
+def run(places: data.Places) -> None:
     """Write `texts.npz`: texts (n,) and vectors (n, 384)."""
-    records = looks.all_pictures(packs)
-    with np.load(teachers / "clip_text_anchors.npz") as anchors:
+    records = looks.all_pictures(places.packs)
+    with np.load(places.teachers / "clip_text_anchors.npz") as anchors:
         things = {str(name) for name in anchors["names"]}
     labels = {label for record in records for label in record.labels}
-    names = {*class_names(teachers), *things, *PLACES, *depth.vocabulary(), *labels}
+    names = {*class_names(places.teachers), *things, *PLACES, *rooms.vocabulary(), *labels}
     said = {caption for record in records for caption in record.captions}
     texts = sorted(said | {prompt for name in names for prompt in prompts(name)})
     LOG.info("%d texts", len(texts))
-    np.savez(work / "texts.npz", texts=np.array(texts), vectors=embed(texts))
+    np.savez(places.work / "texts.npz", texts=np.array(texts), vectors=embed(texts))

@@ -74,13 +74,14 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def _run(tower: Sequence[onnxruntime.InferenceSession], batch: Any) -> Floats:
-    """A batch through body and head: the outputs of one are the inputs of the next, by name."""
+    """A batch through body and head: the outputs of one are the inputs of the next, by name. The last has one."""
     feed = {tower[0].get_inputs()[0].name: batch}
     for session in tower:
         names = [output.name for output in session.get_outputs()]
         feed = dict(zip(names, session.run(names, feed), strict=True))
-    rows: Floats = feed["vectors"]
-    return rows
+    (rows,) = feed.values()
+    vectors: Floats = rows
+    return vectors
 
 
 def _parts(modality: Modality, prepared: Sequence[Any]) -> list[list[int]]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from anyseek.contracts import DecodeHint
+from anyseek.embedders.mini.towers import VOCABULARY
 from anyseek.embedders.mini.wordpiece import WordPiece
 
-VOCABULARY = Path(__file__).with_name("weights") / "bodies" / "vocabulary.txt"
 MOST_TOKENS = 256
 
 

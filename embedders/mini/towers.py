@@ -13,8 +13,8 @@ MODALITIES = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.DEPTH)
 
 
 def present(heads: Path) -> tuple[Modality, ...]:
-    """The modalities of the model whose heads lie in `heads`. Texts need none: the space is that of their body."""
-    return tuple(m for m in MODALITIES if m is Modality.TEXT or (heads / f"{m}.onnx").exists())
+    """The modalities of the model whose heads lie in `heads`."""
+    return tuple(modality for modality in MODALITIES if (heads / f"{modality}.onnx").exists())
 
 
 def files(heads: Path, modality: Modality) -> tuple[Path, ...]:
@@ -23,5 +23,4 @@ def files(heads: Path, modality: Modality) -> tuple[Path, ...]:
     Depth has no body: nothing pretrained of that kind is openly to be had.
     """
     body, head = BODIES / f"{modality}.onnx", heads / f"{modality}.onnx"
-    parts = (() if modality is Modality.DEPTH else (body,), () if modality is Modality.TEXT else (head,))
-    return tuple(path for part in parts for path in part)
+    return (head,) if modality is Modality.DEPTH else (body, head)

@@ -71,6 +71,17 @@ def test_any_rate_is_resampled_as_in_one_piece(tmp_path: Path, rate_hz: int) -> 
     np.testing.assert_allclose(got[:n], expected[:n], atol=2e-5)  # no seams at blocks and windows
 
 
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100, 48_000])
+def test_a_model_gets_the_rate_that_its_hint_names(tmp_path: Path, rate_hz: int) -> None:
+    noise = np.random.default_rng(6).uniform(-0.5, 0.5, rate_hz * 3).astype(np.float32)
+    soundfile.write(tmp_path / "x.wav", noise, rate_hz, subtype="FLOAT")
+    got = sound_of(tmp_path / "x.wav", rate_hz=32_000)
+    np.testing.assert_allclose(
+        got, soxr.resample(noise, rate_hz, 32_000, quality="HQ")[: len(got)], atol=2e-5
+    )
+    assert len(got) == pytest.approx(3 * 32_000, abs=1)
+
+
 def test_the_same_rate_is_handed_out_untouched(tmp_path: Path) -> None:
     noise = np.random.default_rng(5).uniform(-1, 1, 50_000).astype(np.float32)
     soundfile.write(tmp_path / "x.wav", noise, 16_000, subtype="FLOAT")

@@ -22,7 +22,7 @@ import onnxruntime
 
 from anyseek.contracts import Modality
 from anyseek.embedders import registry
-from anyseek.embedders.mini.card import WEIGHTS
+from anyseek.embedders.mini import towers
 
 COUNT = {Modality.TEXT: 512, Modality.IMAGE: 512, Modality.AUDIO: 64, Modality.DEPTH: 256}
 
@@ -36,7 +36,7 @@ def items(modality: Modality, count: int) -> list[Any]:
     if modality is Modality.IMAGE:
         return [rng.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(count)]
     if modality is Modality.AUDIO:
-        return [rng.uniform(-1, 1, 160_000).astype(np.float32) for _ in range(count)]
+        return [rng.uniform(-1, 1, 320_000).astype(np.float32) for _ in range(count)]
     return [rng.uniform(0.5, 8, (240, 320)).astype(np.float32) for _ in range(count)]
 
 
@@ -49,6 +49,14 @@ def median(runs: int, work: Callable[[], object]) -> float:
         work()
         times.append(time.perf_counter() - started)
     return statistics.median(times)
+
+
+def alone(sessions: list[onnxruntime.InferenceSession], batch: Any) -> None:
+    """ONNX Runtime alone: one batch through body and head."""
+    feed = {sessions[0].get_inputs()[0].name: batch}
+    for session in sessions:
+        names = [output.name for output in session.get_outputs()]
+        feed = dict(zip(names, session.run(names, feed), strict=True))
 
 
 def main() -> None:
@@ -68,12 +76,14 @@ def main() -> None:
         raw = items(modality, count)
         prepared = [prepare(item) for item in raw]
         started = time.perf_counter()
-        path = str(WEIGHTS / f"{modality}.onnx")
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        sessions = [
+            onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+            for path in towers.files(towers.WEIGHTS / "mini", modality)
+        ]
         load_s = time.perf_counter() - started
         same = [item for item in prepared if len(item) == len(prepared[0])][:32]
-        batch, name = np.stack(same), session.get_inputs()[0].name
-        alone_s = median(runs, lambda: session.run(None, {name: batch})) / len(same)  # noqa: B023
+        batch = np.stack(same)
+        alone_s = median(runs, lambda: alone(sessions, batch)) / len(same)  # noqa: B023
         tower_s = median(runs, lambda: mini.embed(modality, prepared)) / count  # noqa: B023
         prepare_s = median(1, lambda: [prepare(item) for item in raw]) / count  # noqa: B023
         found[str(modality)] = {

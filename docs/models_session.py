@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from anyseek.embedders.mini.card import WEIGHTS
+from anyseek.embedders.mini.towers import WEIGHTS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 from played_hub import played_hub
@@ -59,7 +59,7 @@ def tell(text: str) -> None:
 
 
 def library(home: Path, samples: Path) -> None:
-    """Pictures, and towers of one's own: those of mini without the one for depth."""
+    """Pictures, and heads of one's own: those of mini without the one for depth."""
     pictures = [
         path for path in sorted((samples / "pictures").rglob("*")) if path.suffix in {".webp", ".jpg"}
     ]
@@ -69,7 +69,7 @@ def library(home: Path, samples: Path) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
     towers = home / "towers"
-    shutil.copytree(WEIGHTS, towers)
+    shutil.copytree(WEIGHTS / "mini", towers)
     (towers / "depth.onnx").unlink()
     from anyseek.embedders.mini.card_writer import write_card
 

@@ -21,7 +21,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from anyseek.embedders.mini.prepare_visual import DEPTH_SIDE, PrepareDepth, planes
-from training import data, device, looks, picture, render, rooms, views
+from training import data, device, looks, picture, render, rooms
+from training.boxes import cut, random_boxes
 from training.export import export
 from training.measure import Floats, first_right, recall
 from training.nets import Average, NetShape, Served, Tower
@@ -135,8 +136,8 @@ def augment(metres: Floats, rng: np.random.Generator, least: float = 0.45) -> Te
     metres = metres * rng.uniform(0.8, 1.25, (len(metres), 1, 1)).astype(np.float32)
     noisy = np.stack([render.sense(one, rng) if rng.random() < 0.7 else one for one in metres])
     full = torch.from_numpy(planes(noisy))
-    boxes = views.random_boxes(len(full), least, rng)
-    return settle(views.cut(full, boxes, DEPTH_SIDE))
+    boxes = random_boxes(len(full), least, rng)
+    return settle(cut(full, boxes, DEPTH_SIDE))
 
 
 def settle(small: Tensor) -> Tensor:
@@ -214,7 +215,7 @@ def train(config: DepthConfig, rendered: Rendered, pairs: Pairs, targets: Target
             [augment(rendered.depth[rows].astype(np.float32), rng), augment(pairs.depth[chosen], rng)]
         )
         with torch.autocast(where.type, dtype=torch.bfloat16):
-            out = net(x.to(where).contiguous(memory_format=torch.channels_last))[1]
+            out = net(x.to(where).contiguous(memory_format=torch.channels_last))
         unit = functional.normalize(out.float(), dim=1).cpu()  # the targets lie there
         loss = targets.loss(unit[: len(rows)], rendered, rows, config.scale)
         if some:
@@ -243,7 +244,7 @@ def pair_loss(unit: Tensor, goal: Tensor, scale: float) -> Tensor:
 @torch.no_grad()
 def embed(net: Tower, maps: Floats) -> Floats:
     """Prepared maps, float32 (n, 3, 64, 64) -> unit rows (n, dim)."""
-    out: Floats = functional.normalize(net(torch.from_numpy(maps))[1].float(), dim=1).numpy()
+    out: Floats = functional.normalize(net(torch.from_numpy(maps)).float(), dim=1).numpy()
     return out
 
 

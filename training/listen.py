@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +23,16 @@ from training.texts import embed
 LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Words:
-    """Texts in the joint space: the text body's vectors through P, as the stage `image` left it."""
+    """Texts in the joint space: the text body's unit rows, `encode`, through P, `project` (384, 384)."""
 
-    def __init__(self, places: data.Places) -> None:
-        with np.load(places.work / places.heads.name / "space.npz") as saved:
-            self.project: Floats = np.asarray(saved["P"], np.float32)
+    encode: Callable[[Sequence[str]], Floats]
+    project: Floats
 
-    def __call__(self, texts: list[str]) -> Floats:
+    def __call__(self, texts: Sequence[str]) -> Floats:
         """Unit rows (n, 384)."""
-        return unit(embed(texts) @ self.project.T)
+        return unit(self.encode(texts) @ self.project.T)
 
     def phrased(self, names: Sequence[str], phrase: Callable[[str], list[str]]) -> Floats:
         """(names, phrasings, 384) unit rows."""
@@ -67,7 +68,8 @@ def run(
     heard_by = body if body.exists() else export_body(places.teachers, body)
     only = data.read_records(places.packs, "sound")
     heard = sounds.hear(only, heard_by, places.work / "heard", views)
-    words = Words(places)
+    with np.load(places.work / places.heads.name / "space.npz") as saved:
+        words = Words(embed, saved["P"])
     may = np.array([record in allowed for record in only])
     config = config or HeadConfig()
     head = sound_head.train(config, lessons(heard, only, may, words, tag_names(places.teachers)))

@@ -1,4 +1,4 @@
-"""The student's networks: plain residual convolutions, widths in multiples of 16 (the others are slow on
+"""The depth tower's network: plain residual convolutions, widths in multiples of 16 (the others are slow on
 CPUs).
 """
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
@@ -67,56 +66,38 @@ class Trunk(nn.Module):
 
 
 class Tower(nn.Module):
-    """Trunk, mean over the map, and a small head into the joint space; `cells` predicts the teacher cell by
-    cell.
-    """
+    """Trunk, mean over the map, and a small head into the joint space."""
 
-    def __init__(self, shape: NetShape, dim: int, teacher_dims: int = 0) -> None:
+    def __init__(self, shape: NetShape, dim: int) -> None:
         super().__init__()
-        last = shape.widths[-1]
         self.trunk = Trunk(shape)
-        self.head = nn.Sequential(nn.Linear(last, shape.hidden), nn.ReLU(), nn.Linear(shape.hidden, dim))
-        self.cells = nn.Conv2d(last, teacher_dims, 1) if teacher_dims else None
+        self.head = nn.Sequential(
+            nn.Linear(shape.widths[-1], shape.hidden), nn.ReLU(), nn.Linear(shape.hidden, dim)
+        )
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Picture -> (the guess at the teacher's map, embedding before it is brought to unit length)."""
-        grid = self.trunk(x)
-        return grid if self.cells is None else self.cells(grid), self.head(grid.mean((2, 3)))
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels, s, s) -> the embedding before it is brought to unit length, (n, dim)."""
+        out: Tensor = self.head(self.trunk(x).mean((2, 3)))
+        return out
 
 
 class Served(nn.Module):
-    """A trained tower as it is shipped: norms folded into convolutions, no teacher's cells, scaling inside.
+    """A trained tower as it is shipped: norms folded into convolutions."""
 
-    Pictures come as uint8 (n, s, s, 3), straight from their preparer; other planes as float32 (n, c, s, s).
-    window: cells of the map a side; the head is asked about every such window too, and what it says of them counts half
-    as much as what it says of the whole: nearly for nothing what an average over crops brings. 0: the whole alone.
-    """
-
-    def __init__(
-        self, tower: Tower, pixels: bool = False, mean: float = 0.0, std: float = 1.0, window: int = 0
-    ) -> None:
+    def __init__(self, tower: Tower) -> None:
         super().__init__()
-        tower = copy.deepcopy(tower).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        for module in list(tower.modules()):
+        self.tower = copy.deepcopy(tower).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        for module in list(self.tower.modules()):
             pairs = [name for name, child in module.named_children() if isinstance(child, nn.Sequential)]
             for name in pairs:
                 pair: Any = getattr(module, name)
                 if len(pair) == 2 and isinstance(pair[1], nn.BatchNorm2d):
                     setattr(module, name, fuse_conv_bn_eval(pair[0], pair[1]))
-        self.trunk, self.head = tower.trunk, tower.head
-        self.pixels, self.mean, self.std, self.window = pixels, mean, std, window
 
     def forward(self, x: Tensor) -> Tensor:
-        """-> the embedding before it is brought to unit length, (n, dim)."""
-        if self.pixels:
-            x = (x.permute(0, 3, 1, 2).float() / 255.0 - self.mean) / self.std
-        grid = self.trunk(x)
-        out: Tensor = self.head(grid.mean((2, 3)))
-        if not self.window:
-            return out
-        parts = functional.avg_pool2d(grid, self.window, 1).flatten(2).transpose(1, 2)
-        seen = functional.normalize(self.head(parts), dim=2).mean(1)
-        return functional.normalize(out, dim=1) + 0.5 * functional.normalize(seen, dim=1)
+        """See Tower."""
+        out: Tensor = self.tower(x)
+        return out
 
 
 class Average:

@@ -11,10 +11,11 @@ import pytest
 
 from anyseek.contracts import Embedder, Modality
 from anyseek.embedders import registry
-from anyseek.embedders.mini.card import WEIGHTS
+from anyseek.embedders.mini import towers
 from anyseek.embedders.mini.card_writer import current_fingerprint, write_card
 from anyseek.errors import ModalityNotSupported, ModelNotFound
 
+HEADS = towers.WEIGHTS / "mini"
 RNG = np.random.default_rng(0)
 ITEMS = {
     Modality.TEXT: [
@@ -29,8 +30,8 @@ ITEMS = {
     ],
     Modality.IMAGE: [RNG.integers(0, 256, shape, np.uint8) for shape in [(9, 7, 3), (300, 200, 3), (1, 1, 3)]]
     + [np.zeros((40, 40, 3), np.uint8), np.full((40, 90, 3), 255, np.uint8)],
-    Modality.AUDIO: [np.zeros(0, np.float32), np.zeros(160_000, np.float32)]
-    + [RNG.uniform(-1, 1, n).astype(np.float32) for n in (1, 1_600, 16_000, 77_777, 160_000)],
+    Modality.AUDIO: [np.zeros(0, np.float32), np.zeros(320_000, np.float32)]
+    + [RNG.uniform(-1, 1, n).astype(np.float32) for n in (1, 1_600, 16_000, 77_777, 320_000)],
     Modality.DEPTH: [np.full((30, 40), np.nan, np.float32), RNG.uniform(0.5, 9, (60, 80)).astype(np.float32)]
     + [np.full((5, 5), value, np.float32) for value in (0.01, 2.0, 1e6)],
 }
@@ -49,14 +50,23 @@ def embed(mini: Embedder, modality: Modality, items: list) -> np.ndarray:
 def test_the_card_tells_the_truth(mini: Embedder) -> None:
     card = mini.card
     assert set(card.modalities) == set(ITEMS)
-    assert card.fingerprint == current_fingerprint(WEIGHTS), (
+    assert card.fingerprint == current_fingerprint(HEADS, "mini"), (
         "weights or preparation changed: run the `card` stage"
     )
-    assert card.size_bytes == sum(
-        path.stat().st_size for path in WEIGHTS.iterdir() if path.name != "card.json"
-    )
-    assert card.size_bytes < 24e6
+    files = {path for modality in card.modalities for path in towers.files(HEADS, modality)}
+    assert card.size_bytes == sum(path.stat().st_size for path in [*files, towers.VOCABULARY])
     assert card.commercial_use == "no"
+
+
+def test_the_open_heads_are_a_model_of_their_own_that_may_be_used() -> None:
+    card = registry.entry("mini-open").card
+    assert set(card.modalities) == set(ITEMS)
+    assert card.fingerprint == current_fingerprint(towers.WEIGHTS / "mini-open", "mini-open")
+    assert card.commercial_use == "check"
+
+
+def test_the_package_carries_at_most_60_megabytes_of_weights() -> None:
+    assert sum(path.stat().st_size for path in towers.WEIGHTS.rglob("*") if path.is_file()) < 60e6
 
 
 @pytest.mark.parametrize("modality", ITEMS)
@@ -140,7 +150,7 @@ def test_nonsense_is_near_nothing(mini: Embedder) -> None:
 
 def test_towers_trained_elsewhere_are_a_model_of_their_own(tmp_path: Path, mini: Embedder) -> None:
     own = tmp_path / "own"
-    shutil.copytree(WEIGHTS, own)
+    shutil.copytree(HEADS, own)
     (own / "depth.onnx").unlink()
     write_card(own, open_only=True)
     found = registry.load(f"mini:{own}")
@@ -154,9 +164,9 @@ def test_towers_trained_elsewhere_are_a_model_of_their_own(tmp_path: Path, mini:
 
 def test_a_card_that_is_not_of_its_towers_is_refused(tmp_path: Path) -> None:
     own = tmp_path / "own"
-    shutil.copytree(WEIGHTS, own)
+    shutil.copytree(HEADS, own)
     (own / "depth.onnx").unlink()
-    with pytest.raises(ModelNotFound, match="not the card of the towers"):
+    with pytest.raises(ModelNotFound, match="not the card of the heads"):
         registry.load(f"mini:{own}")
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from anyseek.embedders.mini.card import WEIGHTS
 from anyseek.embedders.mini.prepare_sound import PrepareSound
+from anyseek.embedders.mini.towers import WEIGHTS
 
 GOLDEN = Path(__file__).with_name("golden") / "mini_sound.npz"
 
@@ -28,7 +28,7 @@ def tone() -> np.ndarray:
 def test_the_body_says_what_its_teacher_says() -> None:
     with np.load(GOLDEN) as saved:
         features, probabilities = saved["features"], saved["probabilities"].astype(np.float32)
-    got, logits = session("bodies/sound.onnx").run(
+    got, logits = session("bodies/audio.onnx").run(
         ["features", "tags"], {"mel": PrepareSound()(tone())[None]}
     )
     cosine = got[0] @ features / np.linalg.norm(got) / np.linalg.norm(features)
@@ -42,7 +42,7 @@ def test_silence_and_any_length_give_unit_rows(name: str, seconds: float) -> Non
     sounds = [np.zeros(int(seconds * 32_000), np.float32)]
     sounds.append(np.random.default_rng(0).uniform(-1, 1, len(sounds[0])).astype(np.float32))
     mel = np.stack([PrepareSound()(sound) for sound in sounds])
-    features, tags = session("bodies/sound.onnx").run(["features", "tags"], {"mel": mel})
-    rows = session(f"{name}/sound.onnx").run(["vectors"], {"features": features, "tags": tags})[0]
+    features, tags = session("bodies/audio.onnx").run(["features", "tags"], {"mel": mel})
+    rows = session(f"{name}/audio.onnx").run(["vectors"], {"features": features, "tags": tags})[0]
     assert rows.shape == (2, 384)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)

@@ -68,7 +68,8 @@ def test_the_wheel_holds_every_module_and_the_model(wheel_names: set[str]) -> No
         for module in folder.glob("*.py"):
             assert f"{package.replace('.', '/')}/{module.name}" in wheel_names
     weights = ROOT / "embedders/mini/weights"
-    assert {f"anyseek/embedders/mini/weights/{file.name}" for file in weights.iterdir()} <= wheel_names
+    files = [file.relative_to(weights).as_posix() for file in weights.rglob("*") if file.is_file()]
+    assert {f"anyseek/embedders/mini/weights/{name}" for name in files} <= wheel_names
     assert "anyseek/py.typed" in wheel_names
 
 

@@ -14,8 +14,8 @@ from indexes import contents
 
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
-from anyseek.embedders.mini.card import WEIGHTS
 from anyseek.embedders.mini.card_writer import write_card
+from anyseek.embedders.mini.towers import WEIGHTS
 from anyseek.errors import IndexNotFound
 
 State = dict[str, tuple[object, ...]]
@@ -203,9 +203,8 @@ def _with_gaps(stage: Stage) -> None:
 def _with_another_model(stage: Stage) -> None:
     _with_gaps(stage)
     weights = stage.place / "weights"
-    shutil.copytree(WEIGHTS, weights)
-    with (weights / "vocabulary.txt").open("a") as vocabulary:
-        vocabulary.write("zzyzx\n")
+    shutil.copytree(WEIGHTS / "mini", weights)
+    (weights / "depth.onnx").unlink()
     write_card(weights)
 
 

@@ -176,11 +176,11 @@ def main() -> None:
     model = mini_quality.Model(registry.load("mini"))
     bank = background.embedded(model.embedder)[0]
     absent = model.texts(options.absent.read_text().splitlines()) if options.absent else bank[:0]
-    pictures = [r for r in data.read_records(media, "image") if r.split == "val" or r.source == "coco-mini"]
-    seen = model.of(Modality.IMAGE, mini_quality.read_images(media, pictures))
-    sounds = [r for r in data.read_records(media, "sound") if r.split == "val"]
+    pictures = [r for r in data.read_records([media], "image") if r.split == "val" or r.source == "coco-mini"]
+    seen = model.of(Modality.IMAGE, mini_quality.read_images(pictures))
+    sounds = [r for r in data.read_records([media], "sound") if r.split == "val"]
     rate = model.embedder.preparer(Modality.AUDIO).hint.rate_hz
-    heard = model.of(Modality.AUDIO, mini_quality.read_sounds(media, sounds, rate))
+    heard = model.of(Modality.AUDIO, mini_quality.read_sounds(sounds, rate))
     for kind, gallery, records in (("pictures", seen, pictures), ("sounds", heard, sounds)):
         labels = [record.labels[0] if record.labels else "" for record in records]
         names = sorted(set(labels) - {""})

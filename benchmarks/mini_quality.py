@@ -1,11 +1,8 @@
-"""How good `mini` is on pictures, sounds and depth maps that it did not learn from, with bootstrap
-intervals.
+"""How good `mini` is on pictures, sounds and depth maps that it did not learn from, with bootstrap intervals.
 
-python benchmarks/mini_quality.py --media PACK [--teachers FOLDER --work FOLDER] [--json OUT]
+python benchmarks/mini_quality.py --media PACK PACK [--model mini:FOLDER] [--json OUT]
 
-Only the pack's `val` split and the sources that training held out (`--held-out`, all of their items) are
-used. With `--teachers` and `--work` (the training stages' outputs) the untrained floor is measured beside:
-the teacher's ten likeliest class names, averaged in MiniLM's space, on the same pictures.
+Only the packs' `val` split and the sources that training held out (`--held-out`, all of their items) are used.
 """
 
 from __future__ import annotations
@@ -31,12 +28,15 @@ from training.measure import Floats
 from training.words import prompts
 
 Encoder = Callable[[Sequence[str]], Floats]
-SIX = ("buildings", "forest", "glacier", "mountains", "sea", "street")
+SIX = ("buildings", "forest", "glacier", "mountain", "sea", "street")
 ROOMS = (
     "bathroom", "bedroom", "bookstore", "cafe", "classroom", "computer lab", "conference room", "corridor",
     "dining room", "furniture store", "home office", "kitchen", "library", "living room", "lecture theatre",
     "office", "shop interior",
 )  # fmt: skip
+SIX_ROOMS = ("bathroom", "bedroom", "dining room", "entrance hall", "kitchen", "living room")
+SUN = ("kitchen", "auditorium", "desert", "campus", "sky", "bamboo forest", "airport", "football field")
+OBJECTS = ("caltech101", "tiny-imagenet", "imagenette", "mini-imagenet", "grocery")
 # What pictures, sounds and depth maps have in common, so that every pair of modalities can be asked about.
 CONCEPTS = {
     "dog": ("dog",),
@@ -143,25 +143,21 @@ def any_to_any(found: dict[Modality, tuple[Floats, list[str]]]) -> dict[str, str
     return out
 
 
-def read_images(
-    media: Path, records: Sequence[data.Record], ending: str = ".webp"
-) -> list[npt.NDArray[np.uint8]]:
+def read_images(records: Sequence[data.Record], ending: str = ".webp") -> list[npt.NDArray[np.uint8]]:
     """Pictures at their own size."""
     files = {
-        name.removesuffix(ending): raw
-        for name, raw in data.read_members(media, records)
-        if name.endswith(ending)
+        name.removesuffix(ending): raw for name, raw in data.read_members(records) if name.endswith(ending)
     }
     return [np.asarray(Image.open(io.BytesIO(files[record.key])).convert("RGB")) for record in records]
 
 
-def read_sounds(media: Path, records: Sequence[data.Record], rate: int) -> list[Floats]:
+def read_sounds(records: Sequence[data.Record], rate: int) -> list[Floats]:
     """Sounds, mono at `rate`."""
     import soundfile
     import soxr
 
     out = {}
-    for name, raw in data.read_members(media, records):
+    for name, raw in data.read_members(records):
         sound, own = soundfile.read(io.BytesIO(raw), dtype="float32")
         out[name.split(".")[0]] = soxr.resample(
             sound if sound.ndim == 1 else sound.mean(1), own, rate
@@ -169,47 +165,60 @@ def read_sounds(media: Path, records: Sequence[data.Record], rate: int) -> list[
     return [out[record.key] for record in records]
 
 
-def floor(teachers: Path, work: Path, keys: Sequence[str]) -> tuple[Floats, Encoder]:
-    """The untrained rival: the teacher's ten likeliest names in MiniLM's space, for pictures; and its
-    texts.
-    """
-    from training.bind import Texts
-
-    texts = Texts(work / "visual_texts.npz")
-    with np.load(work / "lite2.npz") as saved:
-        logits = np.load(work / "lite2_pooled.npy") @ saved["weight"].T + saved["bias"]
-    order = json.loads((work / "pictures.json").read_text())
-    rows = logits[[order.index(key) for key in keys]]
-    best = np.argsort(-rows, 1)[:, :10]
-    firm = np.exp(np.take_along_axis(rows, best, 1) - rows.max(1, keepdims=True))
-    known = texts.of_names(json.loads((teachers / "imagenet_classnames.json").read_text()))
-    return measure.unit(np.einsum("nk,nkd->nd", firm, known[best])), texts.of
-
-
 def pictures(
-    media: Path, records: Sequence[data.Record], vectors: Floats, encode: Encoder, held: Sequence[str]
+    packs: Sequence[Path],
+    records: Sequence[data.Record],
+    vectors: Floats,
+    encode: Encoder,
+    held: Sequence[str],
 ) -> list[dict[str, Any]]:
     """Everything that is asked of pictures."""
-    place = {record.key: row for row, record in enumerate(records)}
-
-    def pick(test: Callable[[data.Record], bool]) -> tuple[list[data.Record], Floats]:
-        chosen = [record for record in records if test(record)]
-        return chosen, vectors[[place[record.key] for record in chosen]]
-
     out = []
     for source in ("flickr8k", "coco-mini"):
-        chosen, rows = pick(lambda record, source=source: record.source == source)  # type: ignore[misc]
-        out.append(captions(source + (" (held out)" if source in held else " (val)"), rows, chosen, encode))
-    every = sorted({label for record in data.read_records(media, "image") for label in record.labels[:1]})
+        rows = [row for row, record in enumerate(records) if record.source == source]
+        label = source + (" (held out)" if source in held else " (val)")
+        out.append(captions(label, vectors[rows], [records[row] for row in rows], encode))
+    every = sorted({label for record in data.read_records(packs, "image") for label in record.labels[:1]})
     for label, sources, words, k in (
         ("six outdoor scenes", ("intel",), SIX, 1),
+        ("six rooms", ("places-rooms",), SIX_ROOMS, 1),
+        ("eight SUN scenes", ("sun-scenes",), SUN, 1),
         ("indoor scenes", ("houses", "scene15"), ROOMS, 1),
-        ("object names", ("caltech101", "tiny-imagenet", "imagenette", "mini-imagenet", "grocery"), every, 5),
+        ("object names", OBJECTS, every, 1),
+        ("object names", OBJECTS, every, 5),
     ):
-        chosen, rows = pick(lambda record, s=sources, w=words: record.source in s and record.labels[0] in w)  # type: ignore[misc]
-        if chosen:
-            out.append(classes(label, rows, [record.labels[0] for record in chosen], words, encode, k))
+        rows = [row for row, r in enumerate(records) if r.source in sources and r.labels[0] in words]
+        if rows:
+            truth = [records[row].labels[0] for row in rows]
+            out.append(classes(label, vectors[rows], truth, words, encode, k))
     return out
+
+
+def named_sounds(
+    packs: Sequence[Path], records: Sequence[data.Record], vectors: Floats, encode: Encoder
+) -> list[dict[str, Any]]:
+    """Zero-shot names of sounds: each source among its own, and all among all."""
+    every = data.read_records(packs, "sound")
+    out = []
+    for source in ("", *sorted({record.source for record in records})):
+        rows = [row for row, record in enumerate(records) if not source or record.source == source]
+        words = sorted({r.labels[0] for r in every if not source or r.source == source})
+        truth = [records[row].labels[0] for row in rows]
+        out.append(classes(f"sounds {source}".rstrip(), vectors[rows], truth, words, encode))
+    return out
+
+
+def sound_and_picture(
+    sounds: Sequence[data.Record], heard: Floats, pictures: Sequence[data.Record], seen: Floats
+) -> dict[str, float]:
+    """Mean average precision, by concept: pictures of what a sound is of, and sounds of what a picture shows."""
+    of_sounds, of_pictures = ([kind(record) for record in records] for records in (sounds, pictures))
+    right = np.array([[bool(own) and own == other for other in of_pictures] for own in of_sounds])
+    scores = heard @ seen.T
+    return {
+        "sound to picture mAP": round(measure.mean_average_precision(scores, right), 1),
+        "picture to sound mAP": round(measure.mean_average_precision(scores.T, right.T), 1),
+    }
 
 
 def main() -> None:
@@ -217,41 +226,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--media", type=Path, required=True)
-    parser.add_argument("--teachers", type=Path)
-    parser.add_argument("--work", type=Path)
-    parser.add_argument("--model", default="mini", help="or mini:FOLDER, for towers trained there")
-    parser.add_argument("--held-out", nargs="*", default=["coco-mini"])
+    parser.add_argument("--media", type=Path, nargs="+", required=True, help="packs, larger copies first")
+    parser.add_argument("--model", default="mini", help="or mini:FOLDER, for heads trained there")
+    parser.add_argument("--held-out", nargs="*", default=list(data.HELD_OUT))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     model = Model(registry.load(given.model))
     known = model.embedder.card.modalities
-    held = [
-        r for r in data.read_records(given.media, "image") if r.split == "val" or r.source in given.held_out
-    ]
-    vectors = model.of(Modality.IMAGE, read_images(given.media, held))
+
+    def unseen(kind: str) -> list[data.Record]:
+        records = data.read_records(given.media, kind)
+        return [r for r in records if r.split == "val" or r.source in given.held_out]
+
+    held = unseen("image")
+    vectors = model.of(Modality.IMAGE, read_images(held))
     result: dict[str, Any] = {"model": model.embedder.card.fingerprint}
-    result["mini"] = pictures(given.media, held, vectors, model.texts, given.held_out)
-    if given.teachers and given.work:
-        rows, encode = floor(given.teachers, given.work, [record.key for record in held])
-        result["untrained floor"] = pictures(given.media, held, rows, encode, given.held_out)
+    result["sets"] = pictures(given.media, held, vectors, model.texts, given.held_out)
     found = {
         Modality.TEXT: (names(model.texts, sorted(CONCEPTS)), sorted(CONCEPTS)),
         Modality.IMAGE: (vectors, [kind(record) for record in held]),
     }
     if Modality.AUDIO in known:
-        sounds = [r for r in data.read_records(given.media, "sound") if r.split == "val"]
+        sounds = unseen("sound")
         heard = model.of(
-            Modality.AUDIO,
-            read_sounds(given.media, sounds, model.embedder.preparer(Modality.AUDIO).hint.rate_hz),
+            Modality.AUDIO, read_sounds(sounds, model.embedder.preparer(Modality.AUDIO).hint.rate_hz)
         )
         found[Modality.AUDIO] = (heard, [kind(record) for record in sounds])
-        words = sorted({record.labels[0] for record in data.read_records(given.media, "sound")})
-        result["mini"].append(classes("sounds", heard, [r.labels[0] for r in sounds], words, model.texts))
+        result["sets"] += named_sounds(given.media, sounds, heard, model.texts)
+        result |= sound_and_picture(sounds, heard, held, vectors)
     if Modality.DEPTH in known:
-        pairs = [r for r in data.read_records(given.media, "rgbd") if r.split == "val"]
-        deep = model.of(Modality.DEPTH, data.read_depths(given.media, pairs))
-        colour = model.of(Modality.IMAGE, read_images(given.media, pairs, ".rgb.webp"))
+        pairs = unseen("rgbd")
+        deep = model.of(Modality.DEPTH, data.read_depths(pairs))
+        colour = model.of(Modality.IMAGE, read_images(pairs, ".rgb.webp"))
         found[Modality.DEPTH] = (deep, [kind(record) for record in pairs])
         for way, scores in (
             ("depth to its picture", deep @ colour.T),

@@ -106,6 +106,17 @@ def read_records(packs: Sequence[Path], kind: str) -> list[Record]:
     return list(found.values())
 
 
+def keep_order(records: Sequence[Record], path: Path) -> None:
+    """Write the records' keys to `path`, beside arrays with a row for each.
+
+    Raises SystemExit if it holds others: what lies there was made from other items.
+    """
+    keys = [record.key for record in records]
+    if path.exists() and json.loads(path.read_text()) != keys:
+        raise SystemExit(f"{path.parent} was made from other packs: choose another --work, or remove it.")
+    path.write_text(json.dumps(keys))
+
+
 def read_members(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
     """(member name, bytes) of every member of the shards that belongs to one of `records`, shard by shard."""
     for shard in sorted({record.shard for record in records}):

@@ -8,7 +8,6 @@ principal components of the cells.
 from __future__ import annotations
 
 import io
-import json
 import logging
 import threading
 import time
@@ -130,7 +129,7 @@ def run(places: data.Places, views: int) -> None:
     The body is made first if it is not there. Resumes an interrupted pass.
     """
     records, work = all_pictures(places.packs), places.work
-    (work / "pictures.json").write_text(json.dumps([record.key for record in records]))
+    data.keep_order(records, work / "pictures.json")
     pictures = Pictures(records)
     path = BODIES / "image.onnx"
     if not path.exists():

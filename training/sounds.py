@@ -67,12 +67,15 @@ class Ear:
 
 
 def hear(records: Sequence[data.Record], body: Path, folder: Path, count: int = VIEWS) -> Heard:
-    """`count` views of all clips; a file of `folder` for each view, made where it is not there yet."""
+    """`count` views of all clips; a file of `folder` for each view, made where it is not there yet.
+
+    Raises SystemExit where they are of other clips."""
     folder.mkdir(parents=True, exist_ok=True)
+    data.keep_order(records, folder / "sounds.json")
     paths = [folder / f"{number}.npz" for number in range(count)]
     if not all(path.exists() for path in paths):
         clips, ear = read_clips(records), Ear(body)
-        sides = [(record.split, record.licence in data.OPEN_LICENCES) for _, record in records]
+        sides = [(record.split, record.licence in data.OPEN_LICENCES) for record in records]
         for number, path in enumerate(paths):
             if not path.exists():
                 _save(_view(clips, sides, ear, number), path)

@@ -57,6 +57,10 @@ class PictureConfig:
     learn_texts: bool = True
 
 
+FEW = PictureConfig(steps=200, members=1, learn_texts=False)
+"""For a few thousand pictures without captions."""
+
+
 class Views:
     """What `looks` kept of every picture: `views` of them, (n, 9, 9, 512) and (n, 1000) float16 each."""
 
@@ -266,7 +270,7 @@ def run(places: data.Places, allowed: data.Allowed) -> None:
 
     Without captions P stays the identity. What was trained is kept in the work folder as it is done.
     """
-    config = PictureConfig(learn_texts=not allowed.open_only)
+    config = FEW if allowed.open_only else PictureConfig()
     records, texts = looks.all_pictures(places.packs), Texts(places.work)
     views, work = Views(places.work, config.views), places.work / places.heads.name
     work.mkdir(exist_ok=True)
@@ -278,8 +282,7 @@ def run(places: data.Places, allowed: data.Allowed) -> None:
     shared = replace(config, learn_texts=False)  # all heads of one average speak of the same texts
     others = range(1, config.members)
     members = [first, *(_member(seed, shared, views, lessons, first, work) for seed in others)]
-    goals = averaged(members, views, config)
-    space = _kept(work / "head.pt", lambda: train(shared, views, lessons, 100, goals, first))
+    space = _kept(work / "head.pt", lambda: _one_of(members, shared, views, lessons))
     for line in picture_figures.lines(space, views, records, texts, allowed):
         LOG.info(line)
     with np.load(places.work / "components.npz") as saved:
@@ -297,6 +300,13 @@ def _member(
     seed: int, config: PictureConfig, views: Views, lessons: Lessons, first: Space, work: Path
 ) -> Space:
     return _kept(work / f"member{seed}.pt", lambda: train(config, views, lessons, seed, start=first))
+
+
+def _one_of(members: Sequence[Space], config: PictureConfig, views: Views, lessons: Lessons) -> Space:
+    """The only member, or a head that imitates their average."""
+    if len(members) == 1:
+        return members[0]
+    return train(config, views, lessons, len(members), averaged(members, views, config), members[0])
 
 
 def _kept(path: Path, make: Callable[[], Space]) -> Space:

@@ -1,8 +1,8 @@
 """Full-text search of names, captions and passages (SQLite FTS5): which rows have words of a query, and how much of it.
 
-How much is the coverage: BM25 (with k1 of 1.2 and b of 0.75, as FTS5 has it) as a share of the most that it can be, which
-a text would have that says every word of the query over and over. So it is from 0 to 1 whatever the library and the
-query, and a rare word weighs more than a common one.
+How much is the coverage: BM25 (with k1 of 1.2 and b of 0.75, as FTS5 has it) as a share of the most that it can be,
+which a text would have that says every word of the query over and over. So it is from 0 to 1 whatever the library and
+the query, and a rare word weighs more than a common one.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ _PASSAGES = _Table("passage_index", "{text}", "bm25(passage_index)", MOST_PASSAG
 _FILES = _Table(  # captions count double
     "file_index", "{path caption}", "bm25(file_index, 1.0, 2.0, 1.0, 2.0)", MOST_FILES
 )
+_TABLES = (_FILES, _PASSAGES)
 
 # As one value each: with every row Python's lock is given up and waited for, which is dear where many search at once.
 _BEST = (
@@ -103,8 +104,8 @@ def covered_rows(snapshot: Snapshot, space_id: int, terms: Terms, modality: Moda
     name and caption, and by what a text file beside it says. Coverages c, d of a row by more than one of these are one:
     1 - (1 - c)(1 - d)."""
     database = snapshot.database
-    passages = _coverages(database, _PASSAGES, terms)
-    files = _coverages(database, _FILES, terms)
+    used = _expressions(database, terms)
+    files, passages = (_coverages(database, table, used, are_needed=terms.are_needed) for table in _TABLES)
     for file_id, segment_id in _rows(database, _DESCRIBED, passages, []):
         files[file_id] = _either(files.get(file_id, 0.0), passages[segment_id])
     place = [space_id, str(modality)]
@@ -127,33 +128,51 @@ def is_anywhere(snapshot: Snapshot, match: str) -> bool:
     )
 
 
-def _coverages(database: Database, table: _Table, terms: Terms) -> dict[int, float]:
+def _expressions(database: Database, terms: Terms) -> list[_Expression]:
+    """What is looked for: words as they stand by `typed`, stems anywhere."""
+    used: list[_Expression] = []
+    for term in terms.terms:
+        typed = _Expression(database, term.phrase, is_typed=True)
+        if not term.stem:
+            used.append(typed)
+            continue
+        used.append(stem := _Expression(database, term.stem, is_typed=False))
+        if term.stem != term.phrase and 0 < RARE * sum(typed.counts) <= sum(stem.counts):
+            used.append(typed)
+    return used
+
+
+class _Expression:
+    """A part of a query, and in how many texts of each table it is."""
+
+    def __init__(self, database: Database, phrase: str, *, is_typed: bool) -> None:
+        self._phrase, self._is_typed = phrase, is_typed
+        self.counts = tuple(self._count(database, table) for table in _TABLES)
+
+    def within(self, table: _Table) -> str:
+        """For MATCH."""
+        return f"{table.typed} : {self._phrase}" if self._is_typed else self._phrase
+
+    def weight(self, table: _Table, n_texts: int) -> float:
+        """The weight of a word (inverse document frequency) as FTS5 has it."""
+        n_with = self.counts[_TABLES.index(table)]
+        return max(1e-6, math.log((n_texts - n_with + 0.5) / (n_with + 0.5)))
+
+    def _count(self, database: Database, table: _Table) -> int:
+        sql = f"SELECT count(*) FROM {table.name} WHERE {table.name} MATCH ?"
+        (n,) = database.first(sql, [self.within(table)])
+        return int(n)
+
+
+def _coverages(
+    database: Database, table: _Table, used: Sequence[_Expression], *, are_needed: bool
+) -> dict[int, float]:
     """Of the best of a table, by number."""
     (n_texts,) = database.first(f"SELECT count(*) FROM {table.name}_docsize")
-    weights: dict[str, float] = {}
-    for term in terms.terms:
-        typed = f"{table.typed} : {term.phrase}"
-        if not term.stem:
-            weights[typed] = _weight(n_texts, _count(database, table, typed))
-            continue
-        n_stem = _count(database, table, term.stem)
-        weights[term.stem] = _weight(n_texts, n_stem)
-        if term.stem != term.phrase and 0 < (n_typed := _count(database, table, typed)) * RARE <= n_stem:
-            weights[typed] = _weight(n_texts, n_typed)
-    expression = (" AND " if terms.are_needed else " OR ").join(weights)
+    expression = (" AND " if are_needed else " OR ").join(one.within(table) for one in used)
     (best,) = database.first(_BEST.format(table=table), [expression])
-    most = HIGHEST * sum(weights.values())
+    most = HIGHEST * sum(one.weight(table, n_texts) for one in used)
     return {number: min(1.0, -rank / most) for number, rank in json.loads(best)}
-
-
-def _count(database: Database, table: _Table, expression: str) -> int:
-    (n,) = database.first(f"SELECT count(*) FROM {table.name} WHERE {table.name} MATCH ?", [expression])
-    return int(n)
-
-
-def _weight(n_texts: int, n_with: int) -> float:
-    """The weight of a word (inverse document frequency) as FTS5 has it."""
-    return max(1e-6, math.log((n_texts - n_with + 0.5) / (n_with + 0.5)))
 
 
 def _either(one: float, other: float) -> float:

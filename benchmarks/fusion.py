@@ -3,10 +3,10 @@
     python benchmarks/fusion.py [--model NAME] --set cranfield=FILE [--set names=FILE ...]
 
 A file is JSON: [{"number": "text", ...}, ["query", ...], {"place of the query": {"number": grade, ...}, ...}], with a
-grade above 0 for what is relevant; all of these count the same. Figures are nDCG at 10 in percent, over the queries that
-have an answer, and milliseconds a query. What docs/decisions/0025-words-and-vectors-are-added.md names is
-made so: texts are the first captions of photographs; sentences, their second captions; short words, one or two words
-of the others; names, what was put into some of the texts.
+grade above 0 for what is relevant; all of these count the same. Figures are nDCG at 10 in percent, over the queries
+that have an answer, and milliseconds a query. The sets of captions in
+docs/decisions/0025-words-and-vectors-are-added.md: texts are the first captions of photographs; sentences, their second
+captions; short words, one or two words of the others; names, what was put into some of the texts.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def _found(index: anyseek.Index, query: str, by: str) -> list[str]:
 
 def main() -> None:
     """See the module."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="mini")
     parser.add_argument("--set", action="append", required=True, metavar="NAME=FILE", dest="sets")
     arguments = parser.parse_args()

@@ -11,7 +11,7 @@ import pytest
 import sample_files
 import soundfile
 from fakes import WordEmbedder
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -243,6 +243,7 @@ WORDS = st.lists(
 
 
 @pytest.mark.parametrize("by", ["both", "words", "vectors"])
+@settings(max_examples=25)
 @given(words=WORDS, by_segment=st.booleans(), k=st.integers(1, 9))
 def test_the_first_hits_do_not_hang_on_how_many_are_asked_for(
     forms: anyseek.Index, by: str, words: list[str], by_segment: bool, k: int
@@ -267,10 +268,9 @@ def test_a_file_is_a_hit_at_the_part_where_words_and_meaning_are(tmp_path: Path)
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
-def test_more_coverage_is_worth_more(one: float, other: float) -> None:
-    low, high = sorted((words_lift(one), words_lift(other)))
-    assert 0 <= low <= high <= words_lift(1)
-    assert (words_lift(one) <= words_lift(other)) is (one <= other) or words_lift(one) == words_lift(other)
+def test_more_coverage_is_never_worth_less(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert 0 <= words_lift(low) <= words_lift(high) <= words_lift(1)
 
 
 def test_coverage_is_a_share_of_what_the_query_says(forms: anyseek.Index, tmp_path: Path) -> None:
@@ -284,5 +284,5 @@ def test_coverage_is_a_share_of_what_the_query_says(forms: anyseek.Index, tmp_pa
             assert all(0 < row.coverage <= 1 for row in rows)
             return max(row.coverage for row in rows)
 
-        assert best("dogs manning") < best("manning") or best("dogs manning") < best("dogs")
+        assert best("dogs manning") < best("manning")
         assert best("man zzz") < best("manning zzz") < best("manning")

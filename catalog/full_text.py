@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import Modality
 
-MOST_FILES, MOST_PASSAGES = 200, 1000
+MOST_FILES, MOST_PASSAGES = 200, 500
 """The best ones of these that a search takes into account. As many however few hits are asked for: what they are
 compared with must not hang on it."""
 

@@ -394,8 +394,8 @@ TABLE = [
     ),
     Mutation(
         "search/lexical.py",
-        "return [tokens.phrase(part) for part in parts]",
-        "return [whole]",
+        "return [Term(tokens.phrase(part)) for part in parts]",
+        "return [Term(whole)]",
         "a Chinese run that is nowhere is looked for by its parts",
         "tests/search/test_lexical.py",
     ),

@@ -1,65 +1,123 @@
-"""Full-text search of names, captions and passages (SQLite FTS5, ranked by BM25): ranked lists of rows."""
+"""Full-text search of names, captions and passages (SQLite FTS5): which rows have words of a query, and how much of it.
+
+How much is the coverage: BM25 (with k1 of 1.2 and b of 0.75, as FTS5 has it) as a share of the most that it can be,
+which a text would have that says every word of the query over and over. So it is from 0 to 1 whatever the library and
+the query, and a rare word weighs more than a common one.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anyseek import modalities
 
 if TYPE_CHECKING:
+    from anyseek.catalog.database import Database
     from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import Modality
 
-MOST = 200
-"""Files and passages that each list gives at most."""
+MOST_FILES, MOST_PASSAGES = 200, 500
+"""The best ones of these that a search takes into account. As many however few hits are asked for: what they are
+compared with must not hang on it."""
 
-# Passages ranked by FTS5 alone, before anything is joined: a common word is in most passages of a library. As one
-# value: with every row Python's lock is given up and waited for, which is dear where many search at once.
-_PASSAGES = (
-    "SELECT json_group_array(rowid) FROM"
-    f" (SELECT rowid FROM passage_index WHERE passage_index MATCH ? ORDER BY rank LIMIT {5 * MOST})"
+HIGHEST = 2.2
+"""What FTS5 multiplies a word's weight by at most: k1 + 1."""
+
+RARE = 10
+"""A form of a word that so many times fewer texts have than its stem is looked for beside the stem: `Manning` is more
+than a man, `dogs` no more than a dog."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """phrase: what is typed, as a string of FTS5. stem: that of a single English word, "" for anything else, which is
+    found as it was typed alone."""
+
+    phrase: str
+    stem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a query's words are looked for by. are_needed: all have to be there, else any may be."""
+
+    terms: tuple[Term, ...]
+    are_needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WordRow:
+    """A row of vectors whose file or passage has words. coverage: above 0, at most 1."""
+
+    row: int
+    file_id: int
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """typed: its columns of words as they stand. rank: BM25, lower is better."""
+
+    name: str
+    typed: str
+    rank: str
+    most: int
+
+
+_PASSAGES = _Table("passage_index", "{text}", "bm25(passage_index)", MOST_PASSAGES)
+_FILES = _Table(  # captions count double
+    "file_index", "{path caption}", "bm25(file_index, 1.0, 2.0, 1.0, 2.0)", MOST_FILES
+)
+_TABLES = (_FILES, _PASSAGES)
+
+# As one value each: with every row Python's lock is given up and waited for, which is dear where many search at once.
+_BEST = (
+    "SELECT json_group_array(json_array(number, rank)) FROM"
+    " (SELECT rowid AS number, {table.rank} AS rank FROM {table.name} WHERE {table.name} MATCH ?"
+    " ORDER BY rank LIMIT {table.most})"
 )
 _ROWS_OF_PASSAGES = (
-    "SELECT s.file_id, e.row FROM json_each(?) p CROSS JOIN segments s ON s.segment_id = p.value"
-    " CROSS JOIN embeddings e ON e.segment_id = p.value"
+    "SELECT json_group_array(json_array(e.row, s.file_id, p.value)) FROM json_each(?) p"
+    " CROSS JOIN segments s ON s.segment_id = p.value CROSS JOIN embeddings e ON e.segment_id = p.value"
 )
-# Files by their names, with captions counting double.
-_NAMES = (
-    "SELECT rowid AS file_id, bm25(file_index, 1.0, 2.0) AS rank FROM file_index WHERE file_index MATCH ?"
-    f" ORDER BY rank LIMIT {MOST}"
+_ROWS_OF_FILES = (
+    "SELECT json_group_array(json_array(e.row, s.file_id)) FROM json_each(?) f"
+    " CROSS JOIN segments s ON s.file_id = f.value CROSS JOIN embeddings e ON e.segment_id = s.segment_id"
 )
 # What photo.jpg.txt says is about photo.jpg.
 _DESCRIBED = (
-    "SELECT described.file_id, p.key AS rank FROM json_each(?) p CROSS JOIN segments s ON s.segment_id = p.value"
+    "SELECT json_group_array(json_array(described.file_id, p.value)) FROM json_each(?) p"
+    " CROSS JOIN segments s ON s.segment_id = p.value"
     " CROSS JOIN files beside ON beside.file_id = s.file_id CROSS JOIN files described"
     " ON described.root = beside.root AND described.path = substr(beside.path, 1, length(beside.path) - 4)"
     " WHERE lower(CAST(beside.path AS TEXT)) LIKE '%.txt'"
 )
-_SEARCHABLE = "e.space_id = ? AND e.visible = 1 AND e.modality = ?"
+_SEARCHABLE = " WHERE e.space_id = ? AND e.visible = 1 AND e.modality = ?"
 
 
-def ranked_rows(snapshot: Snapshot, space_id: int, match: str, modality: Modality) -> list[list[int]]:
-    """Rows of one modality whose words match: by passage (texts alone), by name and caption, and by what a text file
-    beside them says. Each list is best first, with one row a file and at most MOST.
-
-    match: an expression of FTS5.
-    """
-    first_row = (
-        "SELECT min(e.row) FROM segments s JOIN embeddings e ON e.segment_id = s.segment_id"
-        f" WHERE s.file_id = ranked.file_id AND {_SEARCHABLE}"
-    )
-    of_files = f"SELECT ranked.file_id, ({first_row}) FROM (%s) ranked ORDER BY ranked.rank LIMIT {MOST}"
+def covered_rows(snapshot: Snapshot, space_id: int, terms: Terms, modality: Modality) -> list[WordRow]:
+    """The rows of one modality that have words of the query: passages (of texts alone), and every row of a file by its
+    name and caption, and by what a text file beside it says. Coverages c, d of a row by more than one of these are one:
+    1 - (1 - c)(1 - d)."""
+    database = snapshot.database
+    used = _expressions(database, terms)
+    files, passages = (_coverages(database, table, used, are_needed=terms.are_needed) for table in _TABLES)
+    for file_id, segment_id in _rows(database, _DESCRIBED, passages, []):
+        files[file_id] = _either(files.get(file_id, 0.0), passages[segment_id])
     place = [space_id, str(modality)]
-    (passages,) = snapshot.database.first(_PASSAGES, [match])
-    lists = [
-        _first_rows(snapshot, of_files % _NAMES, [*place, match]),
-        _first_rows(snapshot, of_files % _DESCRIBED, [*place, passages]),
-    ]
+    found = {
+        row: WordRow(row, file_id, files[file_id])
+        for row, file_id in _rows(database, _ROWS_OF_FILES + _SEARCHABLE, files, place)
+    }
     if modalities.info(modality).is_text:
-        by_passage = f"{_ROWS_OF_PASSAGES} WHERE {_SEARCHABLE} LIMIT {MOST}"
-        lists.insert(0, _first_rows(snapshot, by_passage, [passages, *place]))
-    return lists
+        rows = _rows(database, _ROWS_OF_PASSAGES + _SEARCHABLE, passages, place)
+        for row, file_id, segment_id in rows:
+            found[row] = WordRow(row, file_id, _either(files.get(file_id, 0.0), passages[segment_id]))
+    return list(found.values())
 
 
 def is_anywhere(snapshot: Snapshot, match: str) -> bool:
@@ -70,10 +128,60 @@ def is_anywhere(snapshot: Snapshot, match: str) -> bool:
     )
 
 
-def _first_rows(snapshot: Snapshot, sql: str, values: Sequence[object]) -> list[int]:
-    """The first row of each file, in order."""
-    rows: dict[int, int] = {}
-    for file_id, row in snapshot.database.rows(sql, values):
-        if row is not None:
-            rows.setdefault(file_id, row)
-    return list(rows.values())
+def _expressions(database: Database, terms: Terms) -> list[_Expression]:
+    """What is looked for: words as they stand by `typed`, stems anywhere."""
+    used: list[_Expression] = []
+    for term in terms.terms:
+        typed = _Expression(database, term.phrase, is_typed=True)
+        if not term.stem:
+            used.append(typed)
+            continue
+        used.append(stem := _Expression(database, term.stem, is_typed=False))
+        if term.stem != term.phrase and 0 < RARE * sum(typed.counts) <= sum(stem.counts):
+            used.append(typed)
+    return used
+
+
+class _Expression:
+    """A part of a query, and in how many texts of each table it is."""
+
+    def __init__(self, database: Database, phrase: str, *, is_typed: bool) -> None:
+        self._phrase, self._is_typed = phrase, is_typed
+        self.counts = tuple(self._count(database, table) for table in _TABLES)
+
+    def within(self, table: _Table) -> str:
+        """For MATCH."""
+        return f"{table.typed} : {self._phrase}" if self._is_typed else self._phrase
+
+    def weight(self, table: _Table, n_texts: int) -> float:
+        """The weight of a word (inverse document frequency) as FTS5 has it."""
+        n_with = self.counts[_TABLES.index(table)]
+        return max(1e-6, math.log((n_texts - n_with + 0.5) / (n_with + 0.5)))
+
+    def _count(self, database: Database, table: _Table) -> int:
+        sql = f"SELECT count(*) FROM {table.name} WHERE {table.name} MATCH ?"
+        (n,) = database.first(sql, [self.within(table)])
+        return int(n)
+
+
+def _coverages(
+    database: Database, table: _Table, used: Sequence[_Expression], *, are_needed: bool
+) -> dict[int, float]:
+    """Of the best of a table, by number."""
+    (n_texts,) = database.first(f"SELECT count(*) FROM {table.name}_docsize")
+    expression = (" AND " if are_needed else " OR ").join(one.within(table) for one in used)
+    (best,) = database.first(_BEST.format(table=table), [expression])
+    most = HIGHEST * sum(one.weight(table, n_texts) for one in used)
+    return {number: min(1.0, -rank / most) for number, rank in json.loads(best)}
+
+
+def _either(one: float, other: float) -> float:
+    return 1 - (1 - one) * (1 - other)
+
+
+def _rows(
+    database: Database, sql: str, numbers: dict[int, float], values: Sequence[object]
+) -> list[list[int]]:
+    (found,) = database.first(sql, [json.dumps(list(numbers)), *values])
+    rows: list[list[int]] = json.loads(found)
+    return rows

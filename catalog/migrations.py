@@ -93,21 +93,30 @@ def _checksum_segments(database: Database) -> None:
     )
 
 
-def _fold_again(database: Database) -> None:
-    """Folds and words by the rules that hold from format 4 on; the tables stay as they are."""
+def _fold_tags_again(database: Database) -> None:
+    """Folds of tags by the rules that hold from format 4 on; the tables stay as they are, and words come next."""
     texts = f"{is_text_sql('tag')} AND {is_text_sql('folded')}"
     # Under its fold by the old rules. What is under none was damaged: `doctor` needs both to tell what it was.
     is_old = f"CASE WHEN {texts} THEN folded != fold(tag) AND fold(folded) = fold(tag) ELSE 0 END"
     for table in ("tags", "kept_tags"):
         database.run(f"UPDATE OR IGNORE {table} SET folded = fold(tag) WHERE {is_old}")
         database.run(f"DELETE FROM {table} WHERE {is_old}")  # the file has the tag, in another spelling
+
+
+def _index_words_again(database: Database) -> None:
+    """Names and words by the rules of format 4, and with the stems that came with format 5. No file is read."""
     for statement in refolded(database):
         database.run(statement)
 
 
 # STEPS[n] turns format n into n + 1, inside the open transaction. Once released, a step never changes.
-STEPS: dict[int, Callable[[Database], None]] = {1: _add_words, 2: _fold_and_keep, 3: _fold_again}
-_TABLES_SINCE = 3  # the format that the tables of FORMAT came with
+STEPS: dict[int, Callable[[Database], None]] = {
+    1: _add_words,
+    2: _fold_and_keep,
+    3: _fold_tags_again,
+    4: _index_words_again,
+}
+_TABLES_SINCE = 3  # the format that the tables of FORMAT came with, by their names
 
 
 def read_format(database: Database) -> int:

@@ -104,12 +104,14 @@ _UNLIKE: dict[str, tuple[str, ...]] = {
     "file_index": (
         "SELECT 1 FROM file_words w LEFT JOIN file_index i ON i.rowid = w.file_id"
         f" WHERE CASE WHEN {_TEXTS} THEN i.path IS NOT word_tokens(w.path)"
-        " OR i.caption IS NOT word_tokens(w.caption) ELSE 0 END",
+        " OR i.caption IS NOT word_tokens(w.caption) OR i.path_stems IS NOT word_stems(w.path)"
+        " OR i.caption_stems IS NOT word_stems(w.caption) ELSE 0 END",
         "SELECT 1 FROM file_index WHERE rowid NOT IN (SELECT file_id FROM file_words)",
     ),
     "passage_index": (
         "SELECT 1 FROM passages p LEFT JOIN passage_index i ON i.rowid = p.segment_id"
-        f" WHERE CASE WHEN {is_text_sql('p.text')} THEN i.text IS NOT word_tokens(p.text) ELSE 0 END",
+        f" WHERE CASE WHEN {is_text_sql('p.text')} THEN i.text IS NOT word_tokens(p.text)"
+        " OR i.stems IS NOT word_stems(p.text) ELSE 0 END",
         "SELECT 1 FROM passage_index WHERE rowid NOT IN (SELECT segment_id FROM passages)",
     ),
 }

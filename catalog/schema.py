@@ -1,9 +1,9 @@
-"""The catalog's tables, format 4. A change here, or of what folding.py and tokens.py make of a text, is a new format
-number and a step in migrations.py."""
+"""The catalog's tables, format 5. A change here, or of what folding.py, tokens.py and stems.py make of a text, is a new
+format number and a step in migrations.py."""
 
 from __future__ import annotations
 
-FORMAT = 4
+FORMAT = 5
 
 APPLICATION_ID = 0x416E7973  # "Anys": `file catalog.sqlite` and we ourselves can tell whose file it is
 
@@ -78,27 +78,31 @@ CREATE TABLE changes (change INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL
 
 # The words of files. file_words: a row a file, its path and its name folded, and what a caption beside or inside it
 # says. passages: a row a segment of text, whole. file_index, passage_index: their tokens (tokens.py), which the
-# tokenizer `ascii` takes apart at the spaces. Triggers keep all in step with files and segments, so that no writer can
-# forget them.
+# tokenizer `ascii` takes apart at the spaces, and the stems of those that are not their own stem (stems.py), in
+# columns of their own, so that an exact phrase can pass them over. Triggers keep all in step with files and segments,
+# so that no writer can forget them.
 NAME = "substr(p, length(rtrim(p, replace(p, '/', ''))) + 1)"  # what follows the last "/"
 WORDS: tuple[str, ...] = (
     "CREATE TABLE file_words (file_id INTEGER PRIMARY KEY, path TEXT NOT NULL, name TEXT NOT NULL,"
     " caption TEXT NOT NULL DEFAULT '')",
     "CREATE TABLE passages (segment_id INTEGER PRIMARY KEY, text TEXT NOT NULL)",
-    "CREATE VIRTUAL TABLE file_index USING fts5(path, caption, tokenize = 'ascii')",
-    "CREATE VIRTUAL TABLE passage_index USING fts5(text, tokenize = 'ascii')",
+    "CREATE VIRTUAL TABLE file_index USING fts5(path, caption, path_stems, caption_stems, tokenize = 'ascii')",
+    "CREATE VIRTUAL TABLE passage_index USING fts5(text, stems, tokenize = 'ascii')",
     "CREATE TRIGGER file_words_added AFTER INSERT ON file_words BEGIN"
-    " INSERT INTO file_index (rowid, path, caption)"
-    " VALUES (new.file_id, word_tokens(new.path), word_tokens(new.caption)); END",
+    " INSERT INTO file_index (rowid, path, caption, path_stems, caption_stems) VALUES (new.file_id,"
+    " word_tokens(new.path), word_tokens(new.caption), word_stems(new.path), word_stems(new.caption)); END",
     "CREATE TRIGGER file_words_changed AFTER UPDATE ON file_words BEGIN"
-    " UPDATE file_index SET path = word_tokens(new.path), caption = word_tokens(new.caption)"
+    " UPDATE file_index SET path = word_tokens(new.path), caption = word_tokens(new.caption),"
+    " path_stems = word_stems(new.path), caption_stems = word_stems(new.caption)"
     " WHERE rowid = new.file_id; END",
     "CREATE TRIGGER file_words_gone AFTER DELETE ON file_words BEGIN"
     " DELETE FROM file_index WHERE rowid = old.file_id; END",
     "CREATE TRIGGER passages_added AFTER INSERT ON passages BEGIN"
-    " INSERT INTO passage_index (rowid, text) VALUES (new.segment_id, word_tokens(new.text)); END",
+    " INSERT INTO passage_index (rowid, text, stems)"
+    " VALUES (new.segment_id, word_tokens(new.text), word_stems(new.text)); END",
     "CREATE TRIGGER passages_changed AFTER UPDATE ON passages BEGIN"
-    " UPDATE passage_index SET text = word_tokens(new.text) WHERE rowid = new.segment_id; END",
+    " UPDATE passage_index SET text = word_tokens(new.text), stems = word_stems(new.text)"
+    " WHERE rowid = new.segment_id; END",
     "CREATE TRIGGER passages_gone AFTER DELETE ON passages BEGIN"
     " DELETE FROM passage_index WHERE rowid = old.segment_id; END",
     "CREATE TRIGGER files_named AFTER INSERT ON files BEGIN INSERT INTO file_words (file_id, path, name)"

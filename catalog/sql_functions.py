@@ -9,6 +9,7 @@ import zlib
 
 from anyseek.catalog.codec import clean_text
 from anyseek.folding import folded
+from anyseek.stems import stem
 from anyseek.tokens import word_tokens
 
 
@@ -44,9 +45,15 @@ def segment_crc(
     return zlib.crc32(b"".join([numbers, *parts]))
 
 
+def word_stems(text: str) -> str:
+    """SQL: word_stems(text): the stems of its tokens that are not their own stem, with a space between two."""
+    return " ".join(found for token in word_tokens(text).split() if (found := stem(token)) != token)
+
+
 def register(connection: sqlite3.Connection) -> None:
     """Make them known to a connection."""
     connection.create_function("fold", 1, fold, deterministic=True)
     connection.create_function("word_tokens", 1, word_tokens, deterministic=True)
+    connection.create_function("word_stems", 1, word_stems, deterministic=True)
     connection.create_function("is_text", 1, is_text, deterministic=True)
     connection.create_function("segment_crc", 6, segment_crc, deterministic=True)

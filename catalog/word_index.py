@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 _PATH = "CASE WHEN typeof(path) = 'blob' THEN fold(path) ELSE '' END"
 
 
-def _tokens(column: str) -> str:
-    return f"CASE WHEN {is_text_sql(column)} THEN word_tokens({column}) ELSE '' END"
+def _made(function: str, column: str) -> str:
+    return f"CASE WHEN {is_text_sql(column)} THEN {function}({column}) ELSE '' END"
 
 
-_PASSAGES = f"INSERT INTO passage_index (rowid, text) SELECT segment_id, {_tokens('text')} FROM passages"
+_PASSAGES = (
+    "INSERT INTO passage_index (rowid, text, stems)"
+    f" SELECT segment_id, {_made('word_tokens', 'text')}, {_made('word_stems', 'text')} FROM passages"
+)
 
 
 def word_tables(database: Database) -> list[str]:
@@ -51,17 +54,19 @@ def rebuilt(database: Database) -> list[str]:
 
 
 def refolded(database: Database) -> list[str]:
-    """For a whole catalog whose names and words were made by other rules. What is damaged stays for `doctor`."""
-    (changed,) = (
-        statement for statement in WORDS if statement.startswith("CREATE TRIGGER file_words_changed ")
-    )
+    """For a whole catalog whose names and words were made by other rules, or have other columns. What is damaged stays
+    for `doctor`."""
+    triggers = {
+        statement.split()[2]: statement for statement in WORDS if statement.startswith("CREATE TRIGGER ")
+    }
     return [
+        *(f"DROP TRIGGER IF EXISTS {name}" for name in triggers),
         *_emptied(database),
-        "DROP TRIGGER file_words_changed",
         f"UPDATE file_words SET (path, name) = (SELECT p, {NAME} FROM (SELECT {_PATH} AS p FROM files f"
         " WHERE f.file_id = file_words.file_id)) WHERE file_id IN (SELECT file_id FROM files)",
-        changed,
-        "INSERT INTO file_index (rowid, path, caption)"
-        f" SELECT file_id, {_tokens('path')}, {_tokens('caption')} FROM file_words",
+        "INSERT INTO file_index (rowid, path, caption, path_stems, caption_stems) SELECT file_id,"
+        f" {_made('word_tokens', 'path')}, {_made('word_tokens', 'caption')},"
+        f" {_made('word_stems', 'path')}, {_made('word_stems', 'caption')} FROM file_words",
         _PASSAGES,
+        *triggers.values(),
     ]

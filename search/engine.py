@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from anyseek.catalog.sampling import damaged_rows
@@ -13,6 +14,7 @@ from anyseek.search import fusion, lexical
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot, SpaceRecord
+    from anyseek.catalog.full_text import WordRow
     from anyseek.contracts import Floats, Rows
     from anyseek.search.calibration import Calibration
     from anyseek.search.embedding import EmbeddedQuery
@@ -20,8 +22,11 @@ if TYPE_CHECKING:
 _MORE = 4
 """How many times more rows are asked for when too few files were among those that came."""
 
-_FROM_WORDS = 50
-"""The fewest rows that keyword search adds; in fused ranks the 50th already weighs half of the first."""
+_SAMPLE_ROWS = 256
+"""Evenly spaced rows that tell how far a query's cosines spread."""
+
+_LEAST_DEVIATION = 0.005
+"""Of cosines: in a library of copies they do not spread."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,34 +109,85 @@ class _TargetSearch:
         return first_ones
 
     def _fused(self, k: int) -> list[Hit]:
-        """Vectors and words, fused by rank. Phrases in quotes have to be there."""
+        """The best k by vectors and words added up. Phrases in quotes have to be there.
+
+        They are the best whatever k is: every row with words is compared, and a file without them is among the best k
+        only where it is among the k nearest.
+        """
         by = self._options.by
         nearest: list[Hit] = []
         if by == "vectors" or (by == "both" and not self._query.phrases):
             nearest = self._nearest(k)
-        worded = [] if by == "vectors" else self._worded(k)
-        if not worded:
+        if by == "vectors" or not self._with_words:
             return nearest
-        # A file that both lists have is one hit, at the moment that its vectors chose.
-        numbers = [[self._number(hit) for hit in ranked] for ranked in (worded, nearest)]
-        by_number = {self._number(hit): hit for hit in (*worded, *nearest)}
-        self._has_words = {hit.file_id for hit in worded}
-        return [by_number[number] for number in fusion.reciprocal_rank(numbers)[:k]]
+        best: dict[int, tuple[tuple[float, float], Hit]] = {}
+        for hit in (*self._worded(k), *nearest):
+            worth = self._worth(self._row_of[hit.segment_id], hit.score)
+            number = self._number(hit)
+            if number not in best or worth > best[number][0]:
+                best[number] = worth, hit
+        ranked = sorted(
+            best.values(), key=lambda one: (one[0], -self._row_of[one[1].segment_id]), reverse=True
+        )
+        return [hit for _, hit in ranked[:k]]
 
-    def _worded(self, k: int) -> list[Hit]:
-        """Hits whose name, caption or text has words of the query, best first."""
+    @cached_property
+    def _with_words(self) -> dict[int, WordRow]:
+        """The rows that may be hits and have words of the query."""
         import numpy as np
 
-        from anyseek.search.products import products
+        found = lexical.rows(self._engine.snapshot, self._space_id, self._query, self._target)
+        found = [one for one in found if one.file_id != self._query.except_file]
+        if self._allow is not None and found:
+            is_allowed = np.isin([one.row for one in found], self._allow)
+            found = [one for one, is_in in zip(found, is_allowed, strict=True) if is_in]
+        self._has_words = {one.file_id for one in found}
+        return {one.row: one for one in found}
 
-        rows = lexical.rows(self._engine.snapshot, self._space_id, self._query, self._target)
-        if self._allow is not None and rows:
-            rows = [row for row, is_in in zip(rows, np.isin(rows, self._allow), strict=True) if is_in]
-        rows = rows[: max(_FROM_WORDS, 5 * k)]
-        if not rows:
-            return []
+    def _worded(self, k: int) -> list[Hit]:
+        """The best k of the hits that have words, one a file unless by segment."""
+        rows = list(self._with_words)
+        scores = self._cosines(rows)
+        best: dict[int, tuple[tuple[float, float], int, float]] = {}
+        for row, score in zip(rows, scores, strict=True):
+            number = row if self._options.segments else self._with_words[row].file_id
+            worth = self._worth(row, score)
+            if number not in best or worth > best[number][0]:
+                best[number] = worth, row, score
+        ranked = sorted(best.values(), key=lambda one: (one[0], -one[1]), reverse=True)
+        hits: list[Hit] = []
+        while ranked and len(hits) < k:  # some may be damaged
+            part, ranked = ranked[: k - len(hits)], ranked[k - len(hits) :]
+            hits += self._made([row for _, row, _ in part], [score for *_, score in part])
+        return hits
+
+    def _worth(self, row: int, score: float) -> tuple[float, float]:
+        """What hits are ordered by: the cosine in deviations, and what words add; by words alone the coverage."""
+        known = self._with_words.get(row)
+        coverage = 0.0 if known is None else known.coverage
+        if self._options.by == "words":
+            return coverage, score
+        return score / self._deviation + fusion.words_lift(coverage), 0.0
+
+    @cached_property
+    def _deviation(self) -> float:
+        """The deviation of the query's cosines, by some of the rows that may be hits."""
+        import numpy as np
+
+        n_rows = min(self._n_rows, _SAMPLE_ROWS)
+        places = np.linspace(0, self._n_rows - 1, n_rows).astype(np.int64)
+        scores = self._cosines((places if self._allow is None else self._allow[places]).tolist())
+        return max(_LEAST_DEVIATION, float(np.std(scores)))
+
+    def _cosines(self, rows: Sequence[int]) -> list[float]:
+        """Of rows and the query, to the last digit as a store has them; of a damaged row any number."""
+        import numpy as np
+
         vectors = self._engine.snapshot.vectors_at(self._space_id, np.array(rows, np.int64))
-        return self._one_a_file(self._made(rows, products(vectors, self._vector[None])[:, 0].tolist()))
+        with np.errstate(invalid="ignore", over="ignore"):
+            exact = (vectors.astype(np.float64) * self._vector).sum(axis=1).astype(np.float32)
+        scores: list[float] = np.clip(np.nan_to_num(exact, nan=-1.0), -1, 1).tolist()
+        return scores
 
     def _nearest(self, k: int) -> list[Hit]:
         """The best k by vectors, one a file unless by segment: more rows are asked for until there are k or no more.

@@ -1,4 +1,4 @@
-"""Several ranked lists into one: by reciprocal rank, and over modalities by lift."""
+"""What words add to vectors, and several ranked lists into one by lift."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from anyseek.catalog.full_text import HIGHEST
+
 if TYPE_CHECKING:
     from anyseek.contracts import Hit, Modality
     from anyseek.options import SearchOptions
 
-RRF_CONSTANT = 60
-"""Of reciprocal rank fusion: the value of its paper (Cormack et al. 2009)."""
+LINEAR, CUBIC = 1.0, 9.0
+"""What words weigh, tuned on names, short words and sentences (docs/decisions/0025-words-and-vectors-are-added.md)."""
 
 
-def reciprocal_rank(lists: Iterable[Sequence[int]]) -> list[int]:
-    """One list by the sum of 1 / (60 + rank) over the lists, which needs no common scale; of equals the first one."""
-    scores: dict[int, float] = {}
-    for ranked in lists:
-        for rank, number in enumerate(ranked, 1):
-            scores[number] = scores.get(number, 0.0) + 1 / (RRF_CONSTANT + rank)
-    return sorted(scores, key=lambda number: -scores[number])
+def words_lift(coverage: float) -> float:
+    """What words add to a hit, in deviations of the query's cosines.
+
+    A few words of a sentence in common say little beside the meaning, so vectors lead; every word of a name or number,
+    which vectors hardly know, says it all: hence the cube. It grows up to a text of usual length that has every word
+    once, whose coverage is 1 / HIGHEST.
+    """
+    share = coverage * HIGHEST
+    return LINEAR * share + CUBIC * min(1.0, share) ** 3
 
 
 def select(hits: Sequence[Hit], options: SearchOptions) -> tuple[Hit, ...]:

@@ -1,7 +1,7 @@
-"""Words beside vectors: file names, captions, sidecar texts and passages that hold what was typed, ranked by BM25.
+"""Words beside vectors: names, captions, sidecar texts and passages that hold what was typed, or a word of its stem.
 
-The ranks of several lists are fused (see fusion). A phrase in quotes has to be there; of other words any may be. What a
-word is in each script: tokens.py.
+How much of it they hold is added to what the vectors say (see fusion). A phrase in quotes has to be there as it
+stands; of other words any may be. What a word is in each script: tokens.py; its stem: stems.py.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from anyseek import tokens
-from anyseek.catalog.full_text import is_anywhere, ranked_rows
-from anyseek.search.fusion import reciprocal_rank
+from anyseek.catalog.full_text import Term, Terms, WordRow, covered_rows, is_anywhere
+from anyseek.stems import is_stemmed, stem
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot
@@ -39,23 +39,27 @@ def keywords_of(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
     return tuple(phrases), tuple(keywords[:MOST_WORDS])
 
 
-def rows(snapshot: Snapshot, space_id: int, query: EmbeddedQuery, target: Modality) -> list[int]:
-    """Rows of one modality whose file or passage has the phrases or keywords, best first, one a file."""
-    expression = _match_expression(snapshot, query)
-    return reciprocal_rank(ranked_rows(snapshot, space_id, expression, target)) if expression else []
+def rows(snapshot: Snapshot, space_id: int, query: EmbeddedQuery, target: Modality) -> list[WordRow]:
+    """Rows of one modality whose file or passage has the phrases or keywords."""
+    terms = _terms(snapshot, query)
+    return covered_rows(snapshot, space_id, terms, target) if terms.terms else []
 
 
-def _match_expression(snapshot: Snapshot, query: EmbeddedQuery) -> str:
-    """For MATCH of FTS5: every part a quoted string, so that nothing in it is an operator."""
+def _terms(snapshot: Snapshot, query: EmbeddedQuery) -> Terms:
+    """Every part a quoted string of FTS5, so that nothing in it is an operator. Phrases have to be there as typed."""
     if query.phrases:
-        return " AND ".join(tokens.phrase(phrase) for phrase in query.phrases)
-    return " OR ".join(part for word in query.keywords for part in _expressions(snapshot, word))
+        phrases = dict.fromkeys(tokens.phrase(phrase) for phrase in query.phrases)
+        return Terms(tuple(Term(phrase) for phrase in phrases), are_needed=True)
+    terms = [term for word in query.keywords for term in _terms_of(snapshot, word)]
+    return Terms(tuple(dict.fromkeys(terms)))
 
 
-def _expressions(snapshot: Snapshot, keyword: str) -> list[str]:
-    """A word is looked for as it is; a Chinese or Japanese run that no file has, by its parts."""
+def _terms_of(snapshot: Snapshot, keyword: str) -> list[Term]:
+    """A word is looked for by its stem; a Chinese or Japanese run that no file has, by its parts."""
     whole = tokens.phrase(keyword)
+    if is_stemmed(keyword):
+        return [Term(whole, f'"{stem(keyword)}"')]
     parts = tokens.parts_of(keyword)
     if not parts or is_anywhere(snapshot, whole):
-        return [whole]
-    return [tokens.phrase(part) for part in parts]
+        return [Term(whole)]
+    return [Term(tokens.phrase(part)) for part in parts]

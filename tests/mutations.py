@@ -316,19 +316,30 @@ TABLE = [
     ),
     Mutation(
         "search/engine.py",
-        "rows = [row for row, is_in in zip(rows, np.isin(rows, self._allow), strict=True) if is_in]",
+        "found = [one for one, is_in in zip(found, is_allowed, strict=True) if is_in]",
         "pass",
         "filters hold for what words find",
         "tests/search tests/index",
     ),
     Mutation(
-        "search/fusion.py", "RRF_CONSTANT = 60", "RRF_CONSTANT = 1", "the fusion's constant", "tests/search"
+        "search/engine.py",
+        "return score / self._deviation + fusion.words_lift(coverage), 0.0",
+        "return score / self._deviation, 0.0",
+        "words have a part in the order",
+        "tests/search",
     ),
     Mutation(
-        "search/fusion.py",
-        "scores[number] = scores.get(number, 0.0) + 1 / (RRF_CONSTANT + rank)",
-        "scores[number] = 1 / (RRF_CONSTANT + rank)",
-        "what both lists have comes first",
+        "catalog/full_text.py",
+        "0 < RARE * sum(typed.counts) <= sum(stem.counts)",
+        "False",
+        "a rare name comes before the common word of its stem",
+        "tests/search",
+    ),
+    Mutation(
+        "catalog/full_text.py",
+        'return f"{table.typed} : {self._phrase}" if self._is_typed else self._phrase',
+        "return self._phrase",
+        "a phrase in quotes is exact",
         "tests/search",
     ),
     Mutation(
@@ -383,8 +394,8 @@ TABLE = [
     ),
     Mutation(
         "search/lexical.py",
-        "return [tokens.phrase(part) for part in parts]",
-        "return [whole]",
+        "return [Term(tokens.phrase(part)) for part in parts]",
+        "return [Term(whole)]",
         "a Chinese run that is nowhere is looked for by its parts",
         "tests/search/test_lexical.py",
     ),

@@ -112,7 +112,7 @@ def test_an_index_of_format_3_answers_by_the_folds_and_words_of_now(of_format_3:
         with catalog.read() as snapshot:
             assert snapshot.text_of(4) == CAPTION
     assert check(of_format_3.folder) == []
-    assert facts(of_format_3.folder) == ("4", ["format 3 to 4"])
+    assert facts(of_format_3.folder) == ("5", ["format 3 to 4", "format 4 to 5"])
 
 
 def test_tags_of_format_3_that_are_alike_now_are_one_and_no_other_is_lost(of_format_3: Catalog) -> None:

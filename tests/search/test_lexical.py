@@ -11,12 +11,15 @@ import pytest
 import sample_files
 import soundfile
 from fakes import WordEmbedder
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 import anyseek
-from anyseek.search.fusion import reciprocal_rank
+from anyseek.contracts import Modality
+from anyseek.search import lexical
+from anyseek.search.embedding import EmbeddedQuery
+from anyseek.search.fusion import words_lift
 from anyseek.search.lexical import keywords_of
 
 LONG = "filler " * 60 + "The quarterly report mentions an orang utan at the very end."
@@ -158,14 +161,6 @@ def test_moved_renamed_copied_and_deleted_files_keep_their_words(tmp_path: Path)
         assert index.library.check() == []
 
 
-@given(st.lists(st.lists(st.integers(0, 9), unique=True, max_size=6), max_size=4))
-def test_fusion_keeps_everything_once_and_agrees_with_its_formula(lists: list[list[int]]) -> None:
-    found = reciprocal_rank(lists)
-    score = {one: sum(1 / (60 + ranked.index(one) + 1) for ranked in lists if one in ranked) for one in found}
-    assert set(found) == {one for ranked in lists for one in ranked}
-    assert [score[one] for one in found] == sorted(score.values(), reverse=True)
-
-
 def test_a_damaged_description_costs_nothing(tmp_path: Path) -> None:
     picture = sample_files.picture(tmp_path / "a.png", "red")
     Image.open(picture).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + bytes(40))
@@ -174,3 +169,120 @@ def test_a_damaged_description_costs_nothing(tmp_path: Path) -> None:
         file.writeframes(b"\0\0" * 8000)
     with anyseek.create(tmp_path, model=WordEmbedder()) as index:
         assert index.add(workers=1).skipped == {}
+
+
+@pytest.fixture(scope="module")
+def forms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[anyseek.Index]:
+    """Forms of words, and a name that is one: of a man there are many, of Manning there is one."""
+    folder = tmp_path_factory.mktemp("forms")
+    texts = {f"man-{i}.txt": f"a man number{i} and another man" for i in range(30)}
+    texts |= {
+        "dogs.txt": "two dogs were running",
+        "run.txt": "the run of a dog",
+        "name.txt": "a letter of Manning to the board",
+        "bill.txt": "paid: B 4711, from the archive of copies",
+        "bills.txt": "paid: B 4712, 471 and 711",
+        "scan.txt": "saved as IMG_4711.jpg",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    for name in ("sleeping dogs.png", "cat.png"):
+        sample_files.picture(folder / name, "red")
+    with anyseek.create(folder, model=WordEmbedder()) as made:
+        made.add(workers=1)
+        yield made
+
+
+@pytest.mark.parametrize("words", ["dog", "dogs", "running dog", "runs"])
+def test_a_word_is_found_in_all_its_forms(forms: anyseek.Index, words: str) -> None:
+    assert set(names(forms, words, to="text", by="words")) == {"dogs.txt", "run.txt"}
+
+
+def test_a_form_in_a_name_is_found_too(forms: anyseek.Index) -> None:
+    for words in ("dog", "sleep", "sleeps dog"):
+        assert names(forms, words, to="image", by="words") == ["sleeping dogs.png"]
+        assert names(forms, words, to="image")[0] == "sleeping dogs.png"
+
+
+def test_a_phrase_in_quotes_is_no_other_form_of_it(forms: anyseek.Index) -> None:
+    assert names(forms, '"dogs"', to="text") == ["dogs.txt"]
+    assert names(forms, '"dog"', to="text") == ["run.txt"]
+    assert names(forms, '"dog"', to="image") == []
+    assert names(forms, '"two dog"', to="text") == []
+    assert names(forms, '"dog run"', to="text") == []  # the stems of dogs.txt, side by side
+    assert names(forms, '"number3"', to="text") == ["man-3.txt"]
+
+
+def test_a_rare_name_comes_before_the_common_word_of_its_stem(forms: anyseek.Index) -> None:
+    assert names(forms, "Manning", to="text", by="words", k=5)[0] == "name.txt"
+    assert names(forms, "Manning", to="text", k=5)[0] == "name.txt"
+    assert len(names(forms, "man", to="text", by="words", k=50)) == 31
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("IMG_4711", ["scan.txt"]),
+        ("B 4711", ["bill.txt"]),
+        ("4712", ["bills.txt"]),
+        ("number7", ["man-7.txt"]),
+    ],
+)
+def test_names_and_numbers_are_found_as_they_are(
+    forms: anyseek.Index, words: str, expected: list[str]
+) -> None:
+    assert names(forms, words, to="text", by="words", k=1) == expected
+    assert names(forms, words, to="text", k=1) == expected
+
+
+WORDS = st.lists(
+    st.sampled_from("man dogs Manning run red green blue 4711 number3 letter two zzz".split()),
+    min_size=1,
+    max_size=4,
+)
+
+
+@pytest.mark.parametrize("by", ["both", "words", "vectors"])
+@settings(max_examples=25)
+@given(words=WORDS, by_segment=st.booleans(), k=st.integers(1, 9))
+def test_the_first_hits_do_not_hang_on_how_many_are_asked_for(
+    forms: anyseek.Index, by: str, words: list[str], by_segment: bool, k: int
+) -> None:
+    query, how = " ".join(words), {"to": "text", "by": by, "segments": by_segment}
+    many = forms.search(query, k=50, **how)  # type: ignore[arg-type]
+    few = forms.search(query, k=k, **how)  # type: ignore[arg-type]
+    page = forms.search(query, k=3, offset=k, **how)  # type: ignore[arg-type]
+    shown = [(hit.segment_id, hit.score, hit.has_words) for hit in many]
+    assert [(hit.segment_id, hit.score, hit.has_words) for hit in few] == shown[:k]
+    assert [(hit.segment_id, hit.score, hit.has_words) for hit in page] == shown[k : k + 3]
+
+
+def test_a_file_is_a_hit_at_the_part_where_words_and_meaning_are(tmp_path: Path) -> None:
+    """The one that has the word of the query, though another part is as near."""
+    part = "filler text " * 60
+    sample_files.text(tmp_path / "long.txt", f"red {part}\n\nzebulon {part}\n\nred {part}")
+    with anyseek.create(tmp_path, model=WordEmbedder()) as index:
+        index.add(workers=1)
+        (hit,) = index.search("zebulon", to="text")
+        assert "zebulon" in index.text_of(hit.segment_id)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_more_coverage_is_never_worth_less(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert 0 <= words_lift(low) <= words_lift(high) <= words_lift(1)
+
+
+def test_coverage_is_a_share_of_what_the_query_says(forms: anyseek.Index, tmp_path: Path) -> None:
+    """Every number from 0 to 1; a rare word is more of it than a common one, and all words more than some."""
+    with forms._catalog.read() as snapshot:
+        space = snapshot.spaces()[0].space_id
+
+        def best(words: str) -> float:
+            query = EmbeddedQuery({}, words, keywords=keywords_of([words])[1])
+            rows = lexical.rows(snapshot, space, query, Modality.TEXT)
+            assert all(0 < row.coverage <= 1 for row in rows)
+            return max(row.coverage for row in rows)
+
+        assert best("dogs manning") < best("manning")
+        assert best("man zzz") < best("manning zzz") < best("manning")

@@ -16,7 +16,7 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +26,22 @@ from anyseek.contracts import Modality
 K = 10
 
 
-def ndcg(found: Sequence[str], grades: Mapping[str, float]) -> float | None:
+def ndcg(found: Sequence[str], relevant: Collection[str]) -> float | None:
     """Of the first K; None where nothing is relevant."""
-    n_relevant = sum(grade > 0 for grade in grades.values())
+    n_relevant = len(relevant)
     if not n_relevant:
         return None
-    gains = [1 / math.log2(rank + 1) for rank, one in enumerate(found[:K], 1) if grades.get(one, 0) > 0]
+    gains = [1 / math.log2(rank + 1) for rank, one in enumerate(found[:K], 1) if one in relevant]
     return sum(gains) / sum(1 / math.log2(rank + 1) for rank in range(1, min(K, n_relevant) + 1))
 
 
-def measured(path: Path, model: str) -> dict[str, Any]:
+def measured(path: Path, model: str, *, every_grade: bool) -> dict[str, Any]:
     """Words, vectors and both over one set."""
-    texts, queries, relevant = json.loads(path.read_text())
+    texts, queries, grades = json.loads(path.read_text())
+    relevant = {
+        place: {number for number, grade in graded.items() if grade > 0 or every_grade}
+        for place, graded in grades.items()
+    }
     out: dict[str, Any] = {"texts": len(texts), "queries": len(queries)}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -49,7 +53,7 @@ def measured(path: Path, model: str) -> dict[str, Any]:
                 began = time.monotonic()
                 found = [_found(index, query, by) for query in queries]
                 seconds = time.monotonic() - began
-                each = [ndcg(one, relevant.get(str(i), {})) for i, one in enumerate(found)]
+                each = [ndcg(one, relevant.get(str(i), ())) for i, one in enumerate(found)]
                 known = [value for value in each if value is not None]
                 out[by] = round(100 * sum(known) / len(known), 1)
                 out[f"{by}_ms"] = round(1000 * seconds / len(queries), 1)
@@ -69,9 +73,20 @@ def main() -> None:
     )
     parser.add_argument("--model", default="mini")
     parser.add_argument("--set", action="append", required=True, metavar="NAME=FILE", dest="sets")
+    parser.add_argument(
+        "--every-grade", action="store_true", help="every judged text counts, as in older figures"
+    )
     arguments = parser.parse_args()
     named = (one.partition("=") for one in arguments.sets)
-    print(json.dumps({name: measured(Path(path), arguments.model) for name, _, path in named}, indent=1))
+    print(
+        json.dumps(
+            {
+                name: measured(Path(path), arguments.model, every_grade=arguments.every_grade)
+                for name, _, path in named
+            },
+            indent=1,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -109,11 +109,11 @@ def read_records(packs: Sequence[Path], kind: str) -> list[Record]:
 def keep_order(records: Sequence[Record], path: Path) -> None:
     """Write the records' keys to `path`, beside arrays with a row for each.
 
-    Raises SystemExit if it holds others: what lies there was made from other items.
+    Raises SystemExit if it holds others: what lies there was made or learned from other items.
     """
     keys = [record.key for record in records]
     if path.exists() and json.loads(path.read_text()) != keys:
-        raise SystemExit(f"{path.parent} was made from other packs: choose another --work, or remove it.")
+        raise SystemExit(f"{path.parent} was made from other items: choose another folder, or remove it.")
     path.write_text(json.dumps(keys))
 
 

@@ -276,6 +276,7 @@ def run(places: data.Places, allowed: data.Allowed) -> None:
     work.mkdir(exist_ok=True)
     names = torch.from_numpy(texts.of_names(class_names(places.teachers)))
     lessons = Lessons(records, texts, names, allowed)
+    data.keep_order([records[row] for row in lessons.rows.tolist()], work / "lessons.json")
     LOG.info("%d pictures to learn from", len(lessons.rows))
     first = _kept(work / "member0.pt", lambda: train(config, views, lessons, 0))
     np.savez(work / "space.npz", P=first.project.numpy())

@@ -62,10 +62,8 @@ def embed(texts: Sequence[str]) -> Floats:
 def run(places: data.Places) -> None:
     """Write `texts.npz`: texts (n,) and vectors (n, 384)."""
     records = looks.all_pictures(places.packs)
-    with np.load(places.teachers / "clip_text_anchors.npz") as anchors:
-        things = {str(name) for name in anchors["names"]}
     labels = {label for record in records for label in record.labels}
-    names = {*class_names(places.teachers), *things, *PLACES, *rooms.vocabulary(), *labels}
+    names = {*class_names(places.teachers), *PLACES, *rooms.vocabulary(), *labels}
     said = {caption for record in records for caption in record.captions}
     texts = sorted(said | {prompt for name in names for prompt in prompts(name)})
     LOG.info("%d texts", len(texts))

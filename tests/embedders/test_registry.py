@@ -65,7 +65,8 @@ def test_a_third_partys_package_brings_a_model(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path}
     )
     assert (
-        run.stdout.strip() == "['imagebind', 'mini', 'pe-av-base', 'pe-av-large', 'pe-av-small', 'words'] 0"
+        run.stdout.strip()
+        == "['imagebind', 'mini', 'mini-open', 'pe-av-base', 'pe-av-large', 'pe-av-small', 'words'] 0"
     )
     assert "broken" in run.stderr
 

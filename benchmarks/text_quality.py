@@ -2,9 +2,10 @@
 
     python benchmarks/text_quality.py [--model NAME] [--pairs TSV] [--media PACK ...]
 
-A line of TSV has a grade from 0 to 5 and two sentences as its fifth to seventh fields, as STS-B's test set; the figure is Spearman's rank
-correlation of cosines and grades, in percent. Of each photograph of the packs' `val` split the first caption asks for the
-second among all second ones: recall at 1 and 10. Passages are measured by benchmarks/fusion.py. Prints one JSON object.
+A line of TSV has a grade from 0 to 5 and two sentences as its fifth to seventh fields, as STS-B's test set; the figure
+is Spearman's rank correlation of cosines and grades, in percent. Of each photograph of the packs' `val` split the first
+caption asks for the second among all second ones: recall at 1 and 10. Passages are measured by benchmarks/fusion.py.
+Prints one JSON object.
 """
 
 from __future__ import annotations

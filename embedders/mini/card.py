@@ -43,7 +43,7 @@ def open_entry() -> Entry:
 
 
 def entry_in(name: str) -> Entry:
-    """`mini:FOLDER`: heads of one's own, trained by `training --weights FOLDER`.
+    """`mini:FOLDER`: heads of one's own, trained by `python -m training --heads FOLDER`.
 
     Raises ModelNotFound.
     """

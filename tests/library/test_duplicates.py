@@ -25,7 +25,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[anyseek.Index]:
     cat, cup = Image.fromarray(skimage_data.chelsea()), Image.fromarray(skimage_data.coffee())
     cat.save(folder / "cat.png")
     shutil.copy(folder / "cat.png", folder / "copy of cat.png")
-    cat.save(folder / "cat.jpg", quality=70)
+    cat.save(folder / "cat.jpg", quality=85)
     cat.resize((cat.width // 2, cat.height // 2)).save(folder / "cat-small.png")
     cup.save(folder / "cup.png")
     cup.filter(ImageFilter.GaussianBlur(1)).save(folder / "cup-blurred.png")

@@ -29,9 +29,9 @@ def main(url: str, samples: Path) -> None:
         ask(page, "a dog barking")
         page.screenshot(path=SHOTS / "page-words.png")
         for name, path in (
-            ("picture", "pictures/pets/meadow.jpg"),
+            ("picture", "pictures/sea/beach.jpg"),
             ("sound", "recordings/outdoors/waves.wav"),
-            ("depth", "scans/corridor_depth.npy"),
+            ("depth", "scans/kitchen_depth.tif"),
         ):
             page.goto(url)
             page.set_input_files("input[type=file]", samples / path)

@@ -57,7 +57,7 @@ BLIND = (
 )
 
 CHOSEN = (
-    question("text", "image", "waves at the beach", "pictures/sea/beach.jpg"),
+    question("text", "image", "a cup of coffee", "pictures/table/break.png"),
     question(
         "audio",
         "image",
@@ -65,9 +65,15 @@ CHOSEN = (
         "pictures/sea/evening.webp",
         "pictures/sea/beach.jpg",
     ),
-    question("image", "audio", "pictures/pets/meadow.jpg", "recordings/animals/dog.wav"),
-    question("image", "audio", "pictures/street/red-car.jpg", "recordings/street/engine.wav"),
-    question("depth", "image", "scans/corridor_depth.npy", "pictures/home/corridor.jpg"),
+    question("image", "audio", "pictures/sea/sailing.png", "recordings/outdoors/waves.wav"),
+    question(
+        "image",
+        "audio",
+        "pictures/sea/evening.webp",
+        "recordings/outdoors/waves.wav",
+        "recordings/weather/wind.mp3",
+    ),
+    question("depth", "image", "scans/kitchen_depth.tif", "pictures/home/kitchen.jpg"),
     question("depth", "image", "scans/main-street_depth.tif", "pictures/street/main-street.jpg"),
 )
 

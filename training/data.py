@@ -128,18 +128,6 @@ def read_members(records: Sequence[Record]) -> Iterator[tuple[str, bytes]]:
                     yield member.name, handle.read()
 
 
-def read_pictures(records: Sequence[Record], side: int) -> npt.NDArray[np.uint8]:
-    """Pictures squashed whole to a square: (len(records), side, side, 3) uint8 RGB, in the records' order."""
-    place = {record.key: row for row, record in enumerate(records)}
-    out = np.zeros((len(records), side, side, 3), np.uint8)
-    for name, data in read_members(records):
-        if name.endswith(".webp"):
-            picture = Image.open(io.BytesIO(data)).convert("RGB")
-            square = picture.resize((side, side), Image.Resampling.BICUBIC)
-            out[place[name.split(".")[0]]] = np.asarray(square)
-    return out
-
-
 def read_depths(records: Sequence[Record]) -> list[npt.NDArray[np.float32]]:
     """Depth maps in metres, float32 (H, W), NaN where nothing was measured, in the records' order."""
     found: dict[str, npt.NDArray[np.float32]] = {}

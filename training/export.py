@@ -1,7 +1,7 @@
 """A trained network as a small ONNX file: weights kept as int8 with a scale a channel, restored at opening.
 
 Only the weights are rounded; the arithmetic stays float32. ONNX Runtime folds the restoring nodes into constants
-while it loads, except for a token table, which is read row by row and never restored whole.
+while it loads.
 """
 
 from __future__ import annotations
@@ -122,11 +122,8 @@ def rounded(model: ModelProto) -> ModelProto:
         small, sizes = f"{tensor.name}.int8", f"{tensor.name}.scale"
         graph.initializer.append(numpy_helper.from_array(whole, small))
         graph.initializer.append(numpy_helper.from_array(scale, sizes))
-        if user.op_type == "Gather":
-            added += _gathered(user, tensor.name, small, sizes)
-        else:
-            added.append(helper.make_node("Cast", [small], [f"{small}.float"], to=onnx.TensorProto.FLOAT))
-            added.append(helper.make_node("Mul", [f"{small}.float", sizes], [tensor.name]))
+        added.append(helper.make_node("Cast", [small], [f"{small}.float"], to=onnx.TensorProto.FLOAT))
+        added.append(helper.make_node("Mul", [f"{small}.float", sizes], [tensor.name]))
     for node in reversed(added):
         graph.node.insert(0, node)
     _sort(model)
@@ -140,18 +137,6 @@ def int8_steps(
     others = tuple(i for i in range(weight.ndim) if i != axis)
     scale = np.maximum(np.abs(weight).max(axis=others, keepdims=True), 1e-8) / 127
     return np.round(weight / scale).astype(np.int8), scale.astype(np.float32)
-
-
-def _gathered(user: NodeProto, table: str, small: str, sizes: str) -> list[NodeProto]:
-    """Rows of the int8 table times their scales, in place of rows of the float table."""
-    rows, out = user.input[1], user.output[0]
-    user.input[0] = small
-    user.output[0] = f"{table}.rows"
-    return [
-        helper.make_node("Gather", [sizes, rows], [f"{table}.sizes"]),
-        helper.make_node("Cast", [f"{table}.rows"], [f"{table}.float"], to=onnx.TensorProto.FLOAT),
-        helper.make_node("Mul", [f"{table}.float", f"{table}.sizes"], [out]),
-    ]
 
 
 def _sort(model: ModelProto) -> None:

@@ -21,9 +21,9 @@ import numpy.typing as npt
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from training import minilm
 from training.export import int8_steps
 from training.measure import Floats
-from training.minilm import MiniLM
 
 LOG = logging.getLogger(__name__)
 FUSED = "com.microsoft"  # ONNX Runtime's own operators
@@ -161,10 +161,7 @@ class Body:
 def write(folder: Path) -> None:
     """The stage: `text.onnx` and `vocabulary.txt` in `folder`, the same bytes each time. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    teacher = MiniLM()
-    weights = {name: tensor.numpy() for name, tensor in teacher.weights.items()}
-    (folder / "text.onnx").write_bytes(Body(weights, Shape()).model().SerializeToString(deterministic=True))
-    tokens = teacher.tokenizer.get_vocab(with_added_tokens=False)
-    listed = sorted(tokens, key=tokens.__getitem__)
-    (folder / "vocabulary.txt").write_text("\n".join(listed) + "\n", encoding="utf-8", newline="\n")
-    LOG.info("text.onnx: %.1f MB, %d tokens", (folder / "text.onnx").stat().st_size / 1e6, len(listed))
+    model, words = Body(minilm.weights(), Shape()).model(), minilm.vocabulary()
+    (folder / "text.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    (folder / "vocabulary.txt").write_bytes(words)
+    LOG.info("text.onnx: %.1f MB, %d tokens", (folder / "text.onnx").stat().st_size / 1e6, words.count(b"\n"))

@@ -14,7 +14,7 @@ from anyseek.embedders.mini.prepare_text import PrepareText
 from training import data, looks, rooms
 from training.measure import Floats
 from training.paths import BODIES
-from training.words import PLACES, prompts
+from training.words import prompts
 
 LOG = logging.getLogger(__name__)
 DIM, BATCH = 384, 64
@@ -63,7 +63,7 @@ def run(places: data.Places) -> None:
     """Write `texts.npz`: texts (n,) and vectors (n, 384)."""
     records = looks.all_pictures(places.packs)
     labels = {label for record in records for label in record.labels}
-    names = {*class_names(places.teachers), *PLACES, *rooms.vocabulary(), *labels}
+    names = {*class_names(places.teachers), *rooms.vocabulary(), *labels}
     said = {caption for record in records for caption in record.captions}
     texts = sorted(said | {prompt for name in names for prompt in prompts(name)})
     LOG.info("%d texts", len(texts))

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-PLACES = (
-    "bathroom|bedroom|bookstore|cafe|classroom|computer lab|conference room|corridor|dining room|furniture store|"
-    "home office|kitchen|lab|lecture theatre|library|living room|office|rest space|study|playroom|laundry room|"
-    "reception room|gym|lobby|hallway|staircase|stairs|meeting room|shop interior|buildings|forest|glacier|mountain|"
-    "sea|street|mountains|suburban house|open countryside|tall building|sea coast|highway|inside of a city|store|"
-    "a city street|ocean|beach"
-).split("|")
 TEMPLATES = ("{}", "a photo of {a}", "a picture of {a}", "{a}", "a photo of {a} in a scene")
 
 

@@ -9,8 +9,8 @@ Stages, in order; each reads what earlier ones left, can be run alone, and goes 
     depth   the depth tower, on RGB-D pairs and rendered rooms
     card    card.json, with the fingerprint of what was trained
 
-Bodies go to `bodies` beside --heads, heads to --heads: `mini` of the package, or `mini-open` with --open-only; another
-folder of heads is used as `--model mini:FOLDER`.
+Bodies go to the package's `weights/bodies`, whatever --heads is. Heads go to --heads: `mini` of the package, or
+`mini-open` with --open-only; another folder of heads is used as `--model mini:FOLDER`.
 """
 
 from __future__ import annotations

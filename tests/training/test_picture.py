@@ -1,4 +1,4 @@
-"""The picture stage: the shipped head says what was trained, mixed views keep their share, held-out sources stay out."""
+"""The picture stage: the shipped head says what was trained, mixed views keep their share, held-out ones stay out."""
 
 # ruff: noqa: TID253 - the training extra is what this is about
 

@@ -25,6 +25,9 @@ _MORE = 4
 _SAMPLE_ROWS = 256
 """Evenly spaced rows that tell how far a query's cosines spread."""
 
+_BLOCK_ROWS = 4096
+"""Rows whose vectors are in memory at a time: a word in the names of long recordings is in all of their segments."""
+
 _LEAST_DEVIATION = 0.005
 """Of cosines: in a library of copies they do not spread."""
 
@@ -183,9 +186,12 @@ class _TargetSearch:
         """Of rows and the query, to the last digit as a store has them; of a damaged row any number."""
         import numpy as np
 
-        vectors = self._engine.snapshot.vectors_at(self._space_id, np.array(rows, np.int64))
-        with np.errstate(invalid="ignore", over="ignore"):
-            exact = (vectors.astype(np.float64) * self._vector).sum(axis=1).astype(np.float32)
+        exact = np.empty(len(rows), np.float32)
+        for first in range(0, len(rows), _BLOCK_ROWS):
+            part = np.array(rows[first : first + _BLOCK_ROWS], np.int64)
+            vectors = self._engine.snapshot.vectors_at(self._space_id, part)
+            with np.errstate(invalid="ignore", over="ignore"):
+                exact[first : first + len(part)] = (vectors.astype(np.float64) * self._vector).sum(axis=1)
         scores: list[float] = np.clip(np.nan_to_num(exact, nan=-1.0), -1, 1).tolist()
         return scores
 

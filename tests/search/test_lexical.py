@@ -7,6 +7,7 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sample_files
 import soundfile
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import anyseek
+from anyseek.catalog.snapshot import Snapshot
 from anyseek.contracts import Modality
-from anyseek.search import lexical
+from anyseek.search import engine, lexical
 from anyseek.search.embedding import EmbeddedQuery
 from anyseek.search.fusion import words_lift
 from anyseek.search.lexical import keywords_of
@@ -265,6 +267,32 @@ def test_a_file_is_a_hit_at_the_part_where_words_and_meaning_are(tmp_path: Path)
         index.add(workers=1)
         (hit,) = index.search("zebulon", to="text")
         assert "zebulon" in index.text_of(hit.segment_id)
+
+
+def test_few_vectors_are_in_memory_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a name has the word, all segments of the file are compared: hours of a recording, in parts."""
+    sample_files.text(
+        tmp_path / "zebulon.txt", "\n\n".join(f"{word} {'filler ' * 80}" for word in "abcdefghijkl")
+    )
+    with anyseek.create(tmp_path, model=WordEmbedder()) as index:
+        index.add(workers=1)
+        how = {"to": "text", "segments": True, "k": 20}
+        expected = [(hit.segment_id, hit.score) for hit in index.search("zebulon", **how)]  # type: ignore[arg-type]
+        assert len(expected) > 10
+        read: list[int] = []
+        really = Snapshot.vectors_at
+
+        def counted(snapshot: Snapshot, space_id: int, rows: np.ndarray) -> np.ndarray:
+            read.append(len(rows))
+            return really(snapshot, space_id, rows)
+
+        monkeypatch.setattr(engine, "_BLOCK_ROWS", 5)
+        monkeypatch.setattr(Snapshot, "vectors_at", counted)
+        index.search("zebulon", to="text", by="words", k=3)
+        assert sum(read) > 10
+        assert max(read) == 5
+        again = index.search("zebulon", **how)  # type: ignore[arg-type]
+        assert [(hit.segment_id, hit.score) for hit in again] == expected
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ class MiniEmbedder:
         self._card = card
         self._heads = heads
         self._towers: dict[Modality, list[onnxruntime.InferenceSession]] = {}
+        self._opening = threading.Lock()
 
     @property
     def card(self) -> ModelCard:
@@ -57,10 +59,12 @@ class MiniEmbedder:
 
     def _tower(self, modality: Modality) -> list[onnxruntime.InferenceSession]:
         tower = self._towers.get(modality)
-        if tower is None:
-            tower = [_session(path) for path in towers.files(self._heads, modality)]
-            self._towers[modality] = tower
-        return tower
+        if tower is not None:
+            return tower
+        with self._opening:  # by one thread: a tower takes time and memory
+            if modality not in self._towers:
+                self._towers[modality] = [_session(path) for path in towers.files(self._heads, modality)]
+            return self._towers[modality]
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from anyseek.contracts import Embedder, Modality
 from anyseek.embedders import registry
-from anyseek.embedders.mini import towers
+from anyseek.embedders.mini import model, towers
 from anyseek.embedders.mini.card_writer import current_fingerprint, write_card
 from anyseek.errors import ModalityNotSupported, ModelNotFound
 
@@ -176,3 +179,25 @@ def test_a_folder_without_a_card_of_towers_is_refused(tmp_path: Path, card: str 
         (tmp_path / "card.json").write_text(card)
     with pytest.raises(ModelNotFound, match="card"):
         registry.load(f"mini:{tmp_path}")
+
+
+def test_threads_that_start_together_open_a_tower_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+    really, start = model._session, threading.Barrier(6)
+
+    def counted(path: Path) -> onnxruntime.InferenceSession:
+        opened.append(path)
+        return really(path)
+
+    monkeypatch.setattr(model, "_session", counted)
+    fresh = registry.load("mini")
+    words = [fresh.preparer(Modality.TEXT)("a dog on the beach")]
+
+    def one(_: int) -> np.ndarray:
+        start.wait()
+        return fresh.embed(Modality.TEXT, words)
+
+    with ThreadPoolExecutor(6) as pool:
+        rows = list(pool.map(one, range(6)))
+    assert sorted(opened) == sorted(towers.files(HEADS, Modality.TEXT))
+    assert all((row == rows[0]).all() for row in rows)

@@ -100,7 +100,7 @@ def lessons(
     tags: Sequence[str],
 ) -> Lessons:
     """What may be learned from: views all of whose clips `may` be used; kinds that are rare are shown more often."""
-    heard = heard.of(may[heard.parts].all(1))
+    heard = heard.of(np.asarray(may[heard.parts].all(1)))
     labels = sorted({label for r, usable in zip(records, may, strict=True) if usable for label in r.labels})
     own = [[labels.index(label) for label in r.labels if label in labels] for r in records]
     said = sound_head.shares(heard.parts.tolist(), heard.shares, own, len(labels))

@@ -98,8 +98,7 @@ class Components:
 
     def of(self, cells: Floats) -> Floats:
         """(..., 1280) -> (..., DIMS) float32."""
-        out: Floats = (cells - self.mean) @ self.basis
-        return out
+        return np.asarray((cells - self.mean) @ self.basis, np.float32)
 
 
 def components(body: onnxruntime.InferenceSession, pictures: Pictures, path: Path) -> Components:

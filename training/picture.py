@@ -25,6 +25,7 @@ from training import data, looks, picture_figures
 from training.export import UnitRows, write
 from training.kinds import KINDS
 from training.measure import Floats, unit
+from training.picture_body import CHANNELS, CLASSES, GRID
 from training.picture_head import HeadInputs, HeadShape, PictureHead, Served, standardiser
 from training.texts import Texts, class_names, embed
 from training.words import prompts
@@ -139,8 +140,10 @@ def _share(record: data.Record) -> float:
     return 0.15 if record.kind == "rgbd" else {"places-rooms": 0.5, "intel": 0.4}.get(record.source, 0.6)
 
 
-def contrast(images: Tensor, words: Tensor, scale: Tensor, config: PictureConfig) -> Tensor:
-    """Symmetric cross-entropy of images (n, d) against their texts (n, 384 raw, projected), soft targets."""
+def contrast(images: Tensor, words: tuple[Tensor, Tensor], scale: Tensor, config: PictureConfig) -> Tensor:
+    """Symmetric cross-entropy of images (n, 384) against their texts, soft targets.
+
+    words: the texts' vectors (n, 384) as the body gives them, and through P, unit rows."""
     raw, projected = words
     near = functional.normalize(raw, dim=1) @ functional.normalize(raw, dim=1).T
     same = (near > SAME).float().fill_diagonal_(1.0)
@@ -292,10 +295,10 @@ def run(places: data.Places, allowed: data.Allowed) -> None:
         LOG.info(line)
     with np.load(places.work / "components.npz") as saved:
         components = looks.Components(saved["mean"], saved["basis"])
-    maps = torch.rand(2, looks.GRID, looks.GRID, looks.CHANNELS)
-    takes = [("map", maps, (0,)), ("logits", torch.randn(2, looks.CLASSES), (0,))]
+    maps = torch.rand(2, GRID, GRID, CHANNELS)
+    takes = [("map", maps, (0,)), ("logits", torch.randn(2, CLASSES), (0,))]
     write(Served(space.head, space.project, components), takes, ["vectors"], places.heads / "image.onnx")
-    project = nn.Linear(*space.project.shape, bias=False)
+    project = nn.Linear(len(space.project), len(space.project), bias=False)
     project.weight = nn.Parameter(space.project)
     takes = [("vectors", torch.rand(2, len(space.project)), (0,))]
     write(UnitRows(project), takes, ["projected"], places.heads / "text.onnx", exact=True)

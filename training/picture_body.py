@@ -160,7 +160,7 @@ def quantise(exact: Path, small: Path, pictures: npt.NDArray[np.uint8]) -> None:
 
 def add_classifier(model: Any, weight: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> None:
     """Add the output `logits`: the published classifier (1000, 1280) on the mean of the map, weights as float16."""
-    constants = {
+    constants: dict[str, npt.NDArray[Any]] = {
         "classifier.axes": np.array([1, 2], np.int64),
         "classifier.weight16": np.ascontiguousarray(weight.T).astype(np.float16),
         "classifier.bias": bias.astype(np.float32),

@@ -55,7 +55,8 @@ def log_mel(samples: Floats) -> Floats:
     frames = np.lib.stride_tricks.sliding_window_view(inside, WINDOW)[: 1 + len(sharp) // HOP * HOP : HOP]
     spectrum = np.fft.rfft(frames * _hann(), FFT, axis=1)
     power = np.asarray(spectrum.real**2 + spectrum.imag**2, np.float32)  # NumPy 1 transforms in float64
-    return (np.log(power @ mel_filters() + FLOOR) + np.float32(4.5)) / np.float32(5.0)
+    mel: Floats = np.log(power @ mel_filters() + FLOOR)
+    return (mel + np.float32(4.5)) / np.float32(5.0)
 
 
 def levelled(samples: Floats) -> Floats:

@@ -26,6 +26,7 @@ from training.boxes import cut, random_boxes
 from training.export import export
 from training.measure import Floats, first_right, recall
 from training.nets import Average, NetShape, Served, Tower
+from training.picture_views import Views
 from training.texts import Texts
 
 LOG = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ def read_pairs(
     """
     records = looks.all_pictures(places.packs)
     kept = [row for row, record in enumerate(records) if record in allowed]
-    views = picture.Views(places.work, 1)
+    views = Views(places.work, 1)
     colour = torch.from_numpy(
         np.concatenate([space.pictures(views.batch(part, [0] * len(part))) for part in _parts(kept)])
     )
@@ -267,7 +268,7 @@ def run(places: data.Places, allowed: data.Allowed, seconds: float) -> None:
 def report(net: Tower, places: data.Places, allowed: data.Allowed, space: picture.Space) -> None:
     """Depth maps to their pictures among all that were not learned from, and among those of held-out places."""
     records = looks.all_pictures(places.packs)
-    views = picture.Views(places.work, 1)
+    views = Views(places.work, 1)
     for name, rows in {
         "val": [i for i, r in enumerate(records) if r.kind == "rgbd" and r.split == "val"],
         "held out": [i for i, r in enumerate(records) if r.kind == "rgbd" and r.source in allowed.hold_out],

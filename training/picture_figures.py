@@ -11,7 +11,8 @@ from training import data, measure
 from training.texts import Texts
 
 if TYPE_CHECKING:
-    from training.picture import Space, Views
+    from training.picture import Space
+    from training.picture_views import Views
 
 
 def lines(

@@ -13,9 +13,10 @@ pytest.importorskip("onnx")
 import torch
 from PIL import Image
 
-from training import looks, picture
+from training import looks
 from training.data import Allowed, Record
 from training.picture_head import HeadInputs, HeadShape, PictureHead, Served, standardiser
+from training.picture_views import mix
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
 RNG = np.random.default_rng(0)
@@ -60,7 +61,7 @@ def test_an_opinion_is_the_mean_of_the_likeliest_names() -> None:
 def test_mixed_views_are_mixed_as_their_texts_are() -> None:
     cells = torch.from_numpy(normal(64, 9, 4))
     words = cells.mean(1)
-    mixed, said = picture.mix(HeadInputs(cells, torch.zeros(64, 5)), words, 0.5, np.random.default_rng(1))
+    mixed, said = mix(HeadInputs(cells, torch.zeros(64, 5)), words, 0.5, np.random.default_rng(1))
     torch.testing.assert_close(mixed.cells.mean(1), said, atol=1e-5, rtol=1e-4)
     changed = (said - words).abs().sum(1) > 1e-4
     assert 15 < int(changed.sum()) < 49

@@ -1,0 +1,49 @@
+"""The views of pictures that `looks` kept, in batches, and mixtures of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.picture_head import HeadInputs
+
+
+class Views:
+    """What `looks` kept of every picture: `views` of them, (n, 9, 9, 512) and (n, 1000) float16 each."""
+
+    def __init__(self, work: Path, views: int) -> None:
+        def files(name: str) -> list[Any]:
+            return [np.load(work / f"{name}{number}.npy", mmap_mode="r") for number in range(views)]
+
+        self.maps, self.logits = files("maps"), files("logits")
+
+    def batch(self, rows: Sequence[int], views: Sequence[int]) -> HeadInputs:
+        """Picture `rows[i]` as it is in view `views[i]`."""
+        chosen = list(zip(views, rows, strict=True))
+        cells = torch.from_numpy(np.stack([self.maps[view][row] for view, row in chosen]))
+        return HeadInputs(
+            cells.to(torch.bfloat16).flatten(1, 2),
+            torch.from_numpy(np.stack([self.logits[view][row] for view, row in chosen])).float(),
+        )
+
+
+def mix(
+    inputs: HeadInputs, words: Tensor, share: float, rng: np.random.Generator
+) -> tuple[HeadInputs, Tensor]:
+    """A `share` of the views becomes .3 to .7 of itself and the rest another of the batch; so do their texts.
+
+    Source: mixup (Zhang et al. 2018), of pairs: MixGen (Hao et al. 2023).
+    """
+    is_mixed = rng.random(len(words)) < share
+    own = np.where(is_mixed, rng.uniform(0.3, 0.7, len(words)), 1.0).astype(np.float32)
+    keep, other = torch.from_numpy(own)[:, None], torch.from_numpy(rng.permutation(len(words)))
+    cells = keep[..., None] * inputs.cells + (1 - keep[..., None]) * inputs.cells[other]
+    belief = inputs.logits.softmax(1)
+    belief = keep * belief + (1 - keep) * belief[other]
+    mixed = HeadInputs(cells.to(inputs.cells.dtype), (belief + 1e-9).log())
+    return mixed, keep * words + (1 - keep) * words[other]

@@ -53,9 +53,9 @@ def other_model(folder: Path, made_by: ModelCard, here: ModelCard) -> OtherModel
     """The refusal to compare vectors of two models."""
     if made_by.name == here.name:
         return OtherModel(
-            f"The index in {folder} was made by an earlier version of the model {here.name} ({made_by.fingerprint}); "
-            f"the one here ({here.fingerprint}) gives other vectors, which do not compare with them.",
-            f"To bring the index up to date, with all tags: anyseek reindex --model {here.name}",
+            f"The index in {folder} was made by another version of the model {here.name} ({made_by.fingerprint}): "
+            f"the one here ({here.fingerprint}) gives other vectors, and the two do not compare.",
+            f"To make its vectors again (tags stay): anyseek reindex --model {here.name}",
         )
     return OtherModel(
         f"The index in {folder} was made by the model {made_by.name} ({made_by.fingerprint}), "

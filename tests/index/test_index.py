@@ -216,7 +216,8 @@ def test_another_version_of_the_model_is_refused_by_name_and_fingerprint(media: 
             anyseek.open(media, model=other)
         assert "words-1" in caught.value.message
         assert other.card.fingerprint in caught.value.message
-        assert caught.value.hint
+        assert ("another version of the model words" in caught.value.message) is (other.name == "words")
+        assert f"anyseek reindex --model {other.name}" in (caught.value.hint or "")
 
 
 def test_a_model_that_is_not_here(media: Path, tmp_path: Path) -> None:

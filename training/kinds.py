@@ -6,6 +6,20 @@ logits (ILSVRC 2012); what has no kind here is an everyday word itself.
 
 from __future__ import annotations
 
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+
+from training.texts import embed
+from training.words import prompts
+
+if TYPE_CHECKING:
+    from training.picture import Space
+
+KIND = 0.4  # weight of a class's kind beside its name
+OPINION = 1.25  # factor of the opinion's learned share
+
 _RANGES = """
 fish 0-6 389-397
 bird 7-24 80-100 127-146
@@ -75,3 +89,19 @@ def _kinds() -> dict[int, str]:
 
 KINDS = _kinds()
 """Kind by number of the class."""
+
+
+def with_kinds(space: Space) -> Space:
+    """The head as it is shipped: every class is also called by its kind, and the opinion weighs somewhat more.
+
+    Both were chosen after training, on `val`: the kind of 65 pictures among 46 kinds 84.6 to 92.3 % right, captions to
+    photographs and class names as before.
+    """
+    space = copy.deepcopy(space)
+    numbers = sorted(KINDS)
+    vectors = embed([prompt for number in numbers for prompt in prompts(KINDS[number])])
+    kinds = torch.from_numpy(vectors.reshape(len(numbers), -1, vectors.shape[1]).mean(1))
+    names = space.head.opinion.names
+    names[numbers] = (names[numbers] + KIND * kinds) / (1 + KIND)
+    space.head.share.data.mul_(OPINION)
+    return space

@@ -23,17 +23,15 @@ from torch.nn import functional
 
 from training import data, looks, picture_figures
 from training.export import UnitRows, write
-from training.kinds import KINDS
+from training.kinds import with_kinds
 from training.measure import Floats, unit
 from training.picture_body import CHANNELS, CLASSES, GRID
 from training.picture_head import HeadInputs, HeadShape, PictureHead, Served, standardiser
 from training.picture_views import Views, mix
-from training.texts import Texts, class_names, embed
+from training.texts import Texts, class_names
 from training.words import prompts
 
 LOG = logging.getLogger(__name__)
-KIND = 0.4  # weight of a class's kind beside its name
-OPINION = 1.25  # factor of the opinion's learned share
 SAME = 0.93  # cosine above which two texts of a batch are taken for the same
 
 
@@ -267,23 +265,6 @@ def run(places: data.Places, allowed: data.Allowed) -> None:
     project.weight = nn.Parameter(space.project)
     takes = [("vectors", torch.rand(2, len(space.project)), (0,))]
     write(UnitRows(project), takes, ["projected"], places.heads / "text.onnx", exact=True)
-
-
-def with_kinds(space: Space) -> Space:
-    """The head as it is shipped: every class is also called by its kind, and the opinion weighs somewhat more.
-
-    Both were chosen after training, on `val`: the kind of 65 pictures among 46 kinds 84.6 to 92.3 % right, captions to
-    photographs and class names as before.
-    """
-    space = copy.deepcopy(space)
-    numbers = sorted(KINDS)
-    vectors = embed([prompt for number in numbers for prompt in prompts(KINDS[number])])
-    kinds = torch.from_numpy(vectors.reshape(len(numbers), -1, vectors.shape[1]).mean(1))
-    names = space.head.opinion.names
-    names[numbers] = (names[numbers] + KIND * kinds) / (1 + KIND)
-    with torch.no_grad():
-        space.head.share *= OPINION
-    return space
 
 
 def _member(

@@ -13,8 +13,9 @@ pytest.importorskip("onnx")
 import torch
 from PIL import Image
 
-from training import looks
+from training import kinds, looks
 from training.data import Allowed, Record
+from training.picture import Space
 from training.picture_head import HeadInputs, HeadShape, PictureHead, Served, standardiser
 from training.picture_views import mix
 
@@ -84,3 +85,21 @@ def test_a_view_is_the_same_each_time_and_another_by_its_number() -> None:
     np.testing.assert_array_equal(crop, looks.view(whole, 2, 7))
     assert (crop != other).any()
     assert {part.shape for part in (first, mirror, crop, other)} == {(260, 260, 3)}
+
+
+def test_classes_are_also_called_by_their_kind_and_the_trained_head_stays_as_it_is() -> None:
+    numbers = [number for line in kinds._RANGES.split("\n") for number in _numbers(line)]
+    assert len(numbers) == len(set(numbers)) == len(kinds.KINDS)
+    assert set(numbers) <= set(range(1000))
+    assert (kinds.KINDS[207], kinds.KINDS[281]) == ("dog", "cat")  # golden retriever, tabby
+    head = PictureHead(SHAPE, torch.zeros(1000, 384), torch.zeros(16), torch.ones(16))
+    shipped = kinds.with_kinds(Space(head, torch.eye(384))).head
+    assert not head.opinion.names.any()
+    named = shipped.opinion.names.any(1).nonzero()[:, 0].tolist()
+    assert named == sorted(numbers)
+    torch.testing.assert_close(shipped.share, head.share * kinds.OPINION)
+
+
+def _numbers(line: str) -> list[int]:
+    spans = [word.partition("-") for word in line.split() if word[0].isdigit()]
+    return [number for first, _, last in spans for number in range(int(first), int(last or first) + 1)]

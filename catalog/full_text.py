@@ -77,9 +77,16 @@ _TABLES = (_FILES, _PASSAGES)
 # As one value each: with every row Python's lock is given up and waited for, which is dear where many search at once.
 _BEST = (
     "SELECT json_group_array(json_array(number, rank)) FROM"
-    " (SELECT rowid AS number, {table.rank} AS rank FROM {table.name} WHERE {table.name} MATCH ?"
+    " (SELECT rowid AS number, {table.rank} AS rank FROM {table.name} WHERE {table.name} MATCH ?{within}"
     " ORDER BY rank LIMIT {table.most})"
 )
+_WITHIN = {
+    "file_index": " AND EXISTS (SELECT 1 FROM segments s CROSS JOIN embeddings e ON e.segment_id = s.segment_id"
+    " WHERE s.file_id = file_index.rowid",
+    "passage_index": " AND EXISTS (SELECT 1 FROM embeddings e WHERE e.segment_id = passage_index.rowid",
+}
+# The plus signs keep SQLite from the index of all rows of a modality: each text has its segments by number.
+_MAY_BE_HIT = " AND +e.space_id = ? AND +e.visible = 1 AND +e.modality = ?"
 _ROWS_OF_PASSAGES = (
     "SELECT json_group_array(json_array(e.row, s.file_id, p.value)) FROM json_each(?) p"
     " CROSS JOIN segments s ON s.segment_id = p.value CROSS JOIN embeddings e ON e.segment_id = p.value"
@@ -99,13 +106,20 @@ _DESCRIBED = (
 _SEARCHABLE = " WHERE e.space_id = ? AND e.visible = 1 AND e.modality = ?"
 
 
-def covered_rows(snapshot: Snapshot, space_id: int, terms: Terms, modality: Modality) -> list[WordRow]:
+def covered_rows(
+    snapshot: Snapshot, space_id: int, terms: Terms, modality: Modality, allow: Sequence[int] | None = None
+) -> list[WordRow]:
     """The rows of one modality that have words of the query: passages (of texts alone), and every row of a file by its
     name and caption, and by what a text file beside it says. Coverages c, d of a row by more than one of these are one:
-    1 - (1 - c)(1 - d)."""
-    database = snapshot.database
+    1 - (1 - c)(1 - d). allow: the rows that may be hits, None for all; the best are chosen among the names, and among
+    the passages of texts, of these, but by coverages in the whole library."""
+    database, is_text = snapshot.database, modalities.info(modality).is_text
     used = _expressions(database, terms)
-    files, passages = (_coverages(database, table, used, are_needed=terms.are_needed) for table in _TABLES)
+    hits = _Hits(space_id, modality, allow)
+    files = _coverages(database, _FILES, used, hits, are_needed=terms.are_needed)
+    # Of texts without a filter every passage may be one; for others passages are those of files beside them.
+    asked = hits if is_text and allow is not None else None
+    passages = _coverages(database, _PASSAGES, used, asked, are_needed=terms.are_needed)
     for file_id, segment_id in _rows(database, _DESCRIBED, passages, []):
         files[file_id] = _either(files.get(file_id, 0.0), passages[segment_id])
     place = [space_id, str(modality)]
@@ -113,7 +127,7 @@ def covered_rows(snapshot: Snapshot, space_id: int, terms: Terms, modality: Moda
         row: WordRow(row, file_id, files[file_id])
         for row, file_id in _rows(database, _ROWS_OF_FILES + _SEARCHABLE, files, place)
     }
-    if modalities.info(modality).is_text:
+    if is_text:
         rows = _rows(database, _ROWS_OF_PASSAGES + _SEARCHABLE, passages, place)
         for row, file_id, segment_id in rows:
             found[row] = WordRow(row, file_id, _either(files.get(file_id, 0.0), passages[segment_id]))
@@ -164,15 +178,47 @@ class _Expression:
         return int(n)
 
 
+@dataclass(frozen=True, slots=True)
+class _Hits:
+    """Which rows may be hits."""
+
+    space_id: int
+    modality: Modality
+    allow: Sequence[int] | None
+
+    def within(self, table: _Table) -> tuple[str, list[object]]:
+        """That a text of the table has such a row, as a condition and its values."""
+        condition, values = _WITHIN[table.name] + _MAY_BE_HIT, [self.space_id, str(self.modality)]
+        if self.allow is None:
+            return condition + ")", values
+        rows = json.dumps([int(row) for row in self.allow])
+        return condition + " AND e.row IN (SELECT value FROM json_each(?)))", [*values, rows]
+
+
 def _coverages(
-    database: Database, table: _Table, used: Sequence[_Expression], *, are_needed: bool
+    database: Database,
+    table: _Table,
+    used: Sequence[_Expression],
+    hits: _Hits | None,
+    *,
+    are_needed: bool,
 ) -> dict[int, float]:
-    """Of the best of a table, by number."""
+    """Of the best of a table, by number; of those that have a row among `hits`, where there are more than enough."""
     (n_texts,) = database.first(f"SELECT count(*) FROM {table.name}_docsize")
     expression = (" AND " if are_needed else " OR ").join(one.within(table) for one in used)
-    (best,) = database.first(_BEST.format(table=table), [expression])
+    best = _best(database, table, expression, "", [])
+    if hits is not None and len(best) == table.most:  # others may have crowded them out
+        best = _best(database, table, expression, *hits.within(table))
     most = HIGHEST * sum(one.weight(table, n_texts) for one in used)
-    return {number: min(1.0, -rank / most) for number, rank in json.loads(best)}
+    return {number: min(1.0, -rank / most) for number, rank in best}
+
+
+def _best(
+    database: Database, table: _Table, expression: str, within: str, values: list[object]
+) -> list[tuple[int, float]]:
+    (found,) = database.first(_BEST.format(table=table, within=within), [expression, *values])
+    best: list[tuple[int, float]] = json.loads(found)
+    return best
 
 
 def _either(one: float, other: float) -> float:

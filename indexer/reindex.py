@@ -77,6 +77,7 @@ def reindex(
     beside = folder.with_name(f"{folder.name}.next")
     has_catalog(folder)  # puts back what a run that was killed left aside
     _check_beside(beside)
+    Catalog.open(folder).close()  # an older format is brought forward under a lock of its own
     with WriterLock(folder, "anyseek reindex"), Catalog.open(folder) as old:
         unfinished = _finish_exchange(old)
         with old.read() as snapshot:

@@ -7,7 +7,7 @@ stands; of other words any may be. What a word is in each script: tokens.py; its
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from anyseek import tokens
@@ -39,10 +39,16 @@ def keywords_of(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
     return tuple(phrases), tuple(keywords[:MOST_WORDS])
 
 
-def rows(snapshot: Snapshot, space_id: int, query: EmbeddedQuery, target: Modality) -> list[WordRow]:
-    """Rows of one modality whose file or passage has the phrases or keywords."""
+def rows(
+    snapshot: Snapshot,
+    space_id: int,
+    query: EmbeddedQuery,
+    target: Modality,
+    allow: Sequence[int] | None = None,
+) -> list[WordRow]:
+    """Rows of one modality whose file or passage has the phrases or keywords; allow: see `covered_rows`."""
     terms = _terms(snapshot, query)
-    return covered_rows(snapshot, space_id, terms, target) if terms.terms else []
+    return covered_rows(snapshot, space_id, terms, target, allow) if terms.terms else []
 
 
 def _terms(snapshot: Snapshot, query: EmbeddedQuery) -> Terms:

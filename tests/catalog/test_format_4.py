@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import WordEmbedder
 from indexes import contents, hash_of, put, stored, unit_rows
 
 from anyseek.catalog import migrations, sql_functions, tags
@@ -17,7 +18,9 @@ from anyseek.catalog.check import check
 from anyseek.catalog.database import CATALOG_NAME, Database
 from anyseek.catalog.repair import repair
 from anyseek.contracts import Modality
-from anyseek.errors import ReadOnlyIndex
+from anyseek.errors import ReadOnlyIndex, RootUnavailable
+from anyseek.indexer.options import IndexOptions
+from anyseek.indexer.reindex import reindex
 from anyseek.search import lexical
 from anyseek.search.embedding import EmbeddedQuery
 
@@ -166,3 +169,10 @@ def test_an_index_of_format_4_that_lost_its_number_is_brought_forward_by_its_rep
         assert files_with(catalog, "run dog", Modality.IMAGE) == {1}
         with catalog.read() as snapshot:
             assert tags.counts(snapshot) == {"Holiday": 1, "Işık": 1}
+
+
+def test_a_reindex_may_be_the_first_that_opens_it(folder: Path) -> None:
+    """It takes the writer's lock for itself, and what brings a catalog forward takes it too."""
+    with pytest.raises(RootUnavailable):  # its folder of media is gone
+        reindex(folder, WordEmbedder(), options=IndexOptions(workers=1))
+    assert facts(folder)[0] == "5"

@@ -314,3 +314,21 @@ def test_coverage_is_a_share_of_what_the_query_says(forms: anyseek.Index, tmp_pa
 
         assert best("dogs manning") < best("manning")
         assert best("man zzz") < best("manning zzz") < best("manning")
+
+
+def test_what_may_be_a_hit_is_not_crowded_out_by_what_may_not(tmp_path: Path) -> None:
+    """More names and passages have the words than a search compares; shorter ones come first."""
+    (tmp_path / "small").mkdir()
+    for i in range(520):
+        sample_files.text(tmp_path / f"report {i}.txt", "report of water")
+    for i in range(3):
+        sample_files.picture(tmp_path / f"report scan number {i} of the year.png", "red")
+        longer = "report of water and of a great many other things in the house " * 3
+        sample_files.text(tmp_path / "small" / f"long report name number {i} of all.txt", longer)
+    with anyseek.create(tmp_path, model=WordEmbedder()) as index:
+        index.add(workers=1)
+        pictures = names(index, "report", to="image", by="words")
+        assert sorted(pictures) == [f"report scan number {i} of the year.png" for i in range(3)]
+        small = names(index, "report water", to="text", by="words", in_=tmp_path / "small")
+        assert len(small) == 3
+        assert len(names(index, '"of water and"', to="text", in_=tmp_path / "small")) == 3

@@ -18,7 +18,7 @@ from anyseek import modalities
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
     from anyseek.catalog.snapshot import Snapshot
-    from anyseek.contracts import Modality
+    from anyseek.contracts import Modality, Rows
 
 MOST_FILES, MOST_PASSAGES = 200, 500
 """The best ones of these that a search takes into account. As many however few hits are asked for: what they are
@@ -107,7 +107,7 @@ _SEARCHABLE = " WHERE e.space_id = ? AND e.visible = 1 AND e.modality = ?"
 
 
 def covered_rows(
-    snapshot: Snapshot, space_id: int, terms: Terms, modality: Modality, allow: Sequence[int] | None = None
+    snapshot: Snapshot, space_id: int, terms: Terms, modality: Modality, allow: Rows | None = None
 ) -> list[WordRow]:
     """The rows of one modality that have words of the query: passages (of texts alone), and every row of a file by its
     name and caption, and by what a text file beside it says. Coverages c, d of a row by more than one of these are one:
@@ -184,15 +184,22 @@ class _Hits:
 
     space_id: int
     modality: Modality
-    allow: Sequence[int] | None
+    allow: Rows | None
 
     def within(self, table: _Table) -> tuple[str, list[object]]:
         """That a text of the table has such a row, as a condition and its values."""
         condition, values = _WITHIN[table.name] + _MAY_BE_HIT, [self.space_id, str(self.modality)]
         if self.allow is None:
             return condition + ")", values
-        rows = json.dumps([int(row) for row in self.allow])
+        rows = json.dumps(self.allow.tolist())
         return condition + " AND e.row IN (SELECT value FROM json_each(?)))", [*values, rows]
+
+    def hold(self, database: Database, table: _Table, best: Sequence[tuple[int, float]]) -> bool:
+        """Whether all of these texts have such a row."""
+        condition, values = self.within(table)
+        sql = f"SELECT count(*) FROM {table.name} WHERE rowid IN (SELECT value FROM json_each(?)){condition}"
+        (n,) = database.first(sql, [json.dumps([number for number, _ in best]), *values])
+        return bool(n == len(best))
 
 
 def _coverages(
@@ -207,8 +214,8 @@ def _coverages(
     (n_texts,) = database.first(f"SELECT count(*) FROM {table.name}_docsize")
     expression = (" AND " if are_needed else " OR ").join(one.within(table) for one in used)
     best = _best(database, table, expression, "", [])
-    if hits is not None and len(best) == table.most:  # others may have crowded them out
-        best = _best(database, table, expression, *hits.within(table))
+    if hits is not None and len(best) == table.most and not hits.hold(database, table, best):
+        best = _best(database, table, expression, *hits.within(table))  # others had crowded them out
     most = HIGHEST * sum(one.weight(table, n_texts) for one in used)
     return {number: min(1.0, -rank / most) for number, rank in best}
 

@@ -139,8 +139,7 @@ class _TargetSearch:
         """The rows that may be hits and have words of the query."""
         import numpy as np
 
-        allow = None if self._allow is None else self._allow.tolist()
-        found = lexical.rows(self._engine.snapshot, self._space_id, self._query, self._target, allow)
+        found = lexical.rows(self._engine.snapshot, self._space_id, self._query, self._target, self._allow)
         found = [one for one in found if one.file_id != self._query.except_file]
         if self._allow is not None and found:
             is_allowed = np.isin([one.row for one in found], self._allow)

@@ -7,7 +7,7 @@ stands; of other words any may be. What a word is in each script: tokens.py; its
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from anyseek import tokens
@@ -16,7 +16,7 @@ from anyseek.stems import is_stemmed, stem
 
 if TYPE_CHECKING:
     from anyseek.catalog.catalog import Snapshot
-    from anyseek.contracts import Modality
+    from anyseek.contracts import Modality, Rows
     from anyseek.search.embedding import EmbeddedQuery
 
 # Words that are in most texts and say nothing about a file.
@@ -44,7 +44,7 @@ def rows(
     space_id: int,
     query: EmbeddedQuery,
     target: Modality,
-    allow: Sequence[int] | None = None,
+    allow: Rows | None = None,
 ) -> list[WordRow]:
     """Rows of one modality whose file or passage has the phrases or keywords; allow: see `covered_rows`."""
     terms = _terms(snapshot, query)

@@ -59,12 +59,6 @@ def arguments() -> argparse.ArgumentParser:
         help="learn nothing from these sources, and print the figures on them",
     )
     parser.add_argument("--views", type=int, default=sounds.VIEWS, help="`sound`: views of every clip")
-    parser.add_argument(
-        "--centred",
-        type=float,
-        default=0.0,
-        help="`sound`: how much of what all sounds have in common is taken away, 0 to 1",
-    )
     parser.add_argument("--depth-seconds", type=float, default=DEPTH_S, help="`depth`: its clock")
     parser.add_argument(
         "--open-only", action="store_true", help="heads learn from openly licensed items alone"
@@ -92,7 +86,7 @@ def main() -> None:
         "text": read,
         "look": lambda: looks.run(places, picture.PictureConfig().views),
         "image": lambda: picture.run(places, lessons),
-        "sound": lambda: listen.run(places, lessons, centred=options.centred, views=options.views),
+        "sound": lambda: listen.run(places, lessons, views=options.views),
         "depth": lambda: depth.run(places, lessons, options.depth_seconds),
         "card": lambda: card_writer.write_card(heads, open_only=only),
     }

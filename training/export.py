@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,6 @@ import torch
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
-
-from training.measure import Floats
 
 LOG = logging.getLogger(__name__)
 SMALLEST = 4096  # numbers; smaller tensors stay float32
@@ -79,31 +76,6 @@ def write(
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
     LOG.info("%s: %.2f MB", path.name, path.stat().st_size / 1e6)
-
-
-def centre(path: Path, middle: Floats) -> None:
-    """Make an exported tower subtract `middle` (dim,) from its unit rows before it gives them, at unit length again.
-
-    What all sounds have in common tells none from another, but keeps them apart from pictures: the modality gap
-    (Liang et al. 2022, section 4).
-    """
-    model = onnx.load(path)
-    for node in model.graph.node:
-        node.output[:] = ["off centre" if name == "vectors" else name for name in node.output]
-    constants: dict[str, npt.NDArray[Any]] = {
-        "middle": np.asarray(middle, np.float32),
-        "rows": np.array([1], np.int64),
-    }
-    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-    model.graph.node.extend(
-        [
-            helper.make_node("Sub", ["off centre", "middle"], ["centred"]),
-            helper.make_node("ReduceL2", ["centred", "rows"], ["lengths"], keepdims=1),
-            helper.make_node("Div", ["centred", "lengths"], ["vectors"]),
-        ]
-    )
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
 
 
 def rounded(model: ModelProto) -> ModelProto:

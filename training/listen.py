@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from training import data, sound_head, sounds
-from training.export import centre, write
+from training.export import write
 from training.measure import Floats, first_right, mean_average_precision, recall, unit
 from training.paths import BODIES
 from training.sound_head import HeadConfig, Lessons, SoundHead
@@ -55,14 +55,13 @@ def run(
     places: data.Places,
     allowed: data.Allowed,
     *,
-    centred: float = 0.0,
     views: int = sounds.VIEWS,
     config: HeadConfig | None = None,
 ) -> None:
-    """Teach a head, print its figures, and write it as `audio.onnx`.
+    """Teach a head, print its figures, and write it as `audio.onnx`. views: of every clip; more can be added later.
 
-    centred: how much of the mean of all training sounds is taken away from every row, 0 to 1. views: of every clip;
-    more can be added later.
+    Taking away what all training sounds have in common was measured and brought nothing: sound to picture, mAP 23.8 as
+    they are, 21.0 with half of it gone, 15.3 with all.
     """
     body = BODIES / "audio.onnx"
     heard_by = body if body.exists() else export_body(places.teachers, body)
@@ -77,19 +76,16 @@ def run(
     rows = sound_head.embed(head, whole.features, whole.logits)
     judged = np.array([r.source in allowed.hold_out or r.split == "val" for r in only])
     opinion = head.opinion(torch.from_numpy(whole.logits)).numpy()
-    middle = centred * rows[may].mean(0)
-    for name, made in (("tags alone, no training", opinion), ("head", unit(rows - middle))):
+    for name, made in (("tags alone, no training", opinion), ("head", rows)):
         for line in figures(made, only, judged, words):
             print(f"{name}: {line}")
-    write_head(head, middle, places.heads / "audio.onnx")
+    write_head(head, places.heads / "audio.onnx")
 
 
-def write_head(head: SoundHead, middle: Floats, path: Path) -> None:
-    """`features` (n, 384), `tags` (n, 527) -> `vectors` (n, 384), unit rows less what all have in common: `middle`."""
+def write_head(head: SoundHead, path: Path) -> None:
+    """`features` (n, 384), `tags` (n, 527) -> `vectors` (n, 384), unit rows."""
     takes = [("features", torch.zeros(2, FEATURES), (0,)), ("tags", torch.zeros(2, TAGS), (0,))]
     write(head, takes, ["vectors"], path)
-    if middle.any():
-        centre(path, middle)
 
 
 def lessons(

@@ -75,15 +75,10 @@ def test_a_head_learns_kinds_and_its_file_says_the_same(tmp_path: Path) -> None:
     names = words([f"kind {k}" for k in range(4)])
     assert ((rows @ names.T).argmax(1) == own).mean() > 0.95
     path = tmp_path / "audio.onnx"
-    listen.write_head(head, np.zeros(384, np.float32), path)
+    listen.write_head(head, path)
     session = onnxruntime.InferenceSession(str(path))
     again = session.run(["vectors"], {"features": views.features, "tags": views.logits})[0]
     assert (again * rows).sum(1).min() > 0.999
-    middle = rows.mean(0)
-    listen.write_head(head, middle, path)
-    session = onnxruntime.InferenceSession(str(path))
-    again = session.run(["vectors"], {"features": views.features, "tags": views.logits})[0]
-    assert (again * unit(rows - middle)).sum(1).min() > 0.99
 
 
 def test_an_opinion_is_the_likeliest_tags_names_weighed_by_how_likely_they_are() -> None:

@@ -18,7 +18,8 @@ from anyseek.embedders.support import not_supported
 if TYPE_CHECKING:
     from anyseek.contracts import Floats
 
-BATCH = {Modality.TEXT: 32, Modality.IMAGE: 4, Modality.AUDIO: 8, Modality.DEPTH: 32}  # 32 pictures take 850 MB
+# 32 pictures at once would take 850 MB.
+BATCH = {Modality.TEXT: 32, Modality.IMAGE: 4, Modality.AUDIO: 8, Modality.DEPTH: 32}
 
 
 class MiniEmbedder:

@@ -39,11 +39,15 @@ def mix(
 
     Source: mixup (Zhang et al. 2018), of pairs: MixGen (Hao et al. 2023).
     """
-    is_mixed = rng.random(len(words)) < share
-    own = np.where(is_mixed, rng.uniform(0.3, 0.7, len(words)), 1.0).astype(np.float32)
-    keep, other = torch.from_numpy(own)[:, None], torch.from_numpy(rng.permutation(len(words)))
-    cells = keep[..., None] * inputs.cells + (1 - keep[..., None]) * inputs.cells[other]
-    belief = inputs.logits.softmax(1)
-    belief = keep * belief + (1 - keep) * belief[other]
-    mixed = HeadInputs(cells.to(inputs.cells.dtype), (belief + 1e-9).log())
-    return mixed, keep * words + (1 - keep) * words[other]
+    chosen = torch.from_numpy(np.flatnonzero(rng.random(len(words)) < share))
+    other = torch.from_numpy(rng.permutation(len(words)))[chosen]
+    keep = torch.from_numpy(rng.uniform(0.3, 0.7, (len(chosen), 1)).astype(np.float32))
+
+    def mixed(rows: Tensor, keep: Tensor) -> Tensor:
+        out = rows.clone()
+        out[chosen] = torch.lerp(rows[other], rows[chosen], keep)
+        return out
+
+    cells = mixed(inputs.cells, keep[..., None].to(inputs.cells.dtype))
+    belief = mixed(inputs.logits.softmax(1), keep)
+    return HeadInputs(cells, (belief + 1e-9).log()), mixed(words, keep)

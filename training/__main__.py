@@ -2,12 +2,12 @@
 
 Stages, in order; each reads what earlier ones left, can be run alone, and goes on where it stopped:
 
-    text    the text body as an ONNX file, and its vectors of captions and names
-    look    the picture body as an ONNX file, and its maps of several views of all pictures
-    image   heads on those maps, and the projection of texts: the joint space
-    sound   the sound body as an ONNX file, and the head on it
-    depth   the depth tower, on RGB-D pairs and rendered rooms
-    card    card.json, with the fingerprint of what was trained
+    text      the text body as an ONNX file, and its vectors of captions and names
+    features  the picture body as an ONNX file, and its maps of several views of all pictures
+    image     heads on those maps, and the projection of texts: the joint space
+    sound     the sound body as an ONNX file, and the head on it
+    depth     the depth tower, on RGB-D pairs and rendered rooms
+    card      card.json, with the fingerprint of what was trained
 
 Bodies go to the package's `weights/bodies`, whatever --heads is. Heads go to --heads: `mini` of the package, or
 `mini-open` with --open-only; another folder of heads is used as `--model mini:FOLDER`.
@@ -20,10 +20,8 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from anyseek.embedders.mini import card_writer
-from training import data, depth, listen, looks, picture, sounds, text_body, texts
+from training import data, depth, device, features, picture, sound, sounds, text_body, texts
 from training.paths import BODIES, WEIGHTS
 
 DEPTH_S = 900.0
@@ -36,7 +34,7 @@ def arguments() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = ["text", "look", "image", "sound", "depth", "card"]
+    names = ["text", "features", "image", "sound", "depth", "card"]
     parser.add_argument("stages", nargs="+", choices=names, metavar="STAGE", help=", ".join(names))
     parser.add_argument(
         "--media",
@@ -70,13 +68,13 @@ def main() -> None:
     """Run the stages that were named, in the order given."""
     options = arguments().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    torch.set_num_threads(options.threads)
+    device.prepare(options.threads)
     only = options.open_only
     heads = options.heads or WEIGHTS / ("mini-open" if only else "mini")
     for folder in (options.work, heads, BODIES):
         folder.mkdir(parents=True, exist_ok=True)
     places = data.Places(options.media, options.teachers, options.work, heads)
-    lessons = data.Allowed(frozenset(options.hold_out), only)
+    allowed = data.Allowed(frozenset(options.hold_out), only)
 
     def read() -> None:
         text_body.write(BODIES)
@@ -84,10 +82,10 @@ def main() -> None:
 
     stages: dict[str, Callable[[], object]] = {
         "text": read,
-        "look": lambda: looks.run(places, picture.PictureConfig().views),
-        "image": lambda: picture.run(places, lessons),
-        "sound": lambda: listen.run(places, lessons, views=options.views),
-        "depth": lambda: depth.run(places, lessons, options.depth_seconds),
+        "features": lambda: features.run(places, picture.PictureConfig().views),
+        "image": lambda: picture.run(places, allowed),
+        "sound": lambda: sound.run(places, allowed, views=options.views),
+        "depth": lambda: depth.run(places, allowed, options.depth_seconds),
         "card": lambda: card_writer.write_card(heads, open_only=only),
     }
     for stage in options.stages:

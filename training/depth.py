@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from anyseek.embedders.mini.prepare_visual import DEPTH_SIDE, PrepareDepth, planes
-from training import data, device, looks, picture, render, rooms
+from training import data, device, features, picture, render, rooms
 from training.boxes import cut, random_boxes
 from training.export import export
 from training.measure import Floats, first_right, recall
@@ -89,11 +89,11 @@ class Targets:
         self.words = [word for name in names for word in rooms.WORDS.get(name, (name,))]
         self.owner = np.array([k for k, name in enumerate(names) for _ in rooms.WORDS.get(name, (name,))])
         self.bank = torch.from_numpy(space.texts(texts.of_names(self.words)))
-        self.looks = torch.stack([self._look(name, seen) for name in names])
+        self.pictures = torch.stack([self._picture(name, seen) for name in names])
         self.texts, self.space = texts, space
         self._things: dict[str, Tensor] = {}
 
-    def _look(self, kind: str, seen: dict[str, Tensor]) -> Tensor:
+    def _picture(self, kind: str, seen: dict[str, Tensor]) -> Tensor:
         """The unit mean of pictures with one of the kind's names, (dim,); zeros where there are none."""
         known = [seen[word] for word in {kind, *rooms.WORDS.get(kind, ())} if word in seen]
         if not known:
@@ -114,7 +114,7 @@ class Targets:
         for row, names in enumerate(things):
             for name in names:
                 out[row] += weight * self.thing(name)
-        seen = self.looks[torch.from_numpy(kinds)]
+        seen = self.pictures[torch.from_numpy(kinds)]
         return functional.normalize(functional.normalize(out, dim=1) + seen, dim=1)
 
     def right(self, kinds: npt.NDArray[np.int64]) -> Tensor:
@@ -166,7 +166,7 @@ def read_pairs(
     Targets of pairs: the colour half and the label, in equal parts. Sources with many frames of one place are drawn
     less than in proportion.
     """
-    records = looks.all_pictures(places.packs)
+    records = features.all_pictures(places.packs)
     kept = [row for row, record in enumerate(records) if record in allowed]
     views = Views(places.work, 1)
     colour = torch.from_numpy(
@@ -267,7 +267,7 @@ def run(places: data.Places, allowed: data.Allowed, seconds: float) -> None:
 
 def report(net: Tower, places: data.Places, allowed: data.Allowed, space: picture.Space) -> None:
     """Depth maps to their pictures among all that were not learned from, and among those of held-out places."""
-    records = looks.all_pictures(places.packs)
+    records = features.all_pictures(places.packs)
     views = Views(places.work, 1)
     for name, rows in {
         "val": [i for i, r in enumerate(records) if r.kind == "rgbd" and r.split == "val"],

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training import data, looks, picture_figures
+from training import data, features, picture_figures
 from training.export import UnitRows, write
 from training.kinds import with_kinds
 from training.measure import Floats, unit
@@ -38,12 +38,13 @@ SAME = 0.93  # cosine above which two texts of a batch are taken for the same
 @dataclass(frozen=True, slots=True)
 class PictureConfig:
     """names: weight of the body's class beliefs. soft, sharpness: the part of what is right that follows the texts'
-    nearness, and its temperature. mixed: the share of views that are mixed with another, and their texts with them.
-    members: heads that are averaged into one. own, imitation: weights, in that one's training, of the lessons and of
-    the average. learn_texts: whether P is learned; it is the identity otherwise."""
+    nearness, and its temperature. cells: how many of a map's 81 a step sees, drawn anew. mixed: the share of views that
+    are mixed with another, and their texts with them. members: heads that are averaged into one. own, imitation:
+    weights, in that one's training, of the examples and of the average. learn_texts: whether P is learned; it is the
+    identity otherwise."""
 
-    steps: int = 500
-    batch: int = 512
+    steps: int = 1200
+    batch: int = 768
     rate: float = 1e-3
     text_rate: float = 3e-4
     decay: float = 0.2
@@ -53,6 +54,7 @@ class PictureConfig:
     sharpness: float = 0.05
     average: float = 0.99
     views: int = 4
+    cells: int = 27
     mixed: float = 0.5
     members: int = 3
     own: float = 0.3
@@ -64,7 +66,7 @@ FEW = PictureConfig(steps=200, members=1, learn_texts=False)
 """For a few thousand pictures without captions."""
 
 
-class Lessons:
+class Examples:
     """Which pictures are learned from, how often, and what is said of each (rows of the texts)."""
 
     def __init__(
@@ -190,7 +192,7 @@ class Training:
 def train(
     config: PictureConfig,
     views: Views,
-    lessons: Lessons,
+    examples: Examples,
     seed: int,
     goals: Sequence[Floats] = (),
     start: Space | None = None,
@@ -199,15 +201,16 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     shape = HeadShape()
-    sample = np.sort(rng.choice(lessons.rows, min(1500, len(lessons.rows)), replace=False))
+    sample = np.sort(rng.choice(examples.rows, min(1500, len(examples.rows)), replace=False))
     cells = np.asarray(views.maps[0][sample], np.float32).reshape(-1, shape.dims)
-    head = PictureHead(shape, lessons.names, *standardiser(cells))
+    head = PictureHead(shape, examples.names, *standardiser(cells))
     run = Training(config, head, torch.eye(shape.dim) if start is None else start.project)
     began = time.monotonic()
     for step in range(config.steps):
-        rows, words = lessons.draw(min(config.batch, len(lessons.rows)), rng)
+        rows, words = examples.draw(min(config.batch, len(examples.rows)), rng)
         chosen = rng.integers(0, config.views, len(rows)).tolist()
-        inputs, goal = views.batch(rows, chosen), None
+        seen = rng.random((len(rows), GRID * GRID)).argsort(1)[:, : config.cells]
+        inputs, goal = views.batch(rows, chosen, seen), None
         if goals:
             goal = torch.from_numpy(
                 np.stack([goals[v][row] for v, row in zip(chosen, rows, strict=True)])
@@ -240,24 +243,24 @@ def run(places: data.Places, allowed: data.Allowed) -> None:
     Without captions P stays the identity. What was trained is kept in the work folder as it is done.
     """
     config = FEW if allowed.open_only else PictureConfig()
-    records, texts = looks.all_pictures(places.packs), Texts(places.work)
+    records, texts = features.all_pictures(places.packs), Texts(places.work)
     views, work = Views(places.work, config.views), places.work / places.heads.name
     work.mkdir(exist_ok=True)
     names = torch.from_numpy(texts.of_names(class_names(places.teachers)))
-    lessons = Lessons(records, texts, names, allowed)
-    data.keep_order([records[row] for row in lessons.rows.tolist()], work / "lessons.json")
-    LOG.info("%d pictures to learn from", len(lessons.rows))
-    first = _kept(work / "member0.pt", lambda: train(config, views, lessons, 0))
+    examples = Examples(records, texts, names, allowed)
+    data.keep_order([records[row] for row in examples.rows.tolist()], work / "examples.json")
+    LOG.info("%d pictures to learn from", len(examples.rows))
+    first = _kept(work / "member0.pt", lambda: train(config, views, examples, 0))
     np.savez(work / "space.npz", P=first.project.numpy())
     shared = replace(config, learn_texts=False)  # all heads of one average speak of the same texts
     others = range(1, config.members)
-    members = [first, *(_member(seed, shared, views, lessons, first, work) for seed in others)]
-    space = _kept(work / "head.pt", lambda: _one_of(members, shared, views, lessons))
+    members = [first, *(_member(seed, shared, views, examples, first, work) for seed in others)]
+    space = _kept(work / "head.pt", lambda: _one_of(members, shared, views, examples))
     space = with_kinds(space)
     for line in picture_figures.lines(space, views, records, texts, allowed):
         LOG.info(line)
     with np.load(places.work / "components.npz") as saved:
-        components = looks.Components(saved["mean"], saved["basis"])
+        components = features.Components(saved["mean"], saved["basis"])
     maps = torch.rand(2, GRID, GRID, CHANNELS)
     takes = [("map", maps, (0,)), ("logits", torch.randn(2, CLASSES), (0,))]
     write(Served(space.head, space.project, components), takes, ["vectors"], places.heads / "image.onnx")
@@ -268,16 +271,16 @@ def run(places: data.Places, allowed: data.Allowed) -> None:
 
 
 def _member(
-    seed: int, config: PictureConfig, views: Views, lessons: Lessons, first: Space, work: Path
+    seed: int, config: PictureConfig, views: Views, examples: Examples, first: Space, work: Path
 ) -> Space:
-    return _kept(work / f"member{seed}.pt", lambda: train(config, views, lessons, seed, start=first))
+    return _kept(work / f"member{seed}.pt", lambda: train(config, views, examples, seed, start=first))
 
 
-def _one_of(members: Sequence[Space], config: PictureConfig, views: Views, lessons: Lessons) -> Space:
+def _one_of(members: Sequence[Space], config: PictureConfig, views: Views, examples: Examples) -> Space:
     """The only member, or a head that imitates their average."""
     if len(members) == 1:
         return members[0]
-    return train(config, views, lessons, len(members), averaged(members, views, config), members[0])
+    return train(config, views, examples, len(members), averaged(members, views, config), members[0])
 
 
 def _kept(path: Path, make: Callable[[], Space]) -> Space:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.looks import Components
+from training.features import Components
 from training.measure import Floats
 
 OPINIONS = 10  # class names that an opinion is made of

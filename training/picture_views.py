@@ -1,4 +1,4 @@
-"""The views of pictures that `looks` kept, in batches, and mixtures of them."""
+"""The views of pictures that `features` kept, in batches, and mixtures of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from training.picture_head import HeadInputs
 
 
 class Views:
-    """What `looks` kept of every picture: `views` of them, (n, 9, 9, 512) and (n, 1000) float16 each."""
+    """What `features` kept of every picture: `views` of them, (n, 9, 9, 512) and (n, 1000) float16 each."""
 
     def __init__(self, work: Path, views: int) -> None:
         def files(name: str) -> list[Any]:
@@ -22,12 +23,16 @@ class Views:
 
         self.maps, self.logits = files("maps"), files("logits")
 
-    def batch(self, rows: Sequence[int], views: Sequence[int]) -> HeadInputs:
-        """Picture `rows[i]` as it is in view `views[i]`."""
+    def batch(
+        self, rows: Sequence[int], views: Sequence[int], cells: npt.NDArray[np.int64] | None = None
+    ) -> HeadInputs:
+        """Picture `rows[i]` as it is in view `views[i]`; of its map only `cells[i]` (n, count), if they are given."""
         chosen = list(zip(views, rows, strict=True))
-        cells = torch.from_numpy(np.stack([self.maps[view][row] for view, row in chosen]))
+        maps = [self.maps[view][row].reshape(-1, self.maps[view].shape[-1]) for view, row in chosen]
+        if cells is not None:
+            maps = [whole[some] for whole, some in zip(maps, cells, strict=True)]
         return HeadInputs(
-            cells.to(torch.bfloat16).flatten(1, 2),
+            torch.from_numpy(np.stack(maps)).to(torch.bfloat16),
             torch.from_numpy(np.stack([self.logits[view][row] for view, row in chosen])).float(),
         )
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.measure import Floats
-from training.sounds import Heard
+from training.sounds import SoundFeatures
 from training.tagger import FEATURES, TAGS
 
 LOG = logging.getLogger(__name__)
@@ -90,25 +90,31 @@ class SoundHead(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class Examples:
     """Views and what they should be near. labels: the packs' label names in the joint space in several phrasings,
     (labels, phrasings, 384); tags: the same of the 527 tags; said: (n, labels), the share of each label in each view.
     """
 
-    heard: Heard
+    views: SoundFeatures
     said: Floats
     chances: Floats
     labels: Floats
     tags: Floats
 
 
-def train(config: HeadConfig, lessons: Lessons) -> SoundHead:
+def train(config: HeadConfig, examples: Examples) -> SoundHead:
     """Fit the head; a minute or two on one core. Returns it in evaluation mode."""
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     features, logits, said, labels, tags = (
         torch.from_numpy(np.asarray(part, np.float32))
-        for part in (lessons.heard.features, lessons.heard.logits, lessons.said, lessons.labels, lessons.tags)
+        for part in (
+            examples.views.features,
+            examples.views.logits,
+            examples.said,
+            examples.labels,
+            examples.tags,
+        )
     )
     head = SoundHead(config, functional.normalize(tags.mean(1), dim=1))
     head.fit_scale(features, logits)
@@ -126,7 +132,7 @@ def train(config: HeadConfig, lessons: Lessons) -> SoundHead:
     )
     near = _near(labels)
     for step in range(config.steps):
-        rows = torch.from_numpy(rng.choice(len(features), config.batch, p=lessons.chances))
+        rows = torch.from_numpy(rng.choice(len(features), config.batch, p=examples.chances))
         out = head(features[rows], logits[rows])
         words = [_phrased(part, rng, config.noise) for part in (labels, tags)]
         wanted = said[rows]

@@ -26,7 +26,7 @@ Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SoundFeatures:
     """What the body says of n views: features (n, 384), tag logits (n, 527), and the views' clips.
 
     parts: (n, 2), the clips of a view; shares: (n, 2), how much of it each is, 1 in sum.
@@ -37,9 +37,9 @@ class Heard:
     parts: Rows
     shares: Floats
 
-    def of(self, rows: Rows | npt.NDArray[np.bool_]) -> Heard:
+    def of(self, rows: Rows | npt.NDArray[np.bool_]) -> SoundFeatures:
         """Some of the views."""
-        return Heard(self.features[rows], self.logits[rows], self.parts[rows], self.shares[rows])
+        return SoundFeatures(self.features[rows], self.logits[rows], self.parts[rows], self.shares[rows])
 
 
 def read_clips(records: Sequence[data.Record]) -> list[Floats]:
@@ -51,7 +51,7 @@ def read_clips(records: Sequence[data.Record]) -> list[Floats]:
     return [clips[record.key] for record in records]
 
 
-class Ear:
+class SoundBody:
     """The exported body at work on one sound after the other, prepared as the product prepares."""
 
     def __init__(self, path: Path) -> None:
@@ -66,7 +66,7 @@ class Ear:
         return features[0], logits[0]
 
 
-def hear(records: Sequence[data.Record], body: Path, folder: Path, count: int = VIEWS) -> Heard:
+def extract(records: Sequence[data.Record], body: Path, folder: Path, count: int = VIEWS) -> SoundFeatures:
     """`count` views of all clips; a file of `folder` for each view, made where it is not there yet.
 
     Raises SystemExit where they are of other clips."""
@@ -74,17 +74,19 @@ def hear(records: Sequence[data.Record], body: Path, folder: Path, count: int = 
     data.keep_order(records, folder / "sounds.json")
     paths = [folder / f"{number}.npz" for number in range(count)]
     if not all(path.exists() for path in paths):
-        clips, ear = read_clips(records), Ear(body)
+        clips, run = read_clips(records), SoundBody(body)
         sides = [(record.split, record.licence in data.OPEN_LICENCES) for record in records]
         for number, path in enumerate(paths):
             if not path.exists():
-                _save(_view(clips, sides, ear, number), path)
+                _save(_view(clips, sides, run, number), path)
     views = [_load(path) for path in paths]
     fields = ("features", "logits", "parts", "shares")
-    return Heard(*(np.concatenate([getattr(view, field) for view in views]) for field in fields))
+    return SoundFeatures(*(np.concatenate([getattr(view, field) for view in views]) for field in fields))
 
 
-def _view(clips: Sequence[Floats], sides: Sequence[tuple[str, bool]], ear: Ear, number: int) -> Heard:
+def _view(
+    clips: Sequence[Floats], sides: Sequence[tuple[str, bool]], run: SoundBody, number: int
+) -> SoundFeatures:
     """One view of every clip. A clip is mixed only with one of its side: same split, same kind of licence."""
     rng, began = np.random.default_rng(number), time.monotonic()
     company = {side: np.flatnonzero([own == side for own in sides]) for side in set(sides)}
@@ -98,16 +100,16 @@ def _view(clips: Sequence[Floats], sides: Sequence[tuple[str, bool]], ear: Ear, 
                 share = float(rng.uniform(0.35, 0.75))
                 sound = mixed(sound, altered(clips[other], rng), share, rng)
             sound = surrounded(sound, rng)
-        said = ear(sound)
+        said = run(sound)
         features.append(said[0])
         logits.append(said[1])
         parts.append((row, other))
         shares.append((share, 1 - share))
     LOG.info("view %d of %d clips, %.0f s", number, len(clips), time.monotonic() - began)
-    return Heard(np.stack(features), np.stack(logits), np.array(parts), np.array(shares, np.float32))
+    return SoundFeatures(np.stack(features), np.stack(logits), np.array(parts), np.array(shares, np.float32))
 
 
-def _save(view: Heard, path: Path) -> None:
+def _save(view: SoundFeatures, path: Path) -> None:
     small = path.with_suffix(".part.npz")
     np.savez(
         small,
@@ -119,10 +121,10 @@ def _save(view: Heard, path: Path) -> None:
     small.replace(path)
 
 
-def _load(path: Path) -> Heard:
+def _load(path: Path) -> SoundFeatures:
     with np.load(path) as saved:
         features, logits = (saved[name].astype(np.float32) for name in ("features", "logits"))
-        return Heard(features, logits, saved["parts"], saved["shares"])
+        return SoundFeatures(features, logits, saved["parts"], saved["shares"])
 
 
 def mixed(first: Floats, second: Floats, share: float, rng: np.random.Generator) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from anyseek.embedders.mini.prepare_text import PrepareText
-from training import data, looks, rooms
+from training import data, features, rooms
 from training.measure import Floats
 from training.paths import BODIES
 from training.words import prompts
@@ -61,7 +61,7 @@ def embed(texts: Sequence[str]) -> Floats:
 
 def run(places: data.Places) -> None:
     """Write `texts.npz`: texts (n,) and vectors (n, 384)."""
-    records = looks.all_pictures(places.packs)
+    records = features.all_pictures(places.packs)
     labels = {label for record in records for label in record.labels}
     names = {*class_names(places.teachers), *rooms.vocabulary(), *labels}
     said = {caption for record in records for caption in record.captions}

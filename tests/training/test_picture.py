@@ -13,7 +13,7 @@ pytest.importorskip("onnx")
 import torch
 from PIL import Image
 
-from training import kinds, looks
+from training import features, kinds
 from training.data import Allowed, Record
 from training.picture import Space
 from training.picture_head import HeadInputs, HeadShape, PictureHead, Served, standardiser
@@ -35,7 +35,7 @@ def record(source: str = "x", licence: str = "mit", split: str = "train") -> Rec
 def test_a_shipped_head_says_of_the_bodys_map_what_the_trained_one_says_of_its_components() -> None:
     torch.manual_seed(0)
     basis = np.linalg.qr(normal(20, 20))[0][:, : SHAPE.dims]
-    components = looks.Components(normal(20), np.ascontiguousarray(basis))
+    components = features.Components(normal(20), np.ascontiguousarray(basis))
     maps = normal(4, 3, 3, 20)
     cells = components.of(maps).reshape(4, 9, SHAPE.dims)
     head = PictureHead(
@@ -80,9 +80,9 @@ def test_what_is_held_out_or_not_open_is_not_learned_from() -> None:
 
 def test_a_view_is_the_same_each_time_and_another_by_its_number() -> None:
     whole = Image.fromarray(RNG.integers(0, 256, (90, 120, 3), np.uint8))
-    first, mirror, crop, other = (looks.view(whole, number, 7) for number in range(4))
+    first, mirror, crop, other = (features.view(whole, number, 7) for number in range(4))
     np.testing.assert_array_equal(mirror, first[:, ::-1])
-    np.testing.assert_array_equal(crop, looks.view(whole, 2, 7))
+    np.testing.assert_array_equal(crop, features.view(whole, 2, 7))
     assert (crop != other).any()
     assert {part.shape for part in (first, mirror, crop, other)} == {(260, 260, 3)}
 

@@ -13,11 +13,11 @@ import pytest
 pytest.importorskip("onnx")
 import torch
 
-from training import listen, sound_head, sounds
+from training import sound, sound_head, sounds
 from training.data import Record
 from training.export import write
-from training.listen import Words, lessons
 from training.measure import mean_average_precision, unit
+from training.sound import Words, examples
 from training.sound_head import HeadConfig, SoundHead
 from training.sound_words import phrasings, tag_phrasings
 
@@ -37,17 +37,17 @@ def record(key: str, source: str, label: str, split: str = "train") -> Record:
     return Record(key, "sound", Path("s.tar"), source, split, "mit", (label,), (), "")
 
 
-def heard(parts: list[tuple[int, int]]) -> sounds.Heard:
+def features(parts: list[tuple[int, int]]) -> sounds.SoundFeatures:
     shares = np.tile(np.array([[0.6, 0.4]], np.float32), (len(parts), 1))
     features, logits = (RNG.standard_normal((len(parts), n)).astype(np.float32) for n in (384, 527))
-    return sounds.Heard(features, logits, np.array(parts), shares)
+    return sounds.SoundFeatures(features, logits, np.array(parts), shares)
 
 
 def test_nothing_is_learned_from_a_mixture_with_a_sound_that_is_held_out(tmp_path: Path) -> None:
     records = [record("a", "x", "dog"), record("b", "x", "cat"), record("c", "y", "rain")]
-    views = heard([(0, 0), (0, 1), (1, 2), (2, 2)])
-    got = lessons(views, records, np.array([True, True, False]), Words(encode, EYE), ["Bark"])
-    np.testing.assert_array_equal(got.heard.parts, [(0, 0), (0, 1)])
+    views = features([(0, 0), (0, 1), (1, 2), (2, 2)])
+    got = examples(views, records, np.array([True, True, False]), Words(encode, EYE), ["Bark"])
+    np.testing.assert_array_equal(got.views.parts, [(0, 0), (0, 1)])
     np.testing.assert_allclose(
         got.said, [[0, 1], [0.4, 0.6]], atol=1e-6
     )  # cat, dog; rain is no label of theirs
@@ -64,18 +64,20 @@ def test_words_go_through_the_projection_of_texts() -> None:
 def test_a_head_learns_kinds_and_its_file_says_the_same(tmp_path: Path) -> None:
     kinds = RNG.standard_normal((4, 384)).astype(np.float32)
     own = np.tile(np.arange(4), 30)
-    views = heard([(i, i) for i in range(120)])
-    views = sounds.Heard(kinds[own] + 0.3 * views.features, 0.1 * views.logits - 3, views.parts, views.shares)
+    views = features([(i, i) for i in range(120)])
+    views = sounds.SoundFeatures(
+        kinds[own] + 0.3 * views.features, 0.1 * views.logits - 3, views.parts, views.shares
+    )
     records = [record(str(i), "x", f"kind {k}") for i, k in enumerate(own)]
     words = Words(encode, EYE)
     config = HeadConfig(steps=60, batch=64, hidden=32, rate=3e-3, share=0.3)
-    taught = lessons(views, records, np.ones(120, bool), words, [f"tag {i}" for i in range(527)])
+    taught = examples(views, records, np.ones(120, bool), words, [f"tag {i}" for i in range(527)])
     head = sound_head.train(config, taught)
     rows = sound_head.embed(head, views.features, views.logits)
     names = words([f"kind {k}" for k in range(4)])
     assert ((rows @ names.T).argmax(1) == own).mean() > 0.95
     path = tmp_path / "audio.onnx"
-    listen.write_head(head, path)
+    sound.write_head(head, path)
     session = onnxruntime.InferenceSession(str(path))
     again = session.run(["vectors"], {"features": views.features, "tags": views.logits})[0]
     assert (again * rows).sum(1).min() > 0.999

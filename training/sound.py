@@ -15,7 +15,7 @@ from training import data, sound_head, sounds
 from training.export import write
 from training.measure import Floats, first_right, mean_average_precision, recall, unit
 from training.paths import BODIES
-from training.sound_head import HeadConfig, Lessons, SoundHead
+from training.sound_head import Examples, HeadConfig, SoundHead
 from training.sound_words import phrasings, tag_phrasings
 from training.tagger import FEATURES, TAGS, read_body, tag_names
 from training.texts import embed
@@ -64,15 +64,15 @@ def run(
     they are, 21.0 with half of it gone, 15.3 with all.
     """
     body = BODIES / "audio.onnx"
-    heard_by = body if body.exists() else export_body(places.teachers, body)
+    path = body if body.exists() else export_body(places.teachers, body)
     only = data.read_records(places.packs, "sound")
-    heard = sounds.hear(only, heard_by, places.work / "heard", views)
+    features = sounds.extract(only, path, places.work / "sound_features", views)
     with np.load(places.work / places.heads.name / "space.npz") as saved:
         words = Words(embed, saved["P"])
     may = np.array([record in allowed for record in only])
     config = config or HeadConfig()
-    head = sound_head.train(config, lessons(heard, only, may, words, tag_names(places.teachers)))
-    whole = heard.of(np.arange(len(only)))  # the first view of each clip is the clip itself
+    head = sound_head.train(config, examples(features, only, may, words, tag_names(places.teachers)))
+    whole = features.of(np.arange(len(only)))  # the first view of each clip is the clip itself
     rows = sound_head.embed(head, whole.features, whole.logits)
     judged = np.array([r.source in allowed.hold_out or r.split == "val" for r in only])
     opinion = head.opinion(torch.from_numpy(whole.logits)).numpy()
@@ -88,21 +88,21 @@ def write_head(head: SoundHead, path: Path) -> None:
     write(head, takes, ["vectors"], path)
 
 
-def lessons(
-    heard: sounds.Heard,
+def examples(
+    features: sounds.SoundFeatures,
     records: Sequence[data.Record],
     may: npt.NDArray[np.bool_],
     words: Words,
     tags: Sequence[str],
-) -> Lessons:
+) -> Examples:
     """What may be learned from: views all of whose clips `may` be used; kinds that are rare are shown more often."""
-    heard = heard.of(np.asarray(may[heard.parts].all(1)))
+    features = features.of(np.asarray(may[features.parts].all(1)))
     labels = sorted({label for r, usable in zip(records, may, strict=True) if usable for label in r.labels})
     own = [[labels.index(label) for label in r.labels if label in labels] for r in records]
-    said = sound_head.shares(heard.parts.tolist(), heard.shares, own, len(labels))
+    said = sound_head.shares(features.parts.tolist(), features.shares, own, len(labels))
     chances = (said / np.sqrt(said.sum(0))).sum(1)
-    return Lessons(
-        heard,
+    return Examples(
+        features,
         said,
         chances / chances.sum(),
         words.phrased(labels, phrasings),

@@ -24,8 +24,6 @@ from anyseek.embedders.mini import card_writer
 from training import data, depth, device, features, picture, sound, sounds, text_body, texts
 from training.paths import BODIES, WEIGHTS
 
-DEPTH_S = 900.0
-
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
@@ -57,7 +55,7 @@ def arguments() -> argparse.ArgumentParser:
         help="learn nothing from these sources, and print the figures on them",
     )
     parser.add_argument("--views", type=int, default=sounds.VIEWS, help="`sound`: views of every clip")
-    parser.add_argument("--depth-seconds", type=float, default=DEPTH_S, help="`depth`: its clock")
+    parser.add_argument("--depth-steps", type=int, default=depth.STEPS, help="`depth`: batches to learn from")
     parser.add_argument(
         "--open-only", action="store_true", help="heads learn from openly licensed items alone"
     )
@@ -85,7 +83,7 @@ def main() -> None:
         "features": lambda: features.run(places, picture.PictureConfig().views),
         "image": lambda: picture.run(places, allowed),
         "sound": lambda: sound.run(places, allowed, views=options.views),
-        "depth": lambda: depth.run(places, allowed, options.depth_seconds),
+        "depth": lambda: depth.run(places, allowed, options.depth_steps),
         "card": lambda: card_writer.write_card(heads, open_only=only),
     }
     for stage in options.stages:

@@ -31,6 +31,7 @@ from training.texts import Texts
 
 LOG = logging.getLogger(__name__)
 SIZE = (72, 96)  # of a rendered map
+STEPS = 2500  # batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class DepthConfig:
     rooms.
     """
 
-    seconds: float = 900.0
+    steps: int = STEPS
     shape: NetShape = field(default_factory=lambda: NetShape((32, 64, 128), (1, 1, 2), 512, 3))
     batch: int = 128
     rate: float = 2e-3
@@ -199,15 +200,16 @@ def _same_size(depth: Floats, size: tuple[int, int] = (96, 128)) -> Floats:
 
 
 def train(config: DepthConfig, rendered: Rendered, pairs: Pairs, targets: Targets) -> Tower:
-    """Train until the clock runs out; the averaged network, in evaluation mode."""
+    """Train; the averaged network, in evaluation mode."""
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     where = device.best()
     net = Tower(config.shape, targets.bank.shape[1]).to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(net.parameters(), lr=config.rate, weight_decay=config.decay, fused=True)
     average = Average(net, config.average)
-    began, step, some = time.monotonic(), 0, int(config.real * config.batch)
-    while (share := (time.monotonic() - began) / config.seconds) < 1:
+    began, some = time.monotonic(), int(config.real * config.batch)
+    for step in range(config.steps):
+        share = step / config.steps
         for group in optimiser.param_groups:
             group["lr"] = config.rate * min(1.0, share / 0.03) * 0.5 * (1 + math.cos(math.pi * share))
         rows = rng.integers(0, len(rendered.depth), config.batch - some)
@@ -225,9 +227,8 @@ def train(config: DepthConfig, rendered: Rendered, pairs: Pairs, targets: Target
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         average.update(net)
-        step += 1
-        if step % 200 == 0:
-            LOG.info("step %d, %.0f %%: loss %.3f", step, 100 * share, float(loss.detach()))
+        if step % 200 == 199:
+            LOG.info("step %d, %.0f s: loss %.3f", step + 1, time.monotonic() - began, float(loss.detach()))
     final = Tower(config.shape, targets.bank.shape[1])
     final.load_state_dict(average.state)
     return final.eval()
@@ -254,10 +255,10 @@ def ship(net: Tower, weights: Path) -> None:
     export(Served(net), torch.zeros(2, 3, DEPTH_SIDE, DEPTH_SIDE), [0], weights / "depth.onnx", "planes")
 
 
-def run(places: data.Places, allowed: data.Allowed, seconds: float) -> None:
+def run(places: data.Places, allowed: data.Allowed, steps: int = STEPS) -> None:
     """The stage: the joint space, its texts and maps in the work folder -> `depth.onnx` beside the heads."""
     texts, space = Texts(places.work), picture.load(places)
-    config = DepthConfig(seconds=seconds)
+    config = DepthConfig(steps=steps)
     rendered = render_pool(places.work / "rooms.npz", config.rooms, config.seed)
     pairs, seen = read_pairs(places, allowed, texts, space)
     net = train(config, rendered, pairs, Targets(texts, space, seen))

@@ -57,7 +57,7 @@ class PictureConfig:
     cells: int = 27
     mixed: float = 0.5
     members: int = 3
-    own: float = 0.3
+    own: float = 0.1
     imitation: float = 10.0
     learn_texts: bool = True
 
@@ -197,13 +197,16 @@ def train(
     goals: Sequence[Floats] = (),
     start: Space | None = None,
 ) -> Space:
-    """Train a head; with `start` and `goals` (n, 384) by view, one that imitates an average of heads, under its P."""
+    """Train a head, under the P of `start` if there is one; with `goals` (n, 384) by view the head of `start`, to
+    imitate an average of heads."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     shape = HeadShape()
     sample = np.sort(rng.choice(examples.rows, min(1500, len(examples.rows)), replace=False))
     cells = np.asarray(views.maps[0][sample], np.float32).reshape(-1, shape.dims)
     head = PictureHead(shape, examples.names, *standardiser(cells))
+    if start is not None and goals:
+        head.load_state_dict(start.head.state_dict())
     run = Training(config, head, torch.eye(shape.dim) if start is None else start.project)
     began = time.monotonic()
     for step in range(config.steps):
@@ -277,10 +280,14 @@ def _member(
 
 
 def _one_of(members: Sequence[Space], config: PictureConfig, views: Views, examples: Examples) -> Space:
-    """The only member, or a head that imitates their average."""
+    """The only member, or the first one, taught to imitate their average."""
     if len(members) == 1:
         return members[0]
-    return train(config, views, examples, len(members), averaged(members, views, config), members[0])
+    goals = averaged(members, views, config)
+    config = replace(
+        config, steps=500, batch=512, rate=config.rate / 2, cells=2 * config.cells
+    )  # to see what they saw
+    return train(config, views, examples, len(members), goals, members[0])
 
 
 def _kept(path: Path, make: Callable[[], Space]) -> Space:

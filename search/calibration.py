@@ -19,6 +19,8 @@ unrelated query's best hit is this good is 1 - exp(-exp(-(lift - a) / b)), and
 
 is one minus that chance: of unrelated queries, a share of 1 - m has a best hit with a match above m. a and b are fitted
 for each pair of modalities, to the lower seven tenths of the background queries: some do have an answer in the library.
+
+The chance is that of the whole library, whatever rows a search is narrowed to: the same hit has the same match.
 """
 
 from __future__ import annotations
@@ -36,11 +38,12 @@ import numpy.typing as npt
 from anyseek.catalog.derived import check_stored, read_file, remove, write_file
 from anyseek.catalog.failures import translated
 from anyseek.contracts import Filter, Modality
+from anyseek.search import background
 from anyseek.search.products import products
 from anyseek.system_errors import ABSENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from anyseek.catalog.records import SpaceRecord
     from anyseek.catalog.snapshot import Snapshot
@@ -53,16 +56,18 @@ DAMAGED = "The calibration file cannot be read, so hits have no match: `anyseek 
 SAMPLE = 512
 """Segments of a modality that are kept as background queries of it."""
 
-BACKGROUND = 300
 LEAST_BACKGROUND, LEAST_ROWS = 30, 8
 """Of fewer queries, or in fewer rows, nothing is measured: then a hit has no match."""
 
 _BEST = 10  # hits of a background query, of which the best lift counts; as many as a search shows
-_MOST_ROWS = 20_000  # that background queries are held against; the top of more is reckoned (see Pair.at)
+_MOST_ROWS = 20_000  # that background queries are held against; the top of more is reckoned
+_PART = 8  # one row in so many tells how the tops grow with the rows
 _USED = (0.1, 0.7)  # quantiles of the tops that the fit uses
 _ITSELF = 0.9999  # a background query that is the item, or a copy of it, is not unrelated
 _MOST_BYTES = 256 << 20  # of the file; with the largest models it has some 20 MiB
-_VERSION = 2  # of what is measured; files of another one are made anew by the next run
+_VERSION = (
+    3  # of what is measured, and of the bank of texts; files of another one are made anew by the next run
+)
 _GROWN = 0.2  # a modality that has grown or shrunk by this share is measured again
 
 
@@ -75,10 +80,6 @@ class Pair:
     rows: int
     mean: float
     deviation: float
-
-    def at(self, n_rows: int) -> float:
-        """a for another number of rows: the best of N is b ln(N / rows) further up (Coles 2001, section 3.1.3)."""
-        return self.place + self.scale * float(np.log(max(1, n_rows) / self.rows))
 
 
 class Calibration:
@@ -112,9 +113,9 @@ class Calibration:
         return lift
 
 
-def match(lift: Doubles, pair: Pair, n_rows: int) -> Doubles:
-    """0 to 1: one minus the chance that an unrelated query's best hit among n_rows rows has such a lift."""
-    strength = (lift - pair.at(n_rows)) / pair.scale
+def match(lift: Doubles, pair: Pair) -> Doubles:
+    """0 to 1: one minus the chance that the best hit of an unrelated query in the whole library has such a lift."""
+    strength = (lift - pair.place) / pair.scale
     probability: Doubles = np.exp(-np.exp(-np.clip(strength, -6.0, 50.0)))
     return probability
 
@@ -199,16 +200,17 @@ def refresh(snapshot: Snapshot, space: SpaceRecord, texts: Callable[[], Floats])
         allowed = snapshot.allowed_rows(space.space_id, Filter(frozenset({modality})))
         assert allowed is not None, "a filter by modality gives rows"
         rows[modality] = _some(rng, allowed, _MOST_ROWS)
-        samples[modality] = snapshot.vectors_at(space.space_id, _some(rng, allowed, SAMPLE))
-    pairs = {}
+        samples[modality] = _whole(snapshot.vectors_at(space.space_id, _some(rng, allowed, SAMPLE)))
     bank = old.bank if old is not None else texts()
+    pairs = {}
     for target, chosen in rows.items():
-        vectors = snapshot.vectors_at(space.space_id, chosen)
+        vectors = _whole(snapshot.vectors_at(space.space_id, chosen))
         known = bank[space.card.modalities.index(target) if len(bank) > 1 else 0]
         others = {**samples, Modality.TEXT: known} if len(known) else samples
         for query_modality, queries in others.items():
-            if len(queries) >= LEAST_BACKGROUND:
-                pair = measured(queries, vectors, counts[target])
+            asked = background.asked_of(target) if queries is known else slice(None)
+            if len(queries[asked]) >= LEAST_BACKGROUND:
+                pair = measured(queries, vectors, counts[target], asked)
                 if pair is not None:
                     pairs[query_modality, target] = pair
     _write(snapshot.folder, space, Calibration(samples, pairs, bank))
@@ -225,23 +227,50 @@ def _some(rng: np.random.Generator, rows: Rows, most: int) -> Rows:
     return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
 
 
-def measured(others: Floats, vectors: Floats, n_rows: int) -> Pair | None:
-    """What background queries (m, dim) reach among rows (n, dim), reckoned for n_rows of them. None where every row is
-    a copy of every query: nothing there is unrelated."""
+def _whole(vectors: Floats) -> Floats:
+    """Without those that damage on the disk has made no numbers."""
+    return vectors[np.isfinite(vectors).all(1)]
+
+
+def measured(others: Floats, vectors: Floats, n_rows: int, asked: slice = slice(None)) -> Pair | None:
+    """What background queries (m, dim) reach among rows (n, dim), reckoned for n_rows of them. asked: those that stand
+    for unrelated queries; levels are of them all. None where every row is a copy of nearly every query: nothing there
+    is unrelated."""
     near = others @ vectors.T
     near[near > _ITSELF] = -np.inf
     unrelated = near[~np.isneginf(near)]
     if not len(unrelated):
         return None
     mean, deviation = float(unrelated.mean()), max(1e-4, float(unrelated.std()))
-    tops = [_top_lift(near, i, mean, deviation) for i in range(min(len(near), BACKGROUND))]
-    place, scale = gumbel(np.array([top for top in tops if top is not None]))
-    fitted = Pair(place, scale, len(vectors), mean, deviation)
-    return Pair(fitted.at(n_rows), scale, n_rows, mean, deviation)
+    queries = range(*asked.indices(len(near)))
+    tops = _top_lifts(near, queries, mean, deviation)
+    if len(tops) < LEAST_BACKGROUND:
+        return None
+    place, scale = gumbel(tops)
+    if n_rows > len(vectors):
+        part = _top_lifts(near[:, ::_PART], queries, mean, deviation)
+        place += _growth(tops, part) * float(np.log(n_rows / len(vectors)))
+    return Pair(place, scale, n_rows, mean, deviation)
+
+
+def _growth(tops: Doubles, of_part: Doubles) -> float:
+    """How much further up the place is for each unit of the logarithm of the rows, by the tops of one row in _PART.
+
+    Not the scale, as it would be if rows were independent (Coles 2001, section 3.1.3): neighbours resemble each other,
+    and the scale is mostly how queries differ. Measured growth is a third to a half of it.
+    """
+    if len(of_part) < LEAST_BACKGROUND:
+        return 0.0
+    return max(0.0, gumbel(tops)[0] - gumbel(of_part)[0]) / float(np.log(_PART))
+
+
+def _top_lifts(near: Floats, queries: Iterable[int], mean: float, deviation: float) -> Doubles:
+    """The best lift among the hits of each background query, against all others; not of one that every row is."""
+    tops = (_top_lift(near, i, mean, deviation) for i in queries)
+    return np.array([top for top in tops if top is not None])
 
 
 def _top_lift(near: Floats, i: int, mean: float, deviation: float) -> float | None:
-    """The best lift among the hits of background query i, against all others; None where every row is itself."""
     k = min(_BEST, near.shape[1])
     best = np.argpartition(-near[i], k - 1)[:k]
     best = best[~np.isneginf(near[i, best])]

@@ -174,12 +174,18 @@ class _TargetSearch:
 
     @cached_property
     def _deviation(self) -> float:
-        """The deviation of the query's cosines, by some of the rows that may be hits."""
+        """The deviation of the query's cosines in the whole library, so that a filter leaves the order as it is; where
+        nothing was measured, in some of the rows that may be hits."""
         import numpy as np
 
-        n_rows = min(self._n_rows, _SAMPLE_ROWS)
-        places = np.linspace(0, self._n_rows - 1, n_rows).astype(np.int64)
-        scores = self._cosines((places if self._allow is None else self._allow[places]).tolist())
+        calibration = self._engine.calibration
+        sample = None if calibration is None else calibration.samples.get(self._target)
+        if sample is not None:
+            scores = (sample @ self._vector).tolist()
+        else:
+            n_rows = min(self._n_rows, _SAMPLE_ROWS)
+            places = np.linspace(0, self._n_rows - 1, n_rows).astype(np.int64)
+            scores = self._cosines((places if self._allow is None else self._allow[places]).tolist())
         return max(_LEAST_DEVIATION, float(np.std(scores)))
 
     def _cosines(self, rows: Sequence[int]) -> list[float]:
@@ -275,4 +281,4 @@ class _TargetSearch:
         if lift is None:
             return nothing, nothing
         pair = calibration.pairs[self._query.modality, self._target]
-        return match(lift, pair, self._n_rows).tolist(), lift.tolist() if self._options.merge else nothing
+        return match(lift, pair).tolist(), lift.tolist() if self._options.merge else nothing

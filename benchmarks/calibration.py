@@ -1,10 +1,11 @@
 """Does a match tell queries with an answer from those without, better than the cosine? On media with known labels.
 
-    python benchmarks/calibration.py --media PACK [--absent NAMES]
+    python benchmarks/calibration.py --media PACK [--absent NAMES] [--absent-captions SENTENCES] [--model mini-open]
 
 Each label of the pack's unseen pictures and sounds, and a caption of each photograph, is asked as words, once with
-the items of that label (the photograph) in the gallery and once without them; and, given a file of them, names of
-what is not there. AUROC: how often a query with an answer scores above one without, over all pairs.
+the items of that label (the photograph) in the gallery and once without them; and, given files of them, names and
+sentences of what is not there. AUROC: how often a query with an answer scores above one without, over all pairs.
+Captions are asked of small libraries of twenty photographs too, and of one of dogs alone.
 
 Then one list of pictures, sounds and captions together, ranked by cosine, by match and by lift (as `--merge` does), as
 it is and with each modality moved apart as many models have it (Liang 2022): nDCG@10 of labels that at least two
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import mini_quality
@@ -33,6 +35,16 @@ Galleries = dict[Modality, tuple[Floats, list[set[str]]]]
 """Rows and the labels of each."""
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Queries of one modality: their vectors and the labels they are to find; absent: vectors of what is not there."""
+
+    kind: Modality
+    names: list[str]
+    vectors: Floats
+    absent: dict[str, Floats]
+
+
 def auroc(with_answer: Floats, without: Floats) -> float:
     """The Mann-Whitney statistic as a share."""
     ranks = np.concatenate([with_answer, without]).argsort().argsort()[: len(with_answer)] + 1
@@ -40,29 +52,44 @@ def auroc(with_answer: Floats, without: Floats) -> float:
     return float((ranks.sum() - n * (n + 1) / 2) / (n * len(without)))
 
 
-def measure(
-    asked: Floats, names: list[str], gallery: Floats, labels: list[str], bank: Floats, absent: Floats
-) -> dict[str, float]:
-    """The tops of queries with their items, without them, and of absent names, by cosine and by match."""
-    known = calibrated(bank, {Modality.IMAGE: gallery})
-    right = np.array(names)[:, None] == np.array(labels)[None]
-    scores = asked @ gallery.T
-    with_answer = best_matches(known, gallery, scores)
+def measure(asked: Asked, gallery: Floats, labels: list[str], bank: Floats) -> dict[str, float]:
+    """The tops of queries with their items, without them, and of what is not there, by cosine and by match."""
+    known = calibrated(bank, {asked.kind: gallery})
+    right = np.array(asked.names)[:, None] == np.array(labels)[None]
+    scores = asked.vectors @ gallery.T
+    with_answer = best_matches(known, asked.kind, gallery, scores)
     told: dict[str, float] = {
-        "queries": len(names),
+        "queries": len(asked.names),
         "gallery": len(labels),
         "with an answer above 0.9": share_above(with_answer),
     }
-    for what, others in (("without", np.where(right, -1.0, scores)), ("absent", absent @ gallery.T)):
-        if len(others):
-            found = best_matches(known, gallery, others)
-            told |= {
-                f"{what}: AUROC cosine": round(auroc(scores.max(1), others.max(1)), 3),
-                f"{what}: AUROC z": round(auroc(in_own_spread(scores), in_own_spread(others)), 3),
-                f"{what}: AUROC match": round(auroc(with_answer, found), 3),
-                f"{what} above 0.9": share_above(found),
-            }
+    absent = {f"absent {what}": vectors @ gallery.T for what, vectors in asked.absent.items()}
+    for what, others in {"without": np.where(right, -1.0, scores), **absent}.items():
+        found = best_matches(known, asked.kind, gallery, others)
+        told |= {
+            f"{what}: AUROC cosine": round(auroc(scores.max(1), others.max(1)), 3),
+            f"{what}: AUROC z": round(auroc(in_own_spread(scores), in_own_spread(others)), 3),
+            f"{what}: AUROC match": round(auroc(with_answer, found), 3),
+            f"{what} above 0.9": share_above(found),
+        }
     return told
+
+
+def in_libraries(
+    asked: Asked, gallery: Floats, parts: list[npt.NDArray[np.int64]], bank: Floats
+) -> dict[str, float]:
+    """Query i is of row i. Shares above 0.9 in libraries of some of the rows: of those rows' queries, and of what is
+    not there, mean over the libraries."""
+    told: dict[str, list[float]] = {}
+    for part in parts:
+        known = calibrated(bank, {asked.kind: gallery[part]})
+        for what, vectors in {"with an answer": asked.vectors[part], **asked.absent}.items():
+            found = best_matches(known, asked.kind, gallery[part], vectors @ gallery[part].T)
+            told.setdefault(f"{what} above 0.9", []).append(share_above(found))
+    return {
+        "libraries": len(parts),
+        **{what: round(float(np.mean(shares)), 3) for what, shares in told.items()},
+    }
 
 
 def in_own_spread(scores: Floats) -> Floats:
@@ -80,7 +107,8 @@ def share_above(matches: Floats) -> float:
 def calibrated(bank: Floats, galleries: dict[Modality, Floats]) -> calibration.Calibration:
     """What an index of these rows measures for texts."""
     pairs = {
-        (Modality.TEXT, kind): calibration.measured(bank, rows, len(rows)) for kind, rows in galleries.items()
+        (Modality.TEXT, kind): calibration.measured(bank, rows, len(rows), background.asked_of(kind))
+        for kind, rows in galleries.items()
     }
     return calibration.Calibration({}, {key: pair for key, pair in pairs.items() if pair}, bank[None])
 
@@ -91,18 +119,16 @@ def matches(
     """The lift and the match of rows with these cosines."""
     lift = known.lift(Modality.TEXT, kind, scores, rows)
     assert lift is not None, "the pair was measured"
-    return lift, calibration.match(lift, known.pairs[Modality.TEXT, kind], len(rows))
+    return lift, calibration.match(lift, known.pairs[Modality.TEXT, kind])
 
 
-def best_matches(known: calibration.Calibration, gallery: Floats, scores: Floats) -> Floats:
+def best_matches(known: calibration.Calibration, kind: Modality, gallery: Floats, scores: Floats) -> Floats:
     """The best match among the ten first hits of each query."""
-    found = []
-    for one in scores:
-        first = np.argsort(-one)[:10]
-        lift = known.lift(Modality.TEXT, Modality.IMAGE, one[first], gallery[first])
-        assert lift is not None, "the pair was measured"
-        pair = known.pairs[Modality.TEXT, Modality.IMAGE]
-        found.append(calibration.match(lift, pair, len(gallery)).max())
+    firsts = (np.argsort(-one)[:10] for one in scores)
+    found = [
+        matches(known, kind, gallery[first], one[first])[1].max()
+        for first, one in zip(firsts, scores, strict=True)
+    ]
     return np.array(found, np.float32)
 
 
@@ -168,27 +194,39 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--media", type=Path, required=True)
+    parser.add_argument("--absent", type=Path, help="names, one a line, of what nothing in the pack is")
     parser.add_argument(
-        "--absent", type=Path, help="names, one a line, of what nothing in the pack shows or is"
+        "--absent-captions", type=Path, help="sentences, one a line, of what no photograph shows"
     )
+    parser.add_argument("--model", default="mini")
     options = parser.parse_args()
     media = options.media
-    model = mini_quality.Model(registry.load("mini"))
+    model = mini_quality.Model(registry.load(options.model))
     bank = background.embedded(model.embedder)[0]
-    absent = model.texts(options.absent.read_text().splitlines()) if options.absent else bank[:0]
+    files = {"names": options.absent, "captions": options.absent_captions}
+    absent = {what: model.texts(path.read_text().splitlines()) for what, path in files.items() if path}
     pictures = [r for r in data.read_records([media], "image") if r.split == "val" or r.source == "coco-mini"]
     seen = model.of(Modality.IMAGE, mini_quality.read_images(pictures))
     sounds = [r for r in data.read_records([media], "sound") if r.split == "val"]
     rate = model.embedder.preparer(Modality.AUDIO).hint.rate_hz
     heard = model.of(Modality.AUDIO, mini_quality.read_sounds(sounds, rate))
-    for kind, gallery, records in (("pictures", seen, pictures), ("sounds", heard, sounds)):
+    for kind, gallery, records in ((Modality.IMAGE, seen, pictures), (Modality.AUDIO, heard, sounds)):
         labels = [record.labels[0] if record.labels else "" for record in records]
         names = sorted(set(labels) - {""})
-        print(json.dumps({"set": kind, **measure(model.texts(names), names, gallery, labels, bank, absent)}))
+        asked = Asked(kind, names, model.texts(names), absent)
+        print(json.dumps({"set": str(kind), **measure(asked, gallery, labels, bank)}))
     shown = [record for record in pictures if record.captions]
     told = [record.captions[0] for record in shown]
     gallery = seen[[bool(record.captions) for record in pictures]]
-    print(json.dumps({"set": "captions", **measure(model.texts(told), told, gallery, told, bank, absent)}))
+    asked = Asked(Modality.IMAGE, told, model.texts(told), absent)
+    print(json.dumps({"set": "captions", **measure(asked, gallery, told, bank)}))
+    rng = np.random.default_rng(0)
+    twenty = [rng.choice(len(gallery), 20, replace=False) for _ in range(20)]
+    dogs = np.flatnonzero([bool(said(["dog", "dogs"], *record.captions)) for record in shown])
+    for what, parts in (("twenty photographs", twenty), ("dogs alone", [dogs])):
+        print(json.dumps({"set": what, **in_libraries(asked, gallery, parts, bank)}))
+    dog = Asked(Modality.IMAGE, ["a dog"], np.repeat(model.texts(["a dog"]), len(gallery), 0), {})
+    print(json.dumps({"set": "a dog, of dogs alone", **in_libraries(dog, gallery, [dogs], bank)}))
     names = sorted({name for record in (*pictures, *sounds) for name in record.labels})
     captions = [record.captions[0] for record in pictures if record.captions]
     galleries = {

@@ -239,9 +239,23 @@ TABLE = [
     # ------------------------------------------------------------ searching
     Mutation(
         "search/calibration.py",
-        "return self.place + self.scale * float(np.log(max(1, n_rows) / self.rows))",
-        "return self.place - self.scale * float(np.log(max(1, n_rows) / self.rows))",
-        "the best of more rows is higher",
+        "return max(0.0, gumbel(tops)[0] - gumbel(of_part)[0]) / float(np.log(_PART))",
+        "return gumbel(tops)[1]",
+        "the best of more rows is as much higher as it was measured to be",
+        "tests/search/test_calibration.py",
+    ),
+    Mutation(
+        "search/calibration.py",
+        "asked = background.asked_of(target) if queries is known else slice(None)",
+        "asked = slice(None)",
+        "recordings are held against sounds of the bank",
+        "tests/search/test_calibration.py",
+    ),
+    Mutation(
+        "search/calibration.py",
+        "return vectors[np.isfinite(vectors).all(1)]",
+        "return vectors",
+        "damaged vectors take no part in what is measured",
         "tests/search/test_calibration.py",
     ),
     Mutation(

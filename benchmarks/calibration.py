@@ -1,11 +1,11 @@
 """Does a match tell queries with an answer from those without, better than the cosine? On media with known labels.
 
-    python benchmarks/calibration.py --media PACK [--absent NAMES] [--absent-captions SENTENCES] [--model mini-open]
+    python benchmarks/calibration.py --media PACK [--absent NAMES] [--model mini-open]
 
 Each label of the pack's unseen pictures and sounds, and a caption of each photograph, is asked as words, once with
-the items of that label (the photograph) in the gallery and once without them; and, given files of them, names and
-sentences of what is not there. AUROC: how often a query with an answer scores above one without, over all pairs.
-Captions are asked of small libraries of twenty photographs too, and of one of dogs alone.
+the items of that label (the photograph) in the gallery and once without them; and what is not there: a hundred
+sentences (absent_captions.txt), and names, given a file of them. AUROC: how often a query with an answer scores above
+one without, over all pairs. Captions are asked of libraries of twenty photographs too, and of one of dogs alone.
 
 Then one list of pictures, sounds and captions together, ranked by cosine, by match and by lift (as `--merge` does), as
 it is and with each modality moved apart as many models have it (Liang 2022): nDCG@10 of labels that at least two
@@ -195,15 +195,12 @@ def main() -> None:
     )
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--absent", type=Path, help="names, one a line, of what nothing in the pack is")
-    parser.add_argument(
-        "--absent-captions", type=Path, help="sentences, one a line, of what no photograph shows"
-    )
     parser.add_argument("--model", default="mini")
     options = parser.parse_args()
     media = options.media
     model = mini_quality.Model(registry.load(options.model))
     bank = background.embedded(model.embedder)[0]
-    files = {"names": options.absent, "captions": options.absent_captions}
+    files = {"names": options.absent, "captions": Path(__file__).with_name("absent_captions.txt")}
     absent = {what: model.texts(path.read_text().splitlines()) for what, path in files.items() if path}
     pictures = [r for r in data.read_records([media], "image") if r.split == "val" or r.source == "coco-mini"]
     seen = model.of(Modality.IMAGE, mini_quality.read_images(pictures))

@@ -122,7 +122,7 @@ def _created(folders: Sequence[AnyPath], place: Path, model: str | Embedder | No
 def reindex(
     folder: AnyPath = ".",
     *,
-    model: str | Embedder,
+    model: str | Embedder | None = None,
     index: AnyPath | None = None,
     keep: bool = False,
     workers: int | None = None,
@@ -131,20 +131,32 @@ def reindex(
 ) -> Reindexed:
     """Make an index one of another model; the old vectors answer until all new ones are there. The store follows.
 
-    An interrupted run is continued by the same call. keep: the old index stays, beside the new one.
+    model: None for the one that made the index, as it is here now. An interrupted run is continued by the same call.
+    keep: the old index stays, beside the new one.
     Raises UsageError (it is that model's already), ModelNotFound, RootUnavailable and what `Index.add` raises.
     """
     from anyseek import indexer
 
     place = index_folder(folder, index)
     options = indexer.IndexOptions(workers=workers)
-    embedder = _loaded(model)
+    embedder = _loaded(model if model is not None else model_name(place))
     done = indexer.reindex(place, embedder, keep=keep, options=options, progress=progress, stop=stop)
     if not done.is_done:
         return done
     with open(index=place, model=embedder) as made:
         remarks = (*done.report.remarks, *made.refresh_derived())
     return replace(done, report=replace(done.report, remarks=remarks))
+
+
+def model_name(place: Path) -> str:
+    """The name of the model that made the index in this folder. Raises UsageError where none did yet, and what `open`
+    raises."""
+    with Catalog.open(place) as catalog, catalog.read() as snapshot:
+        for space in snapshot.spaces():
+            return space.card.name
+    raise UsageError(
+        f"The index in {printable(str(place))} has no model yet.", "Name one: anyseek reindex --model NAME"
+    )
 
 
 def index_folder(folder: AnyPath = ".", index: AnyPath | None = None) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from anyseek.catalog.database import (
     BESIDE,
     CATALOG_NAME,
     DAMAGED_NAME,
+    VECTOR_FILE,
     Database,
     connect,
     create_database,
@@ -42,6 +44,8 @@ _UNFINISHED = {
     *(atomic.partial(Path(name)).name for name in _MARKS),
 }
 _OURS = _UNFINISHED | {*_MARKS, LOCK_NAME, "vectors", "faiss", "qdrant", "stores", "calibration"}
+# Whatever another store or a package's has in its folder is its own.
+_OUR_FILES = {"vectors": VECTOR_FILE, "calibration": r"\.?\d+\.npz.*"}
 
 
 def create(folder: Path, roots: Sequence[Path]) -> None:
@@ -80,8 +84,19 @@ def create(folder: Path, roots: Sequence[Path]) -> None:
 
 
 def others_in(folder: Path) -> list[str]:
-    """Names in the folder of an index that are none of an index's. Raises OSError."""
-    return sorted(name for name in os.listdir(folder) if not _is_ours(folder / name))
+    """What lies in the folder of an index, and in those of its vectors and calibration, and is none of an index's:
+    paths from there. Raises OSError."""
+    others = [name for name in os.listdir(folder) if not _is_ours(folder / name)]
+    for name, ours in _OUR_FILES.items():
+        if (folder / name).is_dir():
+            others += [f"{name}/{one}" for one in os.listdir(folder / name) if not re.fullmatch(ours, one)]
+    return sorted(others)
+
+
+def is_marked(folder: Path) -> bool:
+    """Whether we made this folder, for an index: it has our mark, which comes first. Raises OSError."""
+    mark = folder / "CACHEDIR.TAG"
+    return os.path.lexists(mark) and _is_ours(mark)
 
 
 def _is_ours(path: Path) -> bool:

@@ -38,6 +38,9 @@ taken for this one's."""
 DAMAGED_NAME = f"{CATALOG_NAME}.damaged"
 """What a catalog is called that was damaged, and took the place of."""
 
+VECTOR_FILE = r"\d+\.\d+\.f16"
+"""What files of vectors are called, as a pattern: space, generation."""
+
 # How long a reader or writer waits for another process's short transaction. Long runs are kept apart by
 # the writer lock, not by this.
 BUSY_MS = 10_000

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from anyseek.catalog.database import VECTOR_FILE
 from anyseek.catalog.findings import READ_AGAIN, Finding, about_files
 from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.segment_writer import PARTIAL
@@ -83,7 +85,8 @@ def unused_files(snapshot: Snapshot) -> Iterator[Finding]:
 def unused_vector_files(folder: Path, spaces: Sequence[SpaceRecord]) -> list[Path]:
     """Generations that a compaction left behind."""
     used = {f"{space.space_id}.{space.generation}.f16" for space in spaces}
-    return sorted(path for path in (folder / "vectors").glob("*.f16") if path.name not in used)
+    theirs = (path for path in (folder / "vectors").glob("*.f16") if re.fullmatch(VECTOR_FILE, path.name))
+    return sorted(path for path in theirs if path.name not in used)
 
 
 def _name(space: SpaceRecord) -> str:

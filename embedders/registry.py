@@ -83,6 +83,17 @@ def entry(name: str) -> Entry:
     return declared_entry
 
 
+def card_here(name: str) -> ModelCard | None:
+    """The card of the model as it is here now; None for one whose card is in weights that are not here, or that have to
+    be loaded for it. Raises ModelNotFound."""
+    from anyseek.embedders import repositories
+
+    if ":" in name and not name.startswith("mini:"):
+        return None
+    known = entry(name)
+    return known.card if not known.repository or repositories.commit(known.repository) else None
+
+
 def _declaration(name: str) -> tuple[Group, str]:
     """Where a model is declared, and as what: its name, or the prefix of its family. Raises ModelNotFound."""
     prefix, colon, _ = name.partition(":")

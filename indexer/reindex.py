@@ -22,8 +22,8 @@ from anyseek.atomic import sync_folder
 from anyseek.catalog.aside import aside_of
 from anyseek.catalog.catalog import Catalog, WriterLock
 from anyseek.catalog.codec import unreadable
-from anyseek.catalog.creation import others_in
-from anyseek.catalog.database import connect, has_catalog
+from anyseek.catalog.creation import is_marked, others_in
+from anyseek.catalog.database import DAMAGED_NAME, connect, has_catalog
 from anyseek.catalog.failures import translated
 from anyseek.catalog.tag_records import carry_over, read_tags
 from anyseek.contracts import Embedder, Report
@@ -74,7 +74,7 @@ def reindex(
     stays, and so does what was made of the new one); IndexLocked, ReadOnlyIndex, DiskFull.
     """
     folder = Path(os.path.realpath(folder))
-    beside = folder.with_name(f"{folder.name}.next")
+    beside = _beside(folder)
     has_catalog(folder)  # puts back what a run that was killed left aside
     _check_beside(beside)
     Catalog.open(folder).close()  # an older format is brought forward under a lock of its own
@@ -87,7 +87,7 @@ def reindex(
             settings, roots = read_settings(snapshot), snapshot.roots()
         if options.depth_unit is None:
             options = replace(options, depth_unit=settings.get("depth_unit"))
-        with _next(beside, embedder, [roots[number] for number in sorted(roots)]) as new:
+        with _next(folder, embedder, [roots[number] for number in sorted(roots)]) as new:
             report = update(new, embedder, options=options, progress=progress, stop=stop)
             if report.interrupted:
                 return Reindexed(report, is_done=False)
@@ -137,11 +137,13 @@ def _finish_exchange(catalog: Catalog) -> Reindexed | None:
     done = _exchange_of(stored)
     kept = folder.with_name(done.kept_name) if done.kept_name else None
     with translated(folder):
-        for old in (folder.with_name(f"{folder.name}.next"), aside_of(folder)):
+        for old in (_beside(folder), aside_of(folder)):
             if kept is not None and old.exists() and not kept.exists():
                 old.rename(kept)
-            elif not _what_others_keep(old):
-                shutil.rmtree(old, ignore_errors=True)  # what cannot be deleted is in nobody's way
+            elif old.exists() and not _what_others_keep(old):
+                with suppress(OSError):
+                    _take_along(old, folder)
+                    shutil.rmtree(old, ignore_errors=True)  # what cannot be deleted is in nobody's way
     if kept is not None:
         with suppress(AnyseekError):  # it left its place with connections open, and so with its log
             connect(kept, writable=False).close()
@@ -185,9 +187,14 @@ def _model_of(snapshot: Snapshot, embedder: Embedder, folder: Path) -> str:
     return cards[0].name if cards else "empty"
 
 
-def _next(folder: Path, embedder: Embedder, roots: list[Path]) -> Catalog:
+def _beside(index: Path) -> Path:
+    return index.with_name(f"{index.name}.next")
+
+
+def _next(index: Path, embedder: Embedder, roots: list[Path]) -> Catalog:
     """The new index as an earlier run left it; made anew when it is another model's or damaged. Raises UsageError for
     one that somebody works with."""
+    folder = _beside(index)
     if folder.exists():
         if _is_in_use(folder):
             raise _in_the_way(folder, "is an index with tags of its own")
@@ -200,8 +207,19 @@ def _next(folder: Path, embedder: Embedder, roots: list[Path]) -> Catalog:
                 return catalog
             catalog.close()
         with translated(folder):
+            _take_along(folder, index)
             shutil.rmtree(folder)
     return Catalog.create(folder, roots)
+
+
+def _take_along(folder: Path, index: Path) -> None:
+    """Before an index is deleted: what somebody else has put into its folder goes to the index that stays, and so does
+    a damaged catalog that a repair has left beside a new one. Raises OSError."""
+    damaged = [path.name for path in folder.glob(f"{DAMAGED_NAME}*")]
+    for name in (*others_in(folder), *damaged):
+        target = index / name
+        target.parent.mkdir(exist_ok=True)
+        os.rename(folder / name, target.with_name(_free(target.parent, target.name)))
 
 
 def _is_in_use(folder: Path) -> bool:
@@ -228,13 +246,13 @@ def _in_the_way(folder: Path, what: str) -> UsageError:
 
 
 def _what_others_keep(folder: Path) -> str:
-    """What lies in a place where an index of ours may be deleted, and is not one's; "" for an index, and for nothing.
-    Raises OSError."""
+    """What lies in a place where an index of ours may be deleted, and is not one's; "" for an index, whatever else lies
+    in it, and for nothing. Raises OSError."""
     if not os.path.lexists(folder):
         return ""
     if folder.is_symlink() or not folder.is_dir():
         return "is not a folder"
-    others = others_in(folder)
+    others = [] if is_marked(folder) else others_in(folder)
     return f"contains other files ({others[0]!r})" if others else ""
 
 
@@ -260,10 +278,15 @@ def _vanished(old: Catalog, new: Catalog) -> list[str]:
 
 def _free_name(folder: Path, model: str) -> str:
     plain = "".join(c if c.isalnum() or c in "-_." else "-" for c in model)
-    name, number = f"{folder.name}.{plain}", 2
-    while folder.with_name(name).exists():
-        name, number = f"{folder.name}.{plain}-{number}", number + 1
-    return name
+    return _free(folder.parent, f"{folder.name}.{plain}")
+
+
+def _free(folder: Path, name: str) -> str:
+    """A name that nothing in the folder has."""
+    free, number = name, 2
+    while os.path.lexists(folder / free):
+        free, number = f"{name}-{number}", number + 1
+    return free
 
 
 def exchange(one: Path, other: Path) -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check, hashes_of
 from anyseek.catalog.findings import Finding
+from anyseek.catalog.records import other_model
 from anyseek.catalog.repair import repair as repair_catalog
 from anyseek.errors import AnyseekError
 from anyseek.indexer.reindex import EXCHANGE_SETTING, is_damaged_exchange
 from anyseek.indexer.run_state import wrong_settings
-from anyseek.library.models import MODEL_DAMAGED, models, put_right
+from anyseek.library.models import MODEL_DAMAGED, models, older_models, put_right
 from anyseek.media.source import HASH_BYTES
 from anyseek.stores.backend import SyncRequest
 from anyseek.stores.guarded import sentence
@@ -24,7 +25,7 @@ from anyseek.stores.trial import faults
 
 if TYPE_CHECKING:
     from anyseek.catalog.snapshot import Snapshot
-    from anyseek.contracts import Floats
+    from anyseek.contracts import Floats, ModelCard
 
 _WRONG_SETTINGS = "settings-wrong"
 _CALIBRATION_DAMAGED = "calibration-damaged"
@@ -97,14 +98,18 @@ def _repair_calibrations(snapshot: Snapshot) -> None:
             calibration.forget(snapshot.folder, space)
             # Without its model, or its vectors, the next `anyseek index` measures.
             with suppress(AnyseekError):
-                calibration.refresh(snapshot, space, partial(_bank, space.card.name))
+                calibration.refresh(snapshot, space, partial(_bank, snapshot.folder, space.card))
 
 
-def _bank(name: str) -> Floats:
+def _bank(folder: Path, made_by: ModelCard) -> Floats:
+    """Raises OtherModel, ModelNotFound."""
     from anyseek.embedders import registry
     from anyseek.search.background import embedded
 
-    return embedded(registry.load(name))
+    embedder = registry.load(made_by.name)
+    if embedder.card.fingerprint != made_by.fingerprint:
+        raise other_model(folder, made_by, embedder.card)
+    return embedded(embedder)
 
 
 def _repair_derived(folder: Path, finding: Finding) -> bool:
@@ -132,4 +137,4 @@ def _repair_derived(folder: Path, finding: Finding) -> bool:
     return True
 
 
-_MORE = (models, hashes_of(HASH_BYTES), _settings, _derived, _calibrations)
+_MORE = (models, hashes_of(HASH_BYTES), _settings, _derived, _calibrations, older_models)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyseek.catalog.findings import Finding
+from anyseek.catalog.records import other_model
 from anyseek.catalog.space_records import (
     SpaceRow,
     delete_space,
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
     from anyseek.catalog.catalog import Catalog
     from anyseek.catalog.snapshot import Snapshot
     from anyseek.contracts import ModelCard
+    from anyseek.errors import OtherModel
 
-MODEL_DAMAGED = "model-damaged"
+MODEL_DAMAGED, _MODEL_OLDER = "model-damaged", "model-older"
 
 _NAME = re.compile(r'"name":\s*"([^"\\]+)"')
 
@@ -40,6 +43,25 @@ def models(snapshot: Snapshot) -> Iterator[Finding]:
         if lost:
             remedy = "have its files read again: name the model, anyseek index --model NAME"
         yield Finding(MODEL_DAMAGED, message, len(damaged), True, remedy)
+
+
+def older_models(snapshot: Snapshot) -> Iterator[Finding]:
+    """The check of doctor: vectors of a version of a model that is not the one here."""
+    for space in snapshot.spaces():
+        if (why := older_model(snapshot.folder, space.card)) is not None:
+            yield Finding(_MODEL_OLDER, why.message, 1, False, why.hint or "")
+
+
+def older_model(folder: Path, made_by: ModelCard) -> OtherModel | None:
+    """Why the model of the same name that is here does not answer for an index; None where it does, and where that
+    cannot be told without its weights."""
+    from anyseek.embedders import registry
+
+    with suppress(AnyseekError):
+        here = registry.card_here(made_by.name)
+        if here is not None and here.fingerprint != made_by.fingerprint:
+            return other_model(folder, made_by, here)
+    return None
 
 
 def put_right(catalog: Catalog) -> None:

@@ -45,6 +45,8 @@ class Status:
     cannot be seen now is neither.
     Files that are new on disk are not looked for: `anyseek index --dry-run` counts them.
     store: what answers searches. writer: who is writing the index at this moment, empty when nobody is.
+    older_model: where the vectors are of another version of the model than the one here, that in a sentence, and what
+    to do in another.
     """
 
     index: str
@@ -61,11 +63,13 @@ class Status:
     last_run: RunRecord | None
     writer: str
     store: State | None = None
+    older_model: tuple[str, ...] = ()
 
 
 def status(catalog: Catalog, *, look: bool = True) -> Status:
     """The status of an index; `look` compares every file on disk with what was indexed (one stat each)."""
     from anyseek.catalog.locking import is_locked, read_holder
+    from anyseek.library.models import older_model
     from anyseek.stores.registry import state
 
     holder = read_holder(catalog.folder) if is_locked(catalog.folder) else None
@@ -75,6 +79,7 @@ def status(catalog: Catalog, *, look: bool = True) -> Status:
         spaces = snapshot.spaces()
         changed, gone = _stale(snapshot) if look else (None, None)
         problems = sorted([*_skipped_files(snapshot), *_skipped_places(snapshot, roots)])
+        older = older_model(catalog.folder, spaces[0].card) if spaces else None
         return Status(
             index=str(catalog.folder),
             roots=tuple(Root(str(path), os.path.isdir(path)) for path in roots.values()),
@@ -90,6 +95,7 @@ def status(catalog: Catalog, *, look: bool = True) -> Status:
             last_run=snapshot.last_run(),
             writer=str(holder) if holder else "",
             store=state(snapshot),
+            older_model=(older.message, older.hint) if older else (),
         )
 
 

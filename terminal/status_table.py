@@ -29,7 +29,8 @@ def _status_rows(overview: Status, show_all: bool) -> Iterator[tuple[str, Sequen
     yield "Folders", [root.path + ("" if root.is_there else " (not there now)") for root in overview.roots]
     if overview.model:
         card = overview.model
-        yield "Model", [f"{card.name} ({card.fingerprint}), {card.dim} numbers a vector, {card.licence}"]
+        about = f"{card.name} ({card.fingerprint}), {card.dim} numbers a vector, {card.licence}"
+        yield "Model", [about, *overview.older_model]
     yield "Files", [f"{sum(overview.files.values()):,}: {output.counted(output.in_order(overview.files))}"]
     yield (
         "Segments",
@@ -56,7 +57,11 @@ def _status_rows(overview: Status, show_all: bool) -> Iterator[tuple[str, Sequen
         )
     if overview.changed or overview.gone:
         stale = f"{overview.changed:,} changed, {overview.gone:,} gone since they were indexed"
-        yield "Stale", [stale, "To bring the index up to date: anyseek index"]
+        # `anyseek index` refuses an index of an older model: what to do stands beside the model then.
+        yield (
+            "Stale",
+            [stale, *([] if overview.older_model else ["To bring the index up to date: anyseek index"])],
+        )
     if overview.last_run:
         yield "Last run", [_run_text(overview)]
     if overview.writer:
@@ -68,5 +73,6 @@ def _run_text(overview: Status) -> str:
     assert run is not None, "called only when there was one"
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
     if run.report is None:
-        return f"{started}, {'still running' if overview.writer else 'not finished; run anyseek index again'}"
+        again = "" if overview.older_model else "; run anyseek index again"
+        return f"{started}, {'still running' if overview.writer else f'not finished{again}'}"
     return f"{started}, {output.report_text(run.report)}"

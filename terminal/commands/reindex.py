@@ -1,4 +1,4 @@
-"""`anyseek reindex`: the same index, by another model."""
+"""`anyseek reindex`: the same index, by another model or another version of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ def register(app: App) -> None:
 
 
 def reindex(
-    model: Annotated[str, typer.Option("--model", metavar="NAME", help="The model to change to.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="The model to change to; default: the index's own, as it is here now.",
+        ),
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the old index, in a folder beside the new one.")
     ] = False,
@@ -30,7 +37,7 @@ def reindex(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Change an index to another model.
+    """Change an index to another model or version.
 
     The old vectors answer searches until all new ones are there; then they change places in one step. A run that
     was interrupted or killed is continued by the same command.
@@ -42,6 +49,12 @@ def reindex(
     from anyseek.terminal.runner import Stop
 
     place = workspace.index_folder(index=index_dir)
+    if model is None:
+        model = workspace.model_name(place)
+        if not quiet:
+            output.remark(
+                f"The index's own model, {model}, as it is here now (another: --model NAME).", as_json
+            )
     with (
         Stop().listening() as stop,
         IndexingScreen(as_json=as_json, is_quiet=quiet) as screen,

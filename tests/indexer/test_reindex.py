@@ -228,6 +228,52 @@ def test_what_is_somebody_elses_is_not_deleted_for_its_name(filled: Indexed, end
     assert check(index) == []
 
 
+STRAYS = (
+    "catalog.sqlite3",
+    ".DS_Store",
+    "diary.txt",
+    "vectors/.DS_Store",
+    "vectors/old.f16",
+    "calibration/note",
+)
+
+
+def lay(folder: Path, said: str = "mine") -> None:
+    for name in STRAYS:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(said)
+
+
+def test_what_somebody_put_into_the_folder_of_an_index_stays_in_it(filled: Indexed) -> None:
+    index = filled.catalog.folder
+    lay(index)
+    (index / "catalog.sqlite.damaged").write_text("tags, perhaps")
+    for version in ("2", "3"):
+        assert move(filled, WordEmbedder(version=version)).is_done
+        assert {(index / name).read_text() for name in STRAYS} == {"mine"}
+        assert (index / "catalog.sqlite.damaged").read_text() == "tags, perhaps"
+        assert sorted(path.name for path in index.parent.iterdir()) == ["index", "media"]
+    assert check_all(index, repair=True) == []
+    assert {(index / name).read_text() for name in STRAYS} == {"mine"}
+
+
+@pytest.mark.parametrize("version", ["2", "3"])
+def test_what_somebody_put_into_an_unfinished_index_goes_to_the_one_that_stays(
+    filled: Indexed, version: str
+) -> None:
+    """A file manager leaves its files wherever it looks."""
+    index = filled.catalog.folder
+    reindex(index, SECOND, options=PLAIN, stop=lambda: True)
+    lay(index.with_name("index.next"))
+    if version == "3":  # the unfinished one is of no use, and the index has such a file itself
+        (index / "diary.txt").write_text("mine too")
+    assert move(filled, WordEmbedder(version=version)).is_done
+    assert sorted(path.name for path in index.parent.iterdir()) == ["index", "media"]
+    assert (index / "catalog.sqlite3").read_text() == "mine"
+    diaries = {path.read_text() for path in index.glob("diary.txt*")}
+    assert diaries == ({"mine", "mine too"} if version == "3" else {"mine"})
+
+
 def test_a_disk_that_is_full_when_the_tags_were_handed_over_costs_nothing(
     filled: Indexed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

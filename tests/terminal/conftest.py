@@ -47,10 +47,12 @@ class Gated(WordEmbedder):
 
 
 def entry():
-    def load():
-        return Gated(version=os.environ.get("WORDS_VERSION", "1"))
+    version = os.environ.get("WORDS_VERSION", "1")
 
-    return Entry(WordEmbedder().card, load)
+    def load():
+        return Gated(version=version)
+
+    return Entry(WordEmbedder(version=version).card, load)
 '''
 
 

@@ -193,8 +193,7 @@ def test_an_option_that_is_given_as_nothing_is_not_left_out(
         "pull": ["imagebind"],
         "set": ["exact"],
     }.get(command[-1], [])
-    needed = ["--model", "mini"] if command == ["reindex"] and flag != "--model" else []
-    refused(here(*command, *arguments, *needed, flag, "", cwd=made), 2, f"{flag} is empty.")
+    refused(here(*command, *arguments, flag, "", cwd=made), 2, f"{flag} is empty.")
 
 
 @pytest.mark.parametrize("flag", ["--where", "--type", "--after", "--before", "--tag", "--words"])
@@ -268,6 +267,26 @@ def test_an_index_of_another_version_of_the_model(
     for command in (("search", "red"), ("index",)):
         refused(here(*command, cwd=media), 12, "words-1", "words-2")
     assert here("similar", "pictures/red.png").code == 0
+
+
+def test_status_and_doctor_say_of_an_index_of_an_older_model_what_a_search_says(
+    media: Path, here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "version" not in here("status", cwd=media).out
+    (media / "notes/red.txt").unlink()
+    monkeypatch.setenv("WORDS_VERSION", "2")
+    said = here("search", "red").err
+    message, hint = (line.strip() for line in said.removeprefix("anyseek: ").splitlines())
+    status = here("status")
+    assert message in status.out
+    assert hint in status.out
+    assert "anyseek reindex --model words" in hint
+    assert "anyseek index" not in status.out.replace("Index ", "")
+    assert lines(here("status", "--json").out)[0]["older_model"] == [message, hint]
+    doctor = here("doctor")
+    assert doctor.code == 14
+    assert f"model-older: {message}" in doctor.out
+    assert hint in doctor.out
 
 
 @pytest.mark.parametrize("model", ["mini", "imagebind", "pe-av-small", "onnx:nobody/nothing"])

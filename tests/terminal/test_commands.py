@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import sample_files
+from fakes import WordEmbedder
 from ran import Ran
 from ran import objects as lines
 
+import anyseek
+from anyseek.catalog.catalog import Catalog
 from anyseek.contracts import ModelCard
 
 Run = Callable[..., Ran]
@@ -91,6 +94,31 @@ def test_an_index_is_moved_to_another_version_of_its_model(media: Path, shell: R
     assert "The old one: .anyseek.words" in moved.out
     assert "pictures/red.png" in moved.err
     assert shell("search", "green", "--paths", cwd=media, **newer).code == 0
+
+
+def test_reindex_by_itself_takes_the_model_of_the_same_name_as_it_is_here(
+    media: Path, here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = here("reindex", cwd=media)
+    assert (refused.code, "already made by words" in refused.err) == (2, True)
+    monkeypatch.setenv("WORDS_VERSION", "2")
+    moved = here("reindex", "--workers", "1")
+    assert moved.code == 0
+    assert moved.err.startswith("The index's own model, words, as it is here now")
+    assert moved.out.endswith("The index is one of words now.\n")
+    assert here("search", "green", "--paths").code == 0
+
+
+def test_reindex_by_itself_names_the_model_that_is_not_here(tmp_path: Path, here: Run) -> None:
+    media = sample_files.fill(tmp_path / "media")
+    with anyseek.create(media, model=WordEmbedder(name="gone")) as index:
+        index.add(workers=1)
+    refused = here("reindex", cwd=media)
+    assert refused.code == 20
+    assert "no model called 'gone'" in refused.err
+    Catalog.create(tmp_path / "empty", [media]).close()
+    refused = here("reindex", "--index", tmp_path / "empty")
+    assert (refused.code, "has no model yet" in refused.err) == (2, True)
 
 
 def test_one_segment_of_one_file_is_said_as_such(here: Run, tmp_path: Path) -> None:

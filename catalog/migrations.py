@@ -5,18 +5,19 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from anyseek.catalog import database as database_module
 from anyseek.catalog import sql_functions
 from anyseek.catalog.database import Database, connect
 from anyseek.catalog.failures import REPAIR
-from anyseek.catalog.locking import WriterLock
+from anyseek.catalog.locking import Holder, WriterLock, read_holder
 from anyseek.catalog.schema import FORMAT, KEPT, NAME, TABLES, WORDS
 from anyseek.catalog.sql_functions import is_text_sql
 from anyseek.catalog.word_index import refolded
-from anyseek.errors import IndexDamaged, IndexNotFound, NewerFormat
+from anyseek.errors import IndexDamaged, IndexLocked, IndexNotFound, NewerFormat
 from anyseek.printable import printable
 
 _SPLIT = "tokenize = 'unicode61 remove_diacritics 2'"
@@ -116,6 +117,8 @@ STEPS: dict[int, Callable[[Database], None]] = {
     3: _fold_tags_again,
     4: _index_words_again,
 }
+_UPGRADE = "upgrade to a newer format"  # what the lock says
+_PAUSE_S = 0.05
 _TABLES_SINCE = 3  # the format that the tables of FORMAT came with, by their names
 
 
@@ -243,8 +246,11 @@ def check_is_current(folder: Path) -> None:
 
 
 def migrate(folder: Path) -> None:
-    """Upgrade the index to FORMAT: every step and its record in one transaction, so all of them or none."""
-    with WriterLock(folder, "migrate"):
+    """Upgrade the index to FORMAT: every step and its record in one transaction, so all of them or none.
+
+    Another process that does it is waited for, as long as for any transaction. Raises IndexLocked.
+    """
+    with _waited_for(folder):
         database = connect(folder, writable=True)
         try:
             database.run("BEGIN IMMEDIATE")
@@ -253,6 +259,38 @@ def migrate(folder: Path) -> None:
         finally:
             database.rollback()
             database.close()
+
+
+@contextmanager
+def _waited_for(folder: Path) -> Iterator[None]:
+    """The writer's lock. Unlike any other writer's, an upgrade keeps readers out, so it is not refused at once."""
+    last = time.monotonic() + database_module.BUSY_MS / 1000
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(WriterLock(folder, _UPGRADE))
+                break
+            except IndexLocked as error:
+                holder = read_holder(folder)
+                # Nobody's name is in it for an instant: when it was just taken, and just given back.
+                if (holder is None or holder.command == _UPGRADE) and time.monotonic() < last:
+                    time.sleep(_PAUSE_S)
+                    continue
+                raise _refusal(folder, holder) from error
+        yield
+
+
+def _refusal(folder: Path, holder: Holder | None) -> IndexLocked:
+    who, place = holder or "another process", printable(str(folder))
+    if holder is None or holder.command == _UPGRADE:
+        return IndexLocked(
+            f"The index in {place} is being upgraded from an older format by {who}.",
+            "Try again when it is done.",
+        )
+    return IndexLocked(
+        f"The index in {place} is of an older format, and cannot be upgraded while it is being written by {who}.",
+        "Try again when that is done, or stop it.",
+    )
 
 
 def _bring_forward(database: Database, start: int) -> None:

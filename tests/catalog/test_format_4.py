@@ -12,13 +12,14 @@ import pytest
 from fakes import WordEmbedder
 from indexes import contents, hash_of, put, stored, unit_rows
 
-from anyseek.catalog import migrations, sql_functions, tags
+from anyseek.catalog import database, migrations, sql_functions, tags
 from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.check import check
 from anyseek.catalog.database import CATALOG_NAME, Database
+from anyseek.catalog.locking import Holder, WriterLock, read_holder
 from anyseek.catalog.repair import repair
 from anyseek.contracts import Modality
-from anyseek.errors import ReadOnlyIndex, RootUnavailable
+from anyseek.errors import IndexLocked, ReadOnlyIndex, RootUnavailable
 from anyseek.indexer.options import IndexOptions
 from anyseek.indexer.reindex import reindex
 from anyseek.search import lexical
@@ -127,8 +128,8 @@ def test_a_step_that_fails_at_its_end_leaves_the_words_of_format_4(
 ) -> None:
     step = migrations.STEPS[4]
 
-    def failing(database: Database) -> None:
-        step(database)
+    def failing(catalog: Database) -> None:
+        step(catalog)
         raise OSError
 
     with monkeypatch.context() as patch:
@@ -169,6 +170,44 @@ def test_an_index_of_format_4_that_lost_its_number_is_brought_forward_by_its_rep
         assert files_with(catalog, "run dog", Modality.IMAGE) == {1}
         with catalog.read() as snapshot:
             assert tags.counts(snapshot) == {"Holiday": 1, "Işık": 1}
+
+
+def test_who_opens_it_while_another_process_upgrades_it_waits_for_that(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = WriterLock(folder, migrations._UPGRADE)
+    upgrade.__enter__()
+    holders: list[str] = []
+
+    def given_back_then(folder: Path) -> Holder | None:
+        holder = read_holder(folder)
+        holders.append(holder.command if holder else "")
+        upgrade.__exit__(None, None, None)
+        return holder
+
+    monkeypatch.setattr(migrations, "read_holder", given_back_then)
+    with Catalog.open(folder) as catalog:
+        assert files_with(catalog, "run dog", Modality.IMAGE) == {1}
+    assert holders == [migrations._UPGRADE]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (migrations._UPGRADE, "is being upgraded from an older format by process"),
+        ("anyseek index", r"older format, and cannot be upgraded while .* \(anyseek index\)"),
+    ],
+)
+def test_who_has_waited_long_enough_for_an_upgrade_is_told_to_try_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, command: str, said: str
+) -> None:
+    monkeypatch.setattr(database, "BUSY_MS", 0)
+    with WriterLock(folder, command), pytest.raises(IndexLocked, match=said) as refused:
+        Catalog.open(folder)
+    assert "Try again when" in refused.value.hint
+    assert "works meanwhile" not in refused.value.hint  # nothing does
+    assert facts(folder) == ("4", 4, [])
+    Catalog.open(folder).close()
 
 
 def test_a_reindex_may_be_the_first_that_opens_it(folder: Path) -> None:

@@ -292,8 +292,9 @@ class Hit:
     far above chance, 0 to 1; lift: how much more it is this query's than others' (natural logarithm), by which hits of
     different modalities are ranked in one list (both search/calibration.py); None where the library is too small to
     tell. relevance: the number that falls along a list (search/fusion.py).
-    has_words: its name, caption or text holds words of the query. alike: paths of further hits that are nearly
-    the same and were folded into this one, best first."""
+    has_words: its name, folder, caption or text holds words of the query; words_in: which of these, as "name",
+    "folder", "caption", "text" (a passage of it, or a text beside it). alike: paths of further hits that are nearly the
+    same and were folded into this one, best first."""
 
     rank: int
     score: float
@@ -309,3 +310,4 @@ class Hit:
     lift: float | None = None
     relevance: float = 0.0
     alike: tuple[str, ...] = ()
+    words_in: tuple[str, ...] = ()

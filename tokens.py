@@ -16,6 +16,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+# Words that are in most texts and say nothing about a file.
+STOP_WORDS = frozenset(
+    "a an and are as at be by for from has in is it its of on or that the there this to was were with".split()
+)
 
 # Patterns are strings: `re` compiles what a text needs, once, and texts in ASCII need none. All of them take longer to
 # compile than a search takes.
@@ -76,6 +82,20 @@ def word_tokens(text: str) -> str:
     return " ".join(token for word in _words(_joined(_plain(text))) for token in _tokens(word, is_whole=True))
 
 
+def name_tokens(name: str) -> str:
+    """The tokens of a file's or a folder's name, and after them those of its parts where these are others: of words
+    that are joined (`TripToRome2019`, `IMG2041`), and of numbers without their leading zeros."""
+    found = [word_tokens(name)]
+    for one in name.replace("/", " ").split():
+        parts = word_tokens(_parted(one))
+        if parts != word_tokens(one):
+            found.append(parts)
+        without_zeros = re.sub(r"\b(?=[0-9]{3,}\b)0+(?=[0-9])", "", parts, flags=re.ASCII)
+        if without_zeros != parts:
+            found.append(without_zeros)
+    return " ".join(filter(None, found))
+
+
 def phrase(text: str) -> str:
     """The FTS5 expression for what stands in the text, word after word; "" for a text without letters.
 
@@ -92,8 +112,9 @@ def phrase(text: str) -> str:
 
 
 def keywords(text: str) -> list[str]:
-    """What a query's text is looked for by: words, and runs of letters of scripts without spaces."""
-    return list(_words(_plain(text), joined_by="_"))
+    """What a query's text is looked for by: words, and runs of letters of scripts without spaces. A word of parts has
+    a "_" between them: `img_2041` for IMG_2041 and IMG2041."""
+    return list(_words(_plain(_parted(text)), joined_by="_"))
 
 
 def parts_of(keyword: str) -> list[str]:
@@ -106,6 +127,34 @@ def parts_of(keyword: str) -> list[str]:
         is_katakana = re.fullmatch(f"[{_KATAKANA}]+", run)
         parts += [run] if is_katakana else [run[i : i + 2] for i in range(len(run) - 1)]
     return [part for part in dict.fromkeys(parts) if part != keyword]
+
+
+def _parted(text: str) -> str:
+    """With a "_" between the parts of words that are joined: where a number begins or ends, and at a capital after a
+    small letter, or before one after capitals. What changes at every other letter is no word: `a3f9b2`, `mp3`."""
+    if text.islower() and not any(map(str.isdecimal, text)):
+        return text
+    return re.sub(
+        r"[^\W_]{4,}", _with_borders, text if text.isascii() else unicodedata.normalize("NFC", text)
+    )
+
+
+def _with_borders(found: re.Match[str]) -> str:
+    word = found[0]
+    if word.isdecimal() or (word.isalpha() and (word.isupper() or word[1:].islower())):
+        return word
+    starts = [at for at in range(1, len(word)) if _is_border(word, at)]
+    if 2 * (len(starts) + 1) > len(word):
+        return word
+    return "_".join(word[a:b] for a, b in pairwise([0, *starts, len(word)]))
+
+
+def _is_border(word: str, at: int) -> bool:
+    before, here = word[at - 1], word[at]
+    if before.isdecimal() != here.isdecimal():
+        return True
+    is_last_capital = before.isupper() and word[at + 1 : at + 2].islower()
+    return here.isupper() and (before.islower() or is_last_capital)
 
 
 def _plain(text: str) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anyseek import modalities
+from anyseek.catalog.folder_names import named_folders, tokens_of
 
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
@@ -51,11 +52,14 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class WordRow:
-    """A row of vectors whose file or passage has words. coverage: above 0, at most 1."""
+    """A row of vectors whose file or passage has words. coverage: above 0, at most 1. in_file: its name, folders or
+    caption have some; in_text: the passage, or a text beside the file."""
 
     row: int
     file_id: int
     coverage: float
+    in_file: bool
+    in_text: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,24 @@ class _Table:
 
 
 _PASSAGES = _Table("passage_index", "{text}", "bm25(passage_index)", MOST_PASSAGES)
-_FILES = _Table(  # captions count double
-    "file_index", "{path caption}", "bm25(file_index, 1.0, 2.0, 1.0, 2.0)", MOST_FILES
+_FILES = _Table(  # captions count double, folders a quarter
+    "file_index",
+    "{folders name caption}",
+    "bm25(file_index, 0.25, 1.0, 2.0, 0.25, 1.0, 2.0)",
+    MOST_FILES,
 )
 _TABLES = (_FILES, _PASSAGES)
+
+# Where in a file_index words may be, and its columns of that.
+_PARTS = {
+    "name": ("name", "name_stems"),
+    "folder": ("folders", "folder_stems"),
+    "caption": ("caption", "caption_stems"),
+}
+_FILES_WITH = (
+    "SELECT json_group_array(rowid) FROM file_index WHERE file_index MATCH ?"
+    " AND rowid IN (SELECT value FROM json_each(?))"
+)
 
 # As one value each: with every row Python's lock is given up and waited for, which is dear where many search at once.
 _BEST = (
@@ -120,18 +138,38 @@ def covered_rows(
     # Of texts without a filter every passage may be one; for others passages are those of files beside them.
     asked = hits if is_text and allow is not None else None
     passages = _coverages(database, _PASSAGES, used, asked, are_needed=terms.are_needed)
+    if files and not terms.are_needed:
+        for file_id, share in named_folders(database, files, _weights(database, used)).items():
+            files[file_id] = _either(files[file_id], share / HIGHEST)
+    by_file, described = frozenset(files), set[int]()
     for file_id, segment_id in _rows(database, _DESCRIBED, passages, []):
         files[file_id] = _either(files.get(file_id, 0.0), passages[segment_id])
+        described.add(file_id)
     place = [space_id, str(modality)]
     found = {
-        row: WordRow(row, file_id, files[file_id])
+        row: WordRow(row, file_id, files[file_id], file_id in by_file, file_id in described)
         for row, file_id in _rows(database, _ROWS_OF_FILES + _SEARCHABLE, files, place)
     }
     if is_text:
         rows = _rows(database, _ROWS_OF_PASSAGES + _SEARCHABLE, passages, place)
         for row, file_id, segment_id in rows:
-            found[row] = WordRow(row, file_id, _either(files.get(file_id, 0.0), passages[segment_id]))
+            coverage = _either(files.get(file_id, 0.0), passages[segment_id])
+            found[row] = WordRow(row, file_id, coverage, file_id in by_file, in_text=True)
     return list(found.values())
+
+
+def parts_with(snapshot: Snapshot, terms: Terms, file_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Of files, in which of name, folder and caption words of the query are."""
+    parts: dict[int, tuple[str, ...]] = dict.fromkeys(file_ids, ())
+    for part, (typed, stems) in _PARTS.items():
+        match = " OR ".join(
+            f"{{{typed} {stems}}} : {one.stem}" if one.stem else f"{typed} : {one.phrase}"
+            for one in terms.terms
+        )
+        (found,) = snapshot.database.first(_FILES_WITH, [match, json.dumps(list(file_ids))])
+        for file_id in json.loads(found):
+            parts[file_id] += (part,)
+    return parts
 
 
 def is_anywhere(snapshot: Snapshot, match: str) -> bool:
@@ -156,16 +194,31 @@ def _expressions(database: Database, terms: Terms) -> list[_Expression]:
     return used
 
 
+def _weights(database: Database, used: Sequence[_Expression]) -> dict[frozenset[str], float]:
+    """What the words of a query weigh among the names of files, by their tokens."""
+    n_texts = _n_texts(database, _FILES)
+    weights: dict[frozenset[str], float] = {}
+    for one in used:
+        tokens = tokens_of(one.phrase)
+        weights[tokens] = weights.get(tokens, 0.0) + one.weight(_FILES, n_texts)
+    return weights
+
+
+def _n_texts(database: Database, table: _Table) -> int:
+    (n_texts,) = database.first(f"SELECT count(*) FROM {table.name}_docsize")
+    return int(n_texts)
+
+
 class _Expression:
     """A part of a query, and in how many texts of each table it is."""
 
     def __init__(self, database: Database, phrase: str, *, is_typed: bool) -> None:
-        self._phrase, self._is_typed = phrase, is_typed
+        self.phrase, self._is_typed = phrase, is_typed
         self.counts = tuple(self._count(database, table) for table in _TABLES)
 
     def within(self, table: _Table) -> str:
         """For MATCH."""
-        return f"{table.typed} : {self._phrase}" if self._is_typed else self._phrase
+        return f"{table.typed} : {self.phrase}" if self._is_typed else self.phrase
 
     def weight(self, table: _Table, n_texts: int) -> float:
         """The weight of a word (inverse document frequency) as FTS5 has it."""
@@ -211,7 +264,7 @@ def _coverages(
     are_needed: bool,
 ) -> dict[int, float]:
     """Of the best of a table, by number; of those that have a row among `hits`, where there are more than enough."""
-    (n_texts,) = database.first(f"SELECT count(*) FROM {table.name}_docsize")
+    n_texts = _n_texts(database, table)
     expression = (" AND " if are_needed else " OR ").join(one.within(table) for one in used)
     best = _best(database, table, expression, "", [])
     if hits is not None and len(best) == table.most and not hits.hold(database, table, best):

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from anyseek.catalog.root_places import is_damaged, make_readable, put_ways_right, root_rows
-from anyseek.catalog.schema import NAME
+from anyseek.catalog.schema import INDEXED, NAME
 from anyseek.catalog.sql_functions import is_text_sql
 from anyseek.catalog.tag_records import HASH_BYTES
 from anyseek.catalog.values import IS_FOLDED, right_tag
@@ -103,9 +103,10 @@ _UNLIKE: dict[str, tuple[str, ...]] = {
     ),
     "file_index": (
         "SELECT 1 FROM file_words w LEFT JOIN file_index i ON i.rowid = w.file_id"
-        f" WHERE CASE WHEN {_TEXTS} THEN i.path IS NOT word_tokens(w.path)"
-        " OR i.caption IS NOT word_tokens(w.caption) OR i.path_stems IS NOT word_stems(w.path)"
-        " OR i.caption_stems IS NOT word_stems(w.caption) ELSE 0 END",
+        " JOIN files f ON f.file_id = w.file_id"
+        f" WHERE CASE WHEN {_TEXTS} AND typeof(f.path) = 'blob' THEN"
+        " (i.folders, i.name, i.caption, i.folder_stems, i.name_stems, i.caption_stems) IS NOT"
+        f" ({INDEXED.format('f.path', 'w.caption')}) ELSE 0 END",
         "SELECT 1 FROM file_index WHERE rowid NOT IN (SELECT file_id FROM file_words)",
     ),
     "passage_index": (

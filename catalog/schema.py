@@ -77,23 +77,30 @@ CREATE TABLE changes (change INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL
 """
 
 # The words of files. file_words: a row a file, its path and its name folded, and what a caption beside or inside it
-# says. passages: a row a segment of text, whole. file_index, passage_index: their tokens (tokens.py), which the
-# tokenizer `ascii` takes apart at the spaces, and the stems of those that are not their own stem (stems.py), in
-# columns of their own, so that an exact phrase can pass them over. Triggers keep all in step with files and segments,
+# says. passages: a row a segment of text, whole. file_index, passage_index: their tokens (tokens.py; those of
+# paths as they are written, since capitals part words), which the tokenizer `ascii` takes apart at the spaces, and the
+# stems of those that are not their own stem (stems.py), in columns of their own, so that an exact phrase can pass them
+# over. Triggers keep all in step with files and segments,
 # so that no writer can forget them.
 NAME = "substr(p, length(rtrim(p, replace(p, '/', ''))) + 1)"  # what follows the last "/"
+# Of a path and a caption, what is in file_index.
+INDEXED = (
+    "folder_words({0}), name_words({0}), word_tokens({1}),"
+    " word_stems(folder_words({0})), word_stems(name_words({0})), word_stems({1})"
+)
 WORDS: tuple[str, ...] = (
     "CREATE TABLE file_words (file_id INTEGER PRIMARY KEY, path TEXT NOT NULL, name TEXT NOT NULL,"
     " caption TEXT NOT NULL DEFAULT '')",
     "CREATE TABLE passages (segment_id INTEGER PRIMARY KEY, text TEXT NOT NULL)",
-    "CREATE VIRTUAL TABLE file_index USING fts5(path, caption, path_stems, caption_stems, tokenize = 'ascii')",
+    "CREATE VIRTUAL TABLE file_index USING fts5(folders, name, caption, folder_stems, name_stems, caption_stems,"
+    " tokenize = 'ascii')",
     "CREATE VIRTUAL TABLE passage_index USING fts5(text, stems, tokenize = 'ascii')",
     "CREATE TRIGGER file_words_added AFTER INSERT ON file_words BEGIN"
-    " INSERT INTO file_index (rowid, path, caption, path_stems, caption_stems) VALUES (new.file_id,"
-    " word_tokens(new.path), word_tokens(new.caption), word_stems(new.path), word_stems(new.caption)); END",
+    " INSERT INTO file_index (rowid, folders, name, caption, folder_stems, name_stems, caption_stems)"
+    f" SELECT new.file_id, {INDEXED.format('f.path', 'new.caption')} FROM files f WHERE f.file_id = new.file_id; END",
     "CREATE TRIGGER file_words_changed AFTER UPDATE ON file_words BEGIN"
-    " UPDATE file_index SET path = word_tokens(new.path), caption = word_tokens(new.caption),"
-    " path_stems = word_stems(new.path), caption_stems = word_stems(new.caption)"
+    " UPDATE file_index SET (folders, name, caption, folder_stems, name_stems, caption_stems) ="
+    f" (SELECT {INDEXED.format('f.path', 'new.caption')} FROM files f WHERE f.file_id = new.file_id)"
     " WHERE rowid = new.file_id; END",
     "CREATE TRIGGER file_words_gone AFTER DELETE ON file_words BEGIN"
     " DELETE FROM file_index WHERE rowid = old.file_id; END",

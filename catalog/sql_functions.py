@@ -10,7 +10,7 @@ import zlib
 from anyseek.catalog.codec import clean_text
 from anyseek.folding import folded
 from anyseek.stems import stem
-from anyseek.tokens import word_tokens
+from anyseek.tokens import name_tokens, word_tokens
 
 
 def fold(value: str | bytes | None) -> str | None:
@@ -45,6 +45,22 @@ def segment_crc(
     return zlib.crc32(b"".join([numbers, *parts]))
 
 
+def name_words(path: str | bytes | None) -> str:
+    """SQL: name_words(path): the tokens of a file's name, by its path as it is written (tokens.name_tokens)."""
+    return name_tokens(_path_text(path).rpartition("/")[2])
+
+
+def folder_words(path: str | bytes | None) -> str:
+    """SQL: folder_words(path): the tokens of the folders that a file lies in, from its root on."""
+    return name_tokens(_path_text(path).rpartition("/")[0])
+
+
+def _path_text(path: str | bytes | None) -> str:
+    if isinstance(path, bytes):
+        return clean_text(os.fsdecode(path))
+    return path if isinstance(path, str) else ""
+
+
 def word_stems(text: str) -> str:
     """SQL: word_stems(text): the stems of its tokens that are not their own stem, with a space between two."""
     return " ".join(found for token in word_tokens(text).split() if (found := stem(token)) != token)
@@ -54,6 +70,8 @@ def register(connection: sqlite3.Connection) -> None:
     """Make them known to a connection."""
     connection.create_function("fold", 1, fold, deterministic=True)
     connection.create_function("word_tokens", 1, word_tokens, deterministic=True)
+    connection.create_function("name_words", 1, name_words, deterministic=True)
+    connection.create_function("folder_words", 1, folder_words, deterministic=True)
     connection.create_function("word_stems", 1, word_stems, deterministic=True)
     connection.create_function("is_text", 1, is_text, deterministic=True)
     connection.create_function("segment_crc", 6, segment_crc, deterministic=True)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anyseek.catalog.schema import NAME, WORDS
+from anyseek.catalog.schema import INDEXED, NAME, WORDS
 from anyseek.catalog.sql_functions import is_text_sql
 
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
 
 _PATH = "CASE WHEN typeof(path) = 'blob' THEN fold(path) ELSE '' END"
+
+
+_WRITTEN = "CASE WHEN typeof(f.path) = 'blob' THEN f.path ELSE '' END"
+_CAPTION = f"CASE WHEN {is_text_sql('w.caption')} THEN w.caption ELSE '' END"
 
 
 def _made(function: str, column: str) -> str:
@@ -64,9 +68,9 @@ def refolded(database: Database) -> list[str]:
         *_emptied(database),
         f"UPDATE file_words SET (path, name) = (SELECT p, {NAME} FROM (SELECT {_PATH} AS p FROM files f"
         " WHERE f.file_id = file_words.file_id)) WHERE file_id IN (SELECT file_id FROM files)",
-        "INSERT INTO file_index (rowid, path, caption, path_stems, caption_stems) SELECT file_id,"
-        f" {_made('word_tokens', 'path')}, {_made('word_tokens', 'caption')},"
-        f" {_made('word_stems', 'path')}, {_made('word_stems', 'caption')} FROM file_words",
+        "INSERT INTO file_index (rowid, folders, name, caption, folder_stems, name_stems, caption_stems)"
+        f" SELECT w.file_id, {INDEXED.format(_WRITTEN, _CAPTION)}"
+        " FROM file_words w JOIN files f ON f.file_id = w.file_id",
         _PASSAGES,
         *triggers.values(),
     ]

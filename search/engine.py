@@ -87,8 +87,16 @@ class _TargetSearch:
         k = self._options.offset + self._options.k
         best = self._without_near_copies(k) if self._options.fold else self._fused(k)
         matches, lifts = self._rated(best)
+        places = self._places({hit.file_id for hit in best} & self._has_words)
         return [
-            replace(hit, rank=rank, match=match, lift=lift, has_words=hit.file_id in self._has_words)
+            replace(
+                hit,
+                rank=rank,
+                match=match,
+                lift=lift,
+                has_words=hit.file_id in self._has_words,
+                words_in=places.get(hit.file_id, ()),
+            )
             for rank, (hit, match, lift) in enumerate(zip(best, matches, lifts, strict=True), 1)
         ]
 
@@ -146,6 +154,13 @@ class _TargetSearch:
             found = [one for one, is_in in zip(found, is_allowed, strict=True) if is_in]
         self._has_words = {one.file_id for one in found}
         return {one.row: one for one in found}
+
+    def _places(self, files: set[int]) -> dict[int, tuple[str, ...]]:
+        """Where in these files words of the query are."""
+        if not files:
+            return {}
+        found = [one for one in self._with_words.values() if one.file_id in files]
+        return lexical.places(self._engine.snapshot, self._query, found)
 
     def _worded(self, k: int) -> list[Hit]:
         """The best k of the hits that have words, one a file unless by segment."""

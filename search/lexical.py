@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from anyseek import tokens
-from anyseek.catalog.full_text import Term, Terms, WordRow, covered_rows, is_anywhere
+from anyseek.catalog.full_text import Term, Terms, WordRow, covered_rows, is_anywhere, parts_with
 from anyseek.stems import is_stemmed, stem
 
 if TYPE_CHECKING:
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from anyseek.contracts import Modality, Rows
     from anyseek.search.embedding import EmbeddedQuery
 
-# Words that are in most texts and say nothing about a file.
-_STOP_WORDS = frozenset(
-    "a an and are as at be by for from has in is it its of on or that the there this to was were with".split()
-)
 _PHRASE = re.compile(r'"([^"]*)"')
 MOST_WORDS = 1000
 """Of one query: an expression of FTS5 has a largest size."""
@@ -35,7 +31,7 @@ def keywords_of(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
     for text in texts:
         phrases += [phrase for phrase in _PHRASE.findall(text) if tokens.phrase(phrase)]
         words += tokens.keywords(_PHRASE.sub(" ", text))
-    keywords = [word for word in dict.fromkeys(words) if word not in _STOP_WORDS]
+    keywords = [word for word in dict.fromkeys(words) if word not in tokens.STOP_WORDS]
     return tuple(phrases), tuple(keywords[:MOST_WORDS])
 
 
@@ -51,6 +47,20 @@ def rows(
     return covered_rows(snapshot, space_id, terms, target, allow) if terms.terms else []
 
 
+def places(snapshot: Snapshot, query: EmbeddedQuery, found: Iterable[WordRow]) -> dict[int, tuple[str, ...]]:
+    """Where in the files of these rows words of the query are: "name", "folder", "caption", "text"."""
+    in_text: dict[int, bool] = {}
+    by_file: set[int] = set()
+    for one in found:
+        in_text[one.file_id] = in_text.get(one.file_id, False) or one.in_text
+        if one.in_file:
+            by_file.add(one.file_id)
+    parts = parts_with(snapshot, _terms(snapshot, query), by_file) if by_file else {}
+    return {
+        file_id: parts.get(file_id, ()) + (("text",) if is_in else ()) for file_id, is_in in in_text.items()
+    }
+
+
 def _terms(snapshot: Snapshot, query: EmbeddedQuery) -> Terms:
     """Every part a quoted string of FTS5, so that nothing in it is an operator. Phrases have to be there as typed."""
     if query.phrases:
@@ -61,8 +71,11 @@ def _terms(snapshot: Snapshot, query: EmbeddedQuery) -> Terms:
 
 
 def _terms_of(snapshot: Snapshot, keyword: str) -> list[Term]:
-    """A word is looked for by its stem; a Chinese or Japanese run that no file has, by its parts."""
+    """A word is looked for by its stem; one of parts by these, joined or not; a Chinese or Japanese run that no file
+    has, by its parts."""
     whole = tokens.phrase(keyword)
+    if "_" in keyword:
+        return [Term(f"({whole} OR {tokens.phrase(keyword.replace('_', ''))})")]
     if is_stemmed(keyword):
         return [Term(whole, f'"{stem(keyword)}"')]
     parts = tokens.parts_of(keyword)

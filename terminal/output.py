@@ -66,6 +66,12 @@ def _clock(seconds: int) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def words_text(hit: Hit) -> str:
+    """`words in name, folder`; empty for a hit without words of the query."""
+    where = ", ".join(hit.words_in)
+    return (f"words in {where}" if where else "words") if hit.has_words else ""
+
+
 def size_text(n_bytes: float) -> str:
     """`3.4 MB`."""
     for unit in ("bytes", "kB", "MB", "GB"):
@@ -157,7 +163,7 @@ def _hit_lines(hit: Hit, *, is_merged: bool) -> Iterator[str]:
     line = (
         f"{hit.rank:3}  {hit.relevance if is_merged else hit.score:6.3f}  {match}  {hit.modality:<5}  {path}"
     )
-    notes = [_styled(span, "36", out), _styled("words", "33", out) if hit.has_words else ""]
+    notes = [_styled(span, "36", out), _styled(words_text(hit), "33", out)]
     if hit.alike:
         notes.append(_styled(f"+{len(hit.alike)} alike", "33", out))
     yield "  ".join([line, *filter(None, notes)])

@@ -10,7 +10,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyseek.tokens import keywords, parts_of, phrase, word_tokens
+from anyseek.tokens import keywords, name_tokens, parts_of, phrase, word_tokens
 
 
 def is_found(query: str, text: str) -> bool:
@@ -152,6 +152,35 @@ def test_what_readers_take_for_one_word(typed: str, stored: str) -> None:
 )
 def test_what_is_another_word(typed: str, stored: str) -> None:
     assert not is_found(phrase(typed), stored)
+
+
+@pytest.mark.parametrize(
+    ("name", "found_by", "not_by"),
+    [
+        ("IMG_2041.jpg", "2041 img_2041 IMG_2041 img2041 IMG2041", "204 41 img20"),
+        ("IMG2041.jpg", "2041 img_2041 IMG_2041 img2041 IMG2041", "204 41 img20"),
+        ("DSC01234.JPG", "1234 01234 dsc01234 dsc_01234 DSC1234", "0 234"),
+        ("B 4711.txt", "4711", "47"),
+        ("B4711.txt", "4711 b4711 b_4711", "471"),
+        ("TripToRome2019", "trip rome 2019 TripToRome2019 triptorome2019 TripToRome trip_to_rome", "2 tri"),
+        ("HTMLParser.py", "html parser htmlparser html_parser", "p"),
+        ("IMG-0041 (2).jpg", "41 0041 img41 2", "4 004"),
+        ("a3f9b2c1d4.jpg", "a3f9b2c1d4", "a 3 9 b2"),
+        ("song.mp3", "mp3 song", "mp 3"),
+        ("2021-07-04.png", "07 04 2021", "7 4"),
+        ("été2019.png", "ete 2019 été2019", "19"),
+    ],
+)
+def test_a_name_is_found_by_the_parts_of_its_words(name: str, found_by: str, not_by: str) -> None:
+    stored = f" {name_tokens(name)} "
+
+    def is_found(query: str) -> bool:
+        (keyword,) = keywords(query)
+        ways = {phrase(keyword), phrase(keyword.replace("_", ""))}
+        return any(f" {way.strip(chr(34))} " in stored for way in ways)
+
+    assert [query for query in found_by.split() if not is_found(query)] == []
+    assert [query for query in not_by.split() if is_found(query)] == []
 
 
 def test_keywords_of_a_query() -> None:

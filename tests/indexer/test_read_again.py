@@ -277,9 +277,9 @@ def test_a_vector_file_of_no_space_is_not_deleted_while_vectors_are_missing(tagg
     [
         ["UPDATE file_words SET path = 'other'"],
         ["UPDATE file_words SET name = 'other' WHERE file_id = 2"],
-        ["UPDATE file_index SET path = 'other' WHERE rowid = 1"],
+        ["UPDATE file_index SET name = 'other' WHERE rowid = 1"],
         ["DELETE FROM file_index"],
-        ["INSERT INTO file_index (rowid, path, caption) VALUES (99, 'a', '')"],
+        ["INSERT INTO file_index (rowid, name, caption) VALUES (99, 'a', '')"],
         ["UPDATE passage_index SET text = 'other' WHERE rowid = 1"],
         ["DELETE FROM passage_index WHERE rowid = 2"],
         ["INSERT INTO file_words (file_id, path, name) VALUES (99, 'a', 'a')"],

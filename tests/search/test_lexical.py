@@ -332,3 +332,78 @@ def test_what_may_be_a_hit_is_not_crowded_out_by_what_may_not(tmp_path: Path) ->
         small = names(index, "report water", to="text", by="words", in_=tmp_path / "small")
         assert len(small) == 3
         assert len(names(index, '"of water and"', to="text", in_=tmp_path / "small")) == 3
+
+
+@pytest.fixture(scope="module")
+def albums(tmp_path_factory: pytest.TempPathFactory) -> Iterator[anyseek.Index]:
+    """Green pictures in folders whose names are words, and some others."""
+    folder = tmp_path_factory.mktemp("albums")
+    for place in ("red park", "Norway 2019", "trips/TripToRome", "Oslo/2020", "blue"):
+        (folder / place).mkdir(parents=True)
+        for i in range(12):
+            sample_files.picture(folder / place / f"IMG{i:04}.png", "green")
+    for i in range(3):
+        sample_files.picture(folder / f"DSC{i + 1230:05}.png", "red")
+    sample_files.picture(folder / "park bench.png", "green")
+    with anyseek.create(folder, model=WordEmbedder()) as made:
+        made.add(workers=1)
+        yield made
+
+
+def folders_of(index: anyseek.Index, words: str, k: int, **how: object) -> set[str]:
+    (root,) = index.roots()
+    hits = index.search(words, to="image", k=k, **how)  # type: ignore[arg-type]
+    return {str(Path(hit.path).parent.relative_to(root)) for hit in hits}
+
+
+def test_the_words_of_a_folder_do_not_crowd_out_what_vectors_know(albums: anyseek.Index) -> None:
+    assert folders_of(albums, "red", 3) == {"."}
+    assert folders_of(albums, "red", 3, by="words") == {"red park"}
+
+
+def test_a_word_in_the_name_of_a_file_comes_before_one_in_that_of_a_folder(albums: anyseek.Index) -> None:
+    for by in ("both", "words"):
+        assert names(albums, "park", to="image", k=1, by=by) == ["park bench.png"]
+
+
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [
+        ("norway 2019", "Norway 2019"),
+        ("2019 Norway", "Norway 2019"),
+        ("red in Norway 2019", "Norway 2019"),
+        ("trip to rome", "trips/TripToRome"),
+        ("TripToRome", "trips/TripToRome"),
+        ("oslo 2020", "Oslo/2020"),
+        ("oslo", "Oslo/2020"),
+        ("red park", "red park"),
+    ],
+)
+def test_a_folder_that_the_query_names_is_found_by_it(albums: anyseek.Index, words: str, folder: str) -> None:
+    assert folders_of(albums, words, 10) == {folder}
+
+
+@pytest.mark.parametrize("words", ["1231", "01231", "dsc1231", "DSC_01231", "dsc01231"])
+def test_a_number_in_a_name_is_found(albums: anyseek.Index, words: str) -> None:
+    assert names(albums, words, to="image", k=1) == ["DSC01231.png"]
+
+
+@pytest.mark.parametrize(
+    ("words", "to", "expected"),
+    [
+        ("grandma", "image", {"IMG_2023_Grandma's birthday.png": ("name",)}),
+        ("lighthouses", "image", {"exif.jpg": ("caption",)}),
+        ("zebulon", "image", {"sidecar.png": ("text",)}),
+        ("zebulon sidecar", "image", {"sidecar.png": ("name", "text")}),
+        ("pictures", "image", dict.fromkeys(["red.png", "green.png", "blue.png"], ("folder",))),
+        ('"orang utan"', "text", {"report.txt": ("text",)}),
+        ("report", "text", {"report.txt": ("name", "text")}),
+        ("nowhere", "image", {}),
+    ],
+)
+def test_a_hit_says_where_it_has_the_words(
+    index: anyseek.Index, words: str, to: str, expected: dict[str, tuple[str, ...]]
+) -> None:
+    hits = index.search(words, to=to, k=20)  # type: ignore[arg-type]
+    assert {Path(hit.path).name: hit.words_in for hit in hits if hit.words_in} == expected
+    assert all(hit.has_words == bool(hit.words_in) for hit in hits)

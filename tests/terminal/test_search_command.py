@@ -20,7 +20,7 @@ def test_the_table_shows_rank_score_modality_path_span_and_excerpt(media: Path, 
     assert ran.code == 0
     rows = [line.split() for line in ran.out.splitlines()]
     assert rows[0] == ["Searching", "for", '"green"']
-    assert ["1", "1.000", "image", "../pictures/green.png", "words"] in rows
+    assert ["1", "1.000", "image", "../pictures/green.png", "words", "in", "name"] in rows
     assert ["2", "0.987", "audio", "tour.wav", "0:10-0:20"] in rows
     assert ["1", "1.000", "text", "../notes/green.txt", "characters", "0-11", "words"] in rows
     assert ["green", "green"] in rows
@@ -48,7 +48,7 @@ def test_json_is_an_object_a_line_and_says_what_was_understood_on_stderr(media: 
     assert hits[1]["span"] == {"start": 10.0, "end": 20.0, "unit": "s"}
     assert set(hits[0]) == {
         "type", "rank", "score", "modality", "path", "span", "file_id", "segment_id", "model", "excerpt", "match",
-        "has_words", "lift", "alike", "relevance",
+        "has_words", "lift", "alike", "relevance", "words_in",
     }  # fmt: skip
     assert lines(ran.err) == [{"type": "query", "understood": "image pictures/green.png"}]
 

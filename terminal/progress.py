@@ -22,6 +22,9 @@ LINE_EVERY_S = 5.0
 
 BAR_EVERY_S = 0.1
 
+BASIS_FILES, BASIS_S = 5, 3.0
+"""So many files in so many seconds tell how long the rest takes."""
+
 
 class IndexingScreen:
     """Takes a run's Progress as it comes, and its Report at the end. A context manager.
@@ -45,6 +48,7 @@ class IndexingScreen:
         self._clock = clock
         self._last_shown = clock()
         self._said = set(said)
+        self._pace = _Pace()
         is_bar = has_bar and not as_json and not is_quiet and output.has_cursor(sys.stderr)
         self._bar = _Bar() if is_bar else None
 
@@ -57,15 +61,16 @@ class IndexingScreen:
             self._remark(text)
         if self._is_quiet or self._as_json:
             return
+        self._pace.seen(progress)
         now = self._clock()
         is_due = now - self._last_shown >= (BAR_EVERY_S if self._bar else LINE_EVERY_S)
         if not is_due and progress.done != progress.total:
             return
         self._last_shown = now
         if self._bar:
-            self._bar.update(progress)
+            self._bar.update(progress, self._pace.text(progress))
         elif is_due:
-            sys.stderr.write(_line(progress) + "\n")
+            sys.stderr.write(_line(progress, self._pace.text(progress)) + "\n")
             sys.stderr.flush()
 
     def show_problems(self, progress: Progress) -> None:
@@ -136,18 +141,39 @@ def _print_report(report: Report, index: str, is_dry_run: bool) -> None:
     sys.stdout.write(f"Index: {printable(output.shown_path(index))}\n")
 
 
-def _line(progress: Progress) -> str:
+def _line(progress: Progress, pace: str) -> str:
     if progress.total is None:
         return f"looking for files: {progress.done:,} found"
-    text = f"{progress.done:,} of {progress.total:,} files, {_pace(progress)}"
-    return f"{text}, {progress.skipped:,} skipped" if progress.skipped else text
+    parts = [f"{progress.done:,} of {progress.total:,} files", pace]
+    return ", ".join(filter(None, [*parts, f"{progress.skipped:,} skipped" if progress.skipped else ""]))
 
 
-def _pace(progress: Progress) -> str:
-    """Files a second since the stage began, and how long the rest takes at that speed."""
-    speed = progress.done / progress.seconds if progress.seconds else 0.0
-    left = output.duration(((progress.total or 0) - progress.done) / speed) if speed else "?"
-    return f"{speed:.1f} files/s, {left} left"
+class _Pace:
+    """How fast files are done, from the first one on: until then weights are loaded and processes started, and files
+    that an earlier run did may count already."""
+
+    def __init__(self) -> None:
+        self._start: int | None = None  # files that were done when the stage began
+        self._first: tuple[int, float] | None = None  # files and seconds, when the first one was done
+
+    def seen(self, progress: Progress) -> None:
+        """Each progress of the run, in its order."""
+        if progress.total is None:
+            self._start = self._first = None
+        elif self._start is None:
+            self._start = progress.done
+        elif self._first is None and progress.done > self._start:
+            self._first = progress.done, progress.seconds
+
+    def text(self, progress: Progress) -> str:
+        """Files a second, and how long the rest takes at that speed; empty where that would be a guess."""
+        n_first, began = self._first or (progress.done, progress.seconds)
+        n_done, seconds = progress.done - n_first, progress.seconds - began
+        if n_done < BASIS_FILES or seconds < BASIS_S:
+            return ""
+        speed = n_done / seconds
+        left = output.duration(((progress.total or 0) - progress.done) / speed)
+        return f"{speed:.1f} files/s, {left} left"
 
 
 class _Bar:
@@ -170,12 +196,12 @@ class _Bar:
         self._task: Any = self._rich.add_task("looking for files", total=None, text="")
         self._rich.start()
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: Progress, pace: str) -> None:
         text = f"{progress.done:,} found"
         name = "looking for files"
         if progress.total is not None:
-            text = f"{progress.done:,}/{progress.total:,}  {_pace(progress)}"
-            text += f"  {progress.skipped:,} skipped" if progress.skipped else ""
+            skipped = f"{progress.skipped:,} skipped" if progress.skipped else ""
+            text = "  ".join(filter(None, [f"{progress.done:,}/{progress.total:,}", pace, skipped]))
             name = f"indexing {progress.modality or '':<5}"
         self._rich.update(
             self._task, description=name, completed=progress.done, total=progress.total, text=text

@@ -96,10 +96,31 @@ def test_a_log_has_a_line_every_five_seconds(capsys: pytest.CaptureFixture[str])
     out, err = capsys.readouterr()
     assert err.splitlines() == [
         "looking for files: 2,000 found",
-        "11 of 100 files, 1.0 files/s, 1:29 left, 2 skipped",
+        "11 of 100 files, 2 skipped",
         "16 of 100 files, 1.0 files/s, 1:24 left, 2 skipped",
     ]
     assert out.splitlines() == ["19 new, 0 unchanged; 1.2 s", "Index: /x"]
+
+
+@pytest.mark.parametrize("n_known", [0, 90_000])
+def test_no_time_is_told_before_there_is_a_basis_for_it(
+    capsys: pytest.CaptureFixture[str], n_known: int
+) -> None:
+    """The first file takes as long as the model takes to load, and what is known already takes no time."""
+    clock = Clock()
+    with IndexingScreen(as_json=False, is_quiet=False, clock=clock) as screen:
+        screen.show(Progress("scan", 100_000, None, seconds=1.0))
+        for second, n_files in [(0, 0), (20, 1), (20, 32), (26, 64), (32, 120)]:
+            clock.now = second
+            screen.show(Progress("index", n_known + n_files, 100_000, seconds=float(second)))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == f"{n_known + 1:,} of 100,000 files"
+    left = {0: "2:38:38", 90_000: "15:47"}[n_known]
+    assert lines[1:] == [
+        f"{n_known + 64:,} of 100,000 files, 10.5 files/s, {left} left",
+        lines[2],
+    ]
+    assert lines[2].startswith(f"{n_known + 120:,} of 100,000 files, 9.9 files/s")
 
 
 def test_every_problem_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def test_every_python_folder_that_is_shipped_is_a_package() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build an sdist from the checkout and the wheel from that sdist, as an index would."""
     out = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)]
@@ -50,7 +51,34 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
     (wheel,) = out.glob("*.whl")
     assert len(list(out.glob("*.tar.gz"))) == 1
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel_names(wheel: Path) -> set[str]:
     return set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_the_wheel_says_the_licences_of_all_that_it_carries_and_holds_their_texts(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (place,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = message_from_bytes(archive.read(place))
+        texts = [
+            archive.read(place.replace("METADATA", f"licenses/{name}")).decode()
+            for name in metadata.get_all("License-File", [])
+        ]
+    assert metadata["License"] is None
+    assert not [line for line in metadata.get_all("Classifier", []) if line.startswith("License ::")]
+    licences = metadata["License-Expression"].split(" AND ")
+    assert licences == ["Apache-2.0", "MIT", "LicenseRef-Anyseek-mini-heads"]
+    for said in (
+        "Apache License",
+        "Permission is hereby granted",
+        "Florian Schmid",
+        "LicenseRef-Anyseek-mini-heads",
+        "Media that the heads learned from",
+    ):
+        assert any(said in text for text in texts)
 
 
 @pytest.mark.thorough

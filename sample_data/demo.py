@@ -20,7 +20,7 @@ from typing import Any
 
 from make import make
 from photos import credits_table
-from questions import BLIND, CHOSEN, QUESTIONS, Question
+from questions import BLIND, CHOSEN, PHOTOGRAPHS, QUESTIONS, Question
 from sheet import Answer, Found, draw_sheet, save_sheet
 
 HERE = Path(__file__).resolve().parent
@@ -118,7 +118,7 @@ def report(answer: Answer) -> None:
 def summary(answers: Sequence[Answer]) -> str:
     """How many were right, blind questions and chosen ones apart, and in how many directions."""
     parts = []
-    for when, questions in (("written beforehand", BLIND), ("chosen afterwards", CHOSEN)):
+    for when, questions in (("written beforehand", BLIND + PHOTOGRAPHS), ("chosen afterwards", CHOSEN)):
         ranks = [answer.rank for answer in answers if answer.question in questions]
         within = sum(rank is not None for rank in ranks)
         parts.append(f"{when}: {ranks.count(1)} of {len(ranks)} right at rank 1, {within} in the first three")

@@ -1,5 +1,5 @@
-"""Photographs that installed packages ship for their own examples: copied when the samples are made, never
-kept in this repository. `CREDITS` says whose they are, as the packages' own documentation says it."""
+"""Photographs: those that installed packages ship for their own examples, copied from there when the samples are made,
+and some in photographs/. `CREDITS` says whose they are, as the packages that they come from say it."""
 
 # numpy's own types call a sum of arrays Any.
 # mypy: disable-error-code="no-any-return"
@@ -14,10 +14,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+HERE = Path(__file__).resolve().parent
+PACKAGES = {"skimage": "scikit-image", "sklearn": "scikit-learn"}
+"""Those that are installed, and what they are called."""
+
 
 @dataclass(frozen=True)
 class Credit:
-    """Where a photograph comes from: a file in a package, what it shows, by whom, under which terms."""
+    """Where a photograph comes from: a file in a package (or here, from a package of Debian), what it shows, by whom,
+    under which terms, and where it was published."""
 
     package: str
     source: str
@@ -25,11 +30,19 @@ class Credit:
     shows: str
     author: str
     terms: str
+    page: str = ""
+
+    @property
+    def file(self) -> Path | None:
+        """None where its package is not installed."""
+        here = HERE / "photographs" / self.source
+        home = package_folder(self.package) if self.package in PACKAGES else None
+        found = here if home is None else home / self.source
+        return found if found.is_file() else None
 
 
 CREDITS = tuple(
-    Credit(**entry)
-    for entry in tomllib.loads(Path(__file__).with_name("photos.toml").read_text(encoding="utf-8"))["photo"]
+    Credit(**entry) for entry in tomllib.loads((HERE / "photos.toml").read_text(encoding="utf-8"))["photo"]
 )
 
 # The calibration of the Middlebury pair as scikit-image's stereo_motorcycle() documents it.
@@ -47,12 +60,11 @@ def copy_photos(folder: Path) -> list[Path]:
     """Copies of all photographs whose packages are installed, and the depth map of one of them."""
     copied = []
     for credit in CREDITS:
-        home = package_folder(credit.package)
-        if home is None or not (home / credit.source).is_file():
+        if (file := credit.file) is None:
             continue
         target = folder / credit.path
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(home / credit.source, target)
+        shutil.copyfile(file, target)
         copied.append(target)
     home = package_folder("skimage")
     if home is not None and (home / "data/motorcycle_disp.npz").is_file():
@@ -74,9 +86,8 @@ def motorcycle_depth(disparities: Path) -> npt.NDArray[np.float32]:
 def credits_table() -> str:
     """The credits as a Markdown table."""
     lines = ["| file | shows | by | terms | from |", "| --- | --- | --- | --- | --- |"]
-    names = {"skimage": "scikit-image", "sklearn": "scikit-learn"}
-    lines += [
-        f"| `{credit.path}` | {credit.shows} | {credit.author} | {credit.terms} | {names[credit.package]} |"
-        for credit in CREDITS
-    ]
+    for credit in CREDITS:
+        author = f"[{credit.author}]({credit.page})" if credit.page else credit.author
+        place = PACKAGES.get(credit.package, f"{credit.package} (Debian), made smaller")
+        lines.append(f"| `{credit.path}` | {credit.shows} | {author} | {credit.terms} | {place} |")
     return "\n".join(lines) + "\n"

@@ -1,7 +1,8 @@
 """What the demo asks, and what a person would call a right answer.
 
-The answers to BLIND were written down before any model had seen the samples; what a model fails stays there. CHOSEN
-was added when `mini` had been trained: things that it does know, so that a person sees what each direction is for.
+The answers to BLIND and to PHOTOGRAPHS were written down before any model had seen these samples; what a model fails
+stays there. CHOSEN was added when `mini` had been trained: things that it does know, so that a person sees what each
+direction is for.
 """
 
 from __future__ import annotations
@@ -77,4 +78,25 @@ CHOSEN = (
     question("depth", "image", "scans/main-street_depth.tif", "pictures/street/main-street.jpg"),
 )
 
-QUESTIONS = BLIND + CHOSEN
+PHOTOGRAPHS = (
+    question("text", "image", "a panda", "pictures/zoo/six.jpg"),
+    question("text", "image", "a lizard on a green branch", "pictures/zoo/one.jpg"),
+    question("text", "image", "a white bear walking through the snow", "pictures/zoo/seven.jpg"),
+    question("text", "image", "an animal with large antlers", "pictures/zoo/five.jpg"),
+    question("text", "image", "a crocodile lying at the water", "pictures/zoo/two.jpg"),
+    question("text", "image", "a koala climbing a tree", "pictures/zoo/three.jpg"),
+    question("text", "image", "animals with striped tails", "pictures/zoo/four.jpg"),
+    question("text", "image", "two dogs look down from a balcony", "pictures/pets/neighbours.jpg"),
+    question("text", "image", "a stream between rocks in the woods", "pictures/hills/water.jpg"),
+    question("text", "image", "dandelions gone to seed", "pictures/hills/wishes.jpg"),
+    question("text", "image", "fruit cut in half in a red bowl", "pictures/table/half.jpg"),
+    question("text", "image", "brushes covered in paint", "pictures/table/colours.jpg"),
+    question("text", "image", "a white marble palace with a dome", "pictures/far/agra.jpg"),
+    question("text", "image", "the Great Wall of China", "pictures/far/on-the-ridge.jpg"),
+    question("text", "image", "a house built of snow", "pictures/far/winter-camp.jpg"),
+    question("text", "image", "a tower of iron in Paris", "pictures/far/paris.jpg"),
+    question("image", "audio", "pictures/pets/neighbours.jpg", "recordings/animals/dog.wav"),
+    question("image", "audio", "pictures/table/nine-past.jpg", "recordings/home/clock.wav"),
+)
+
+QUESTIONS = BLIND + PHOTOGRAPHS + CHOSEN

@@ -97,7 +97,7 @@ def test_the_walk_is_four_windows(samples: Path) -> None:
     assert spans == [(0, 10), (10, 20), (20, 30), (30, 40)]
 
 
-def test_photographs_are_credited_and_not_in_the_repository() -> None:
+def test_photographs_are_credited_and_those_of_installed_packages_not_in_the_repository() -> None:
     import photos
     from demo_files import ROOT
 
@@ -105,6 +105,12 @@ def test_photographs_are_credited_and_not_in_the_repository() -> None:
     for credit in photos.CREDITS:
         assert f"`{credit.path}`" in table
         assert credit.terms in table
-        assert not (ROOT / "sample_data" / credit.path).exists()
+        is_here = (ROOT / "sample_data/photographs" / credit.source).exists()
+        assert is_here == (credit.package not in photos.PACKAGES)
+    here = sorted((ROOT / "sample_data/photographs").iterdir())
+    assert {path.name for path in here} == {
+        one.source for one in photos.CREDITS if one.package not in photos.PACKAGES
+    }
+    assert sum(path.stat().st_size for path in here) < 3_000_000
     docs = (ROOT / "docs/demo.md").read_text(encoding="utf-8")
     assert table in docs, "docs/demo.md: run python docs/generate.py"

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from questions import BLIND, CHOSEN, PHOTOGRAPHS, QUESTIONS, Question
 from sheet import Answer, Found, draw_sheet, save_sheet
 
 HERE = Path(__file__).resolve().parent
+AT_ONCE = 2
 EXIT_OK, EXIT_NEW_PROBLEMS = 0, 3
 TRY_NEXT = (
     'anyseek search "a red car on a road"',
@@ -134,9 +137,12 @@ def run(folder: Path, height: int) -> None:
     ensure_samples(samples, height)
     index(samples)
     answers = []
-    for question in QUESTIONS:
-        answers.append(ask(question, samples))
-        report(answers[-1])
+    with ThreadPoolExecutor(
+        AT_ONCE
+    ) as pool:  # each question is a program of its own, which starts and reads the model
+        for answer in pool.map(partial(ask, samples=samples), QUESTIONS):
+            answers.append(answer)
+            report(answer)
     print(f"\n{summary(answers)}.")
     if not all(answer.rank == 1 for answer in answers):
         print("The built-in model is small; what it got wrong is shown as it is.")

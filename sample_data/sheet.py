@@ -112,7 +112,7 @@ def palette_of(sheet: Image.Image, colours: int) -> Image.Image:
     return palette
 
 
-def save_sheet(sheet: Image.Image, path: Path, max_bytes: int = 700_000) -> None:
+def save_sheet(sheet: Image.Image, path: Path, max_bytes: int = 1_000_000) -> None:
     """Write a PNG, with as many colours as its size limit allows."""
     for colours in (256, 192, 128, 96, 64):
         sheet.quantize(palette=palette_of(sheet, colours), dither=Image.Dither.FLOYDSTEINBERG).save(

@@ -85,15 +85,15 @@ def word_tokens(text: str) -> str:
 def name_tokens(name: str) -> str:
     """The tokens of a file's or a folder's name, and after them those of its parts where these are others: of words
     that are joined (`TripToRome2019`, `IMG2041`), and of numbers without their leading zeros."""
-    found = [word_tokens(name)]
+    tokens = [word_tokens(name)]
     for one in name.replace("/", " ").split():
-        parts = word_tokens(_parted(one))
+        parts = word_tokens(parted(one))
         if parts != word_tokens(one):
-            found.append(parts)
+            tokens.append(parts)
         without_zeros = re.sub(r"\b(?=[0-9]{3,}\b)0+(?=[0-9])", "", parts, flags=re.ASCII)
         if without_zeros != parts:
-            found.append(without_zeros)
-    return " ".join(filter(None, found))
+            tokens.append(without_zeros)
+    return " ".join(filter(None, tokens))
 
 
 def phrase(text: str) -> str:
@@ -114,7 +114,7 @@ def phrase(text: str) -> str:
 def keywords(text: str) -> list[str]:
     """What a query's text is looked for by: words, and runs of letters of scripts without spaces. A word of parts has
     a "_" between them: `img_2041` for IMG_2041 and IMG2041."""
-    return list(_words(_plain(_parted(text)), joined_by="_"))
+    return list(_words(_plain(parted(text)), joined_by="_"))
 
 
 def parts_of(keyword: str) -> list[str]:
@@ -129,7 +129,7 @@ def parts_of(keyword: str) -> list[str]:
     return [part for part in dict.fromkeys(parts) if part != keyword]
 
 
-def _parted(text: str) -> str:
+def parted(text: str) -> str:
     """With a "_" between the parts of words that are joined: where a number begins or ends, and at a capital after a
     small letter, or before one after capitals. What changes at every other letter is no word: `a3f9b2`, `mp3`."""
     if text.islower() and not any(map(str.isdecimal, text)):
@@ -139,8 +139,8 @@ def _parted(text: str) -> str:
     )
 
 
-def _with_borders(found: re.Match[str]) -> str:
-    word = found[0]
+def _with_borders(match: re.Match[str]) -> str:
+    word = match[0]
     if word.isdecimal() or (word.isalpha() and (word.isupper() or word[1:].islower())):
         return word
     starts = [at for at in range(1, len(word)) if _is_border(word, at)]

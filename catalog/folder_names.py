@@ -7,12 +7,13 @@ little about each of its pictures.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from anyseek.stems import stem
-from anyseek.tokens import STOP_WORDS, name_tokens
+from anyseek.tokens import STOP_WORDS, parted, word_tokens
 
 if TYPE_CHECKING:
     from anyseek.catalog.database import Database
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
 ONE_WORD = 0.6
 """What a folder counts that is named by one word: many a folder is called by a word that is looked for elsewhere."""
 
-_FOLDERS = (
-    "SELECT json_group_array(json_array(w.file_id, rtrim(w.path, replace(w.path, '/', ''))))"
-    " FROM json_each(?) n CROSS JOIN file_words w ON w.file_id = n.value"
-)
+_PATHS = "SELECT file_id, path FROM files WHERE file_id IN (SELECT value FROM json_each(?)) AND typeof(path) = 'blob'"
 
 
 def named_folders(
@@ -31,25 +29,28 @@ def named_folders(
 ) -> dict[int, float]:
     """Of these files those that lie in folders which the query names as a whole, with the share of the query's weight
     that these names have, at most 1. weights: of the query's words, each by the stems of its tokens."""
-    (found,) = database.first(_FOLDERS, [json.dumps(list(file_ids))])
-    files: list[tuple[int, str]] = json.loads(found)
-    asked = frozenset().union(*weights)
-    shares = {folder: _share(folder, asked, weights) for folder in {folder for _, folder in files}}
-    return {file_id: shares[folder] for file_id, folder in files if shares[folder]}
+    rows = database.all(_PATHS, [json.dumps(list(file_ids))])
+    folders = {file_id: os.path.dirname(os.fsdecode(path)) for file_id, path in rows}
+    in_query = frozenset[str]().union(*weights)
+    shares = {folder: _share(folder, in_query, weights) for folder in set(folders.values())}
+    return {file_id: shares[folder] for file_id, folder in folders.items() if shares[folder]}
 
 
-def _share(folder: str, asked: frozenset[str], weights: Mapping[frozenset[str], float]) -> float:
+def _share(folder: str, in_query: frozenset[str], weights: Mapping[frozenset[str], float]) -> float:
     words: set[str] = set()
     for name in folder.split("/"):
-        words |= _named(name, asked)
+        words |= _named(name, in_query)
     named = sum(weight for tokens, weight in weights.items() if tokens <= words)
     return (1.0 if len(words) > 1 else ONE_WORD) * named / sum(weights.values())
 
 
-def _named(name: str, asked: frozenset[str]) -> frozenset[str]:
+def _named(name: str, in_query: frozenset[str]) -> frozenset[str]:
     """The words of a folder's name, where all of them are among those of the query."""
-    words = frozenset(stem(one) for one in name_tokens(name).split() if one not in STOP_WORDS)
-    return words if words <= asked else frozenset()
+    for written in (name, parted(name)):
+        words = frozenset(stem(one) for one in word_tokens(written).split() if one not in STOP_WORDS)
+        if words <= in_query:
+            return words
+    return frozenset()
 
 
 def tokens_of(phrase: str) -> frozenset[str]:

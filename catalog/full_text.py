@@ -166,8 +166,8 @@ def parts_with(snapshot: Snapshot, terms: Terms, file_ids: Collection[int]) -> d
             f"{{{typed} {stems}}} : {one.stem}" if one.stem else f"{typed} : {one.phrase}"
             for one in terms.terms
         )
-        (found,) = snapshot.database.first(_FILES_WITH, [match, json.dumps(list(file_ids))])
-        for file_id in json.loads(found):
+        (rows,) = snapshot.database.first(_FILES_WITH, [match, json.dumps(list(file_ids))])
+        for file_id in json.loads(rows):
             parts[file_id] += (part,)
     return parts
 

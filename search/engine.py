@@ -159,8 +159,8 @@ class _TargetSearch:
         """Where in these files words of the query are."""
         if not files:
             return {}
-        found = [one for one in self._with_words.values() if one.file_id in files]
-        return lexical.places(self._engine.snapshot, self._query, found)
+        rows = [one for one in self._with_words.values() if one.file_id in files]
+        return lexical.places(self._engine.snapshot, self._query, rows)
 
     def _worded(self, k: int) -> list[Hit]:
         """The best k of the hits that have words, one a file unless by segment."""

@@ -47,11 +47,11 @@ def rows(
     return covered_rows(snapshot, space_id, terms, target, allow) if terms.terms else []
 
 
-def places(snapshot: Snapshot, query: EmbeddedQuery, found: Iterable[WordRow]) -> dict[int, tuple[str, ...]]:
+def places(snapshot: Snapshot, query: EmbeddedQuery, rows: Iterable[WordRow]) -> dict[int, tuple[str, ...]]:
     """Where in the files of these rows words of the query are: "name", "folder", "caption", "text"."""
     in_text: dict[int, bool] = {}
     by_file: set[int] = set()
-    for one in found:
+    for one in rows:
         in_text[one.file_id] = in_text.get(one.file_id, False) or one.in_text
         if one.in_file:
             by_file.add(one.file_id)

@@ -358,7 +358,7 @@ TABLE = [
     ),
     Mutation(
         "catalog/full_text.py",
-        'return f"{table.typed} : {self._phrase}" if self._is_typed else self._phrase',
+        'return f"{table.typed} : {self.phrase}" if self._is_typed else self.phrase',
         "return self._phrase",
         "a phrase in quotes is exact",
         "tests/search",

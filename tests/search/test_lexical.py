@@ -338,7 +338,7 @@ def test_what_may_be_a_hit_is_not_crowded_out_by_what_may_not(tmp_path: Path) ->
 def albums(tmp_path_factory: pytest.TempPathFactory) -> Iterator[anyseek.Index]:
     """Green pictures in folders whose names are words, and some others."""
     folder = tmp_path_factory.mktemp("albums")
-    for place in ("red park", "Norway 2019", "trips/TripToRome", "Oslo/2020", "blue"):
+    for place in ("red park", "Norway 2019", "trips/TripToRome", "Oslo/2020", "blue", "Rome by red trip"):
         (folder / place).mkdir(parents=True)
         for i in range(12):
             sample_files.picture(folder / place / f"IMG{i:04}.png", "green")
@@ -374,6 +374,7 @@ def test_a_word_in_the_name_of_a_file_comes_before_one_in_that_of_a_folder(album
         ("red in Norway 2019", "Norway 2019"),
         ("trip to rome", "trips/TripToRome"),
         ("TripToRome", "trips/TripToRome"),
+        ("red trip to Rome", "Rome by red trip"),
         ("oslo 2020", "Oslo/2020"),
         ("oslo", "Oslo/2020"),
         ("red park", "red park"),

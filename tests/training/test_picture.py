@@ -97,7 +97,7 @@ def test_classes_are_also_called_by_their_kind_and_the_trained_head_stays_as_it_
     assert not head.opinion.names.any()
     named = shipped.opinion.names.any(1).nonzero()[:, 0].tolist()
     assert named == sorted(numbers)
-    torch.testing.assert_close(shipped.share, head.share * kinds.OPINION)
+    torch.testing.assert_close(shipped.share, head.share)
 
 
 def _numbers(line: str) -> list[int]:

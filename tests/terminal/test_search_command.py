@@ -22,7 +22,18 @@ def test_the_table_shows_rank_score_modality_path_span_and_excerpt(media: Path, 
     assert rows[0] == ["Searching", "for", '"green"']
     assert ["1", "1.000", "image", "../pictures/green.png", "words", "in", "name"] in rows
     assert ["2", "0.987", "audio", "tour.wav", "0:10-0:20"] in rows
-    assert ["1", "1.000", "text", "../notes/green.txt", "characters", "0-11", "words"] in rows
+    assert [
+        "1",
+        "1.000",
+        "text",
+        "../notes/green.txt",
+        "characters",
+        "0-11",
+        "words",
+        "in",
+        "name,",
+        "text",
+    ] in rows
     assert ["green", "green"] in rows
 
 

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model: its card, cheap to have, the function that loads it, and what is downloaded for it: a file of
-    weights, or a repository of a model hub."""
+    """One model: its card, cheap to have, the function that loads it, and what else it needs: a file of weights or a
+    repository of a model hub, which are downloaded, or a Python package with weights in it."""
 
     card: ModelCard
     load: Callable[[], Embedder]
     weights: Weights | None = None
     repository: str = ""
+    package: str = ""

@@ -29,6 +29,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     MODELS: {
         "imagebind": "anyseek.embedders.imagebind.card:entry",
         "mini": "anyseek.embedders.mini.card:entry",
+        "mini-languages": "anyseek.embedders.mini.card:languages_entry",
         "mini-open": "anyseek.embedders.mini.card:open_entry",
         "pe-av-base": "anyseek.embedders.pe_av.card:base",
         "pe-av-large": "anyseek.embedders.pe_av.card:large",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,15 @@ class Library:
         from anyseek.library.doctor import check_all
 
         return check_all(self._catalog.folder, repair=repair)
+
+    def proposal(self, words: Sequence[str] = ()) -> str:
+        """A sentence that proposes the model of many languages where the indexed texts, or the words of a query, are
+        not English and the index is of `mini`; "" where they are, and after the first time that there was one."""
+        from anyseek.library import foreign_texts
+
+        if words:
+            return foreign_texts.propose_by_query(self._catalog, words)
+        return foreign_texts.propose_by_texts(self._catalog)
 
     @property
     def _model(self) -> ModelCard:

@@ -7,7 +7,8 @@ Stages, in order; each reads what earlier ones left, can be run alone, and goes 
     image     heads on those maps, and the projection of texts: the joint space
     sound     the sound body as an ONNX file, and the head on it
     depth     the depth tower, on RGB-D pairs and rendered rooms
-    card      card.json, with the fingerprint of what was trained
+    languages the map of `mini-languages`, from e5's texts to those of the text body
+    card      card.json, with the fingerprint of what was trained; with the heads of `mini`, of `mini-languages` too
 
 Bodies go to the package's `weights/bodies`, whatever --heads is. Heads go to --heads: `mini` of the package, or
 `mini-open` with --open-only; another folder of heads is used as `--model mini:FOLDER`.
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from anyseek.embedders.mini import card_writer
-from training import data, depth, device, features, picture, sound, sounds, text_body, texts
+from training import data, depth, device, features, languages, picture, sound, sounds, text_body, texts
 from training.paths import BODIES, WEIGHTS
 
 
@@ -32,7 +33,7 @@ def arguments() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = ["text", "features", "image", "sound", "depth", "card"]
+    names = ["text", "features", "image", "sound", "depth", "languages", "card"]
     parser.add_argument("stages", nargs="+", choices=names, metavar="STAGE", help=", ".join(names))
     parser.add_argument(
         "--media",
@@ -84,6 +85,7 @@ def main() -> None:
         "image": lambda: picture.run(places, allowed),
         "sound": lambda: sound.run(places, allowed, views=options.views),
         "depth": lambda: depth.run(places, allowed, options.depth_steps),
+        "languages": lambda: languages.run(places, allowed),
         "card": lambda: card_writer.write_card(heads, open_only=only),
     }
     for stage in options.stages:

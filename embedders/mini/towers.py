@@ -8,6 +8,8 @@ from anyseek.contracts import Modality
 
 WEIGHTS = Path(__file__).with_name("weights")
 BODIES = WEIGHTS / "bodies"
+HEADS = WEIGHTS / "mini"
+LANGUAGES = WEIGHTS / "mini-languages"
 VOCABULARY = BODIES / "vocabulary.txt"
 MODALITIES = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.DEPTH)
 
@@ -24,3 +26,11 @@ def files(heads: Path, modality: Modality) -> tuple[Path, ...]:
     """
     body, head = BODIES / f"{modality}.onnx", heads / f"{modality}.onnx"
     return (head,) if modality is Modality.DEPTH else (body, head)
+
+
+def languages_files(modality: Modality) -> tuple[Path, ...]:
+    """The same for `mini-languages`: `mini`'s own, but for texts, whose body lies in another package. Its vectors pass
+    through a map to those of `mini`'s text body.
+    """
+    body, *rest = files(HEADS, modality)
+    return (LANGUAGES / body.name, *rest) if modality is Modality.TEXT else (body, *rest)

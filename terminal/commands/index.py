@@ -67,6 +67,7 @@ def index(
     """Make or update an index of the media in folders."""
     from anyseek import workspace
     from anyseek.indexer import IndexOptions
+    from anyseek.terminal import output
     from anyseek.terminal.progress import IndexingScreen
     from anyseek.terminal.runner import Stop
 
@@ -89,6 +90,8 @@ def index(
             finish(error.report)  # what was done with all other folders
             raise
         finish(report)
+        if not (dry_run or quiet or as_json or report.interrupted) and (line := opened.library.proposal()):
+            output.remark(line)
     if report.interrupted and stop.is_requested():
         return stop.exit_code
     # A file that the model does not support is not broken.

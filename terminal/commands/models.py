@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,6 +97,8 @@ def pull(
     if entry.repository:
         typer.echo(repositories.pull(entry.repository))
         return EXIT_OK
+    if entry.package:
+        entry.load()  # which says how to install it
     if entry.weights is None:
         typer.echo(f"{name} is on this disk: there is nothing more to fetch.")
         return EXIT_OK
@@ -131,10 +134,13 @@ def _record(entry: Entry) -> dict[str, Any]:
     here = hub.on_disk(entry.card.name, entry.weights) if entry.weights else None
     if entry.repository:
         here = repositories.here(entry.repository)
+    is_complete = entry.weights is None and not entry.repository
+    if entry.package:
+        is_complete = find_spec(entry.package) is not None
     return {
         "type": "model",
         **asdict(entry.card),
-        "on_disk": here is not None or (entry.weights is None and not entry.repository),
+        "on_disk": here is not None or is_complete,
         "path": str(here) if here else None,
     }
 

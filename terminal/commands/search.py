@@ -79,6 +79,7 @@ def search(
     from anyseek.embedders import registry
     from anyseek.search.query import from_command_line
     from anyseek.search.reranking import check, reranked
+    from anyseek.terminal import output
 
     parsed = from_command_line(
         query or [], words=words or [], files=media, minus=minus or [], like=like or [], unlike=unlike or []
@@ -92,7 +93,12 @@ def search(
             results = reranked(index, parsed, options, reranker)
         else:
             results = index.answer(parsed, options)
-    return _show(results, options, as_json=as_json, paths=paths, nul=nul, exit_code=exit_code)
+        is_for_people = not (as_json or paths or nul)
+        proposal = index.library.proposal(parsed.words) if is_for_people and parsed.words else ""
+    code = _show(results, options, as_json=as_json, paths=paths, nul=nul, exit_code=exit_code)
+    if proposal:
+        output.remark(proposal)
+    return code
 
 
 def similar(

@@ -60,11 +60,14 @@ class E5Body:
         Texts may not have U+0000, surrogates, or characters that NFKC changes: `prepare_languages` takes them out.
         """
         rows = np.empty((len(texts), DIM), np.float32)
-        if len(texts) < 2 or self._threads < 2:
-            rows[:] = [self._e5.query(text) for text in texts]
+        n_threads = min(self._threads, len(texts))
+        if n_threads < 2:
+            for place, text in enumerate(texts):
+                rows[place] = self._e5.query(text)
             return rows
-        with ThreadPoolExecutor(min(self._threads, len(texts))) as pool:
-            rows[:] = list(pool.map(self._e5.query, texts))
+        with ThreadPoolExecutor(n_threads) as pool:
+            for place, row in enumerate(pool.map(self._e5.query, texts)):
+                rows[place] = row
         return rows
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +64,8 @@ class E5Body:
             for place, text in enumerate(texts):
                 rows[place] = self._e5.query(text)
             return rows
+        from concurrent.futures import ThreadPoolExecutor  # not for one query: it takes time to import
+
         with ThreadPoolExecutor(n_threads) as pool:
             for place, row in enumerate(pool.map(self._e5.query, texts)):
                 rows[place] = row

@@ -41,7 +41,7 @@ class PictureConfig:
     nearness, and its temperature. cells: how many of a map's 81 a step sees, drawn anew. mixed: the share of views that
     are mixed with another, and their texts with them. members: heads that are averaged into one. own, imitation:
     weights, in that one's training, of the examples and of the average. learn_texts: whether P is learned; it is the
-    identity otherwise."""
+    identity otherwise. opinion: a factor of its share when training is over."""
 
     steps: int = 1200
     batch: int = 768
@@ -60,9 +60,10 @@ class PictureConfig:
     own: float = 0.1
     imitation: float = 10.0
     learn_texts: bool = True
+    opinion: float = 1.0
 
 
-FEW = PictureConfig(steps=200, members=1, learn_texts=False)
+FEW = PictureConfig(steps=200, members=1, learn_texts=False, opinion=1.25)
 """For a few thousand pictures without captions."""
 
 
@@ -259,7 +260,7 @@ def run(places: data.Places, allowed: data.Allowed) -> None:
     others = range(1, config.members)
     members = [first, *(_member(seed, shared, views, examples, first, work) for seed in others)]
     space = _kept(work / "head.pt", lambda: _one_of(members, shared, views, examples))
-    space = with_kinds(space)
+    space = with_kinds(space, config.opinion)
     for line in picture_figures.lines(space, views, records, texts, allowed):
         LOG.info(line)
     with np.load(places.work / "components.npz") as saved:

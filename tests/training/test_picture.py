@@ -93,11 +93,11 @@ def test_classes_are_also_called_by_their_kind_and_the_trained_head_stays_as_it_
     assert set(numbers) <= set(range(1000))
     assert (kinds.KINDS[207], kinds.KINDS[281]) == ("dog", "cat")  # golden retriever, tabby
     head = PictureHead(SHAPE, torch.zeros(1000, 384), torch.zeros(16), torch.ones(16))
-    shipped = kinds.with_kinds(Space(head, torch.eye(384))).head
+    shipped = kinds.with_kinds(Space(head, torch.eye(384)), 1.25).head
     assert not head.opinion.names.any()
     named = shipped.opinion.names.any(1).nonzero()[:, 0].tolist()
     assert named == sorted(numbers)
-    torch.testing.assert_close(shipped.share, head.share)
+    torch.testing.assert_close(shipped.share, head.share * 1.25)
 
 
 def _numbers(line: str) -> list[int]:

@@ -41,7 +41,8 @@ class PictureConfig:
     nearness, and its temperature. cells: how many of a map's 81 a step sees, drawn anew. mixed: the share of views that
     are mixed with another, and their texts with them. members: heads that are averaged into one. own, imitation:
     weights, in that one's training, of the examples and of the average. learn_texts: whether P is learned; it is the
-    identity otherwise. opinion: a factor of its share when training is over."""
+    identity otherwise. opinion: a factor of its share when training is over.
+    identity: how much of it is then added to the P of texts, which know each other best as the body has them."""
 
     steps: int = 1200
     batch: int = 768
@@ -61,9 +62,10 @@ class PictureConfig:
     imitation: float = 10.0
     learn_texts: bool = True
     opinion: float = 1.0
+    identity: float = 0.3
 
 
-FEW = PictureConfig(steps=200, members=1, learn_texts=False, opinion=1.25)
+FEW = PictureConfig(steps=200, members=1, learn_texts=False, opinion=1.25, identity=0.0)
 """For a few thousand pictures without captions."""
 
 
@@ -269,7 +271,7 @@ def run(places: data.Places, allowed: data.Allowed) -> None:
     takes = [("map", maps, (0,)), ("logits", torch.randn(2, CLASSES), (0,))]
     write(Served(space.head, space.project, components), takes, ["vectors"], places.heads / "image.onnx")
     project = nn.Linear(len(space.project), len(space.project), bias=False)
-    project.weight = nn.Parameter(space.project)
+    project.weight = nn.Parameter(space.project + config.identity * torch.eye(len(space.project)))
     takes = [("vectors", torch.rand(2, len(space.project)), (0,))]
     write(UnitRows(project), takes, ["projected"], places.heads / "text.onnx", exact=True)
 

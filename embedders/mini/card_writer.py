@@ -23,8 +23,9 @@ def write_card(heads: Path, *, open_only: bool = False) -> Path:
     some of which ask for credit or for the same licence. With the heads of `mini`, the card of `mini-languages` is
     written too, which has the same. Raises OSError."""
     path = _write(heads, current_card(heads, open_only=open_only))
-    if heads.resolve() == towers.HEADS.resolve():
-        _write(towers.LANGUAGES, current_languages_card())
+    text = towers.HEADS / "text.onnx"  # an installation of the source tree has links to its files
+    if (heads / text.name).exists() and (heads / text.name).samefile(text):
+        _write(heads.parent / towers.LANGUAGES.name, current_languages_card())
     return path
 
 

@@ -80,13 +80,13 @@ CREATE TABLE changes (change INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL
 # says. passages: a row a segment of text, whole. file_index, passage_index: their tokens (tokens.py; those of
 # paths as they are written, since capitals part words), which the tokenizer `ascii` takes apart at the spaces, and the
 # stems of those that are not their own stem (stems.py), in columns of their own, so that an exact phrase can pass them
-# over. Triggers keep all in step with files and segments,
-# so that no writer can forget them.
+# over. Triggers keep all in step with files and segments, so that no writer can forget them.
 NAME = "substr(p, length(rtrim(p, replace(p, '/', ''))) + 1)"  # what follows the last "/"
-# Of a path and a caption, what is in file_index.
+# Of a path and a caption, what is in file_index. As a blob: of a path that damage has made a text, too.
+_FOLDERS, _FILE_NAME = "folder_words(CAST({0} AS BLOB))", "name_words(CAST({0} AS BLOB))"
 INDEXED = (
-    "folder_words({0}), name_words({0}), word_tokens({1}),"
-    " word_stems(folder_words({0})), word_stems(name_words({0})), word_stems({1})"
+    f"{_FOLDERS}, {_FILE_NAME}, word_tokens({{1}}),"
+    f" word_stems({_FOLDERS}), word_stems({_FILE_NAME}), word_stems({{1}})"
 )
 WORDS: tuple[str, ...] = (
     "CREATE TABLE file_words (file_id INTEGER PRIMARY KEY, path TEXT NOT NULL, name TEXT NOT NULL,"

@@ -45,20 +45,18 @@ def segment_crc(
     return zlib.crc32(b"".join([numbers, *parts]))
 
 
-def name_words(path: str | bytes | None) -> str:
+def name_words(path: bytes | None) -> str:
     """SQL: name_words(path): the tokens of a file's name, by its path as it is written (tokens.name_tokens)."""
     return name_tokens(_path_text(path).rpartition("/")[2])
 
 
-def folder_words(path: str | bytes | None) -> str:
+def folder_words(path: bytes | None) -> str:
     """SQL: folder_words(path): the tokens of the folders that a file lies in, from its root on."""
     return name_tokens(_path_text(path).rpartition("/")[0])
 
 
-def _path_text(path: str | bytes | None) -> str:
-    if isinstance(path, bytes):
-        return clean_text(os.fsdecode(path))
-    return path if isinstance(path, str) else ""
+def _path_text(path: bytes | None) -> str:
+    return clean_text(os.fsdecode(path or b""))
 
 
 def word_stems(text: str) -> str:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from anyseek.catalog.database import Database
 
 _PATH = "CASE WHEN typeof(path) = 'blob' THEN fold(path) ELSE '' END"
-
-
 _WRITTEN = "CASE WHEN typeof(f.path) = 'blob' THEN f.path ELSE '' END"
 _CAPTION = f"CASE WHEN {is_text_sql('w.caption')} THEN w.caption ELSE '' END"
 

@@ -298,6 +298,25 @@ def test_words_that_are_not_those_of_names_and_texts_are_made_again(
     assert sorted(tagged.searchable) == sorted(NAMES)
 
 
+def test_words_are_made_again_beside_a_path_that_is_not_even_a_text(tagged: Indexed) -> None:
+    connection = sqlite3.connect(tagged.catalog.folder / "catalog.sqlite")
+    ((trigger,),) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'files_renamed'")
+    connection.close()
+    sql(
+        tagged.catalog.folder,
+        "DROP TRIGGER files_renamed",
+        "UPDATE files SET path = CAST(x'ff41' AS TEXT) WHERE file_id = 1",
+        trigger,
+        "DELETE FROM file_index WHERE rowid = 2",
+    )
+    assert "words-damaged" in codes(tagged)
+    codes(tagged, repair=True)
+    assert codes(tagged) == []
+    tagged.run()
+    assert sorted(tagged.searchable) == sorted(NAMES)
+    assert n_tagged(tagged) == {"holiday": 3}
+
+
 def all_words(made: Indexed) -> list[list[object]]:
     tables = ("file_words", "file_index", "passage_index")
     with made.catalog.read() as snapshot:

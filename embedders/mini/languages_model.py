@@ -47,9 +47,9 @@ class LanguagesEmbedder(MiniEmbedder):
         rows = np.empty((len(prepared), self.card.dim), np.float32)
         tower = self._tower(modality)
         for place, vector in enumerate(self._text_body().vectors(prepared)):
-            rows[place] = run(tower, vector[None], 1)[
-                0
-            ]  # alone: sums of a batch come out a little differently
+            rows[place : place + 1] = run(
+                tower, vector[None], 1
+            )  # alone: sums of a batch come out a little differently
         return rows
 
     def _text_body(self) -> e5.E5Body:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from anyseek.contracts import Floats
 
-BATCH = {Modality.TEXT: 32, Modality.IMAGE: 8, Modality.AUDIO: 8, Modality.DEPTH: 32}
+BATCH = 8
+"""Items that a core is given at once. More are no faster: texts of more unlike lengths are filled up, and fewer cores
+have something to do."""
 # Pictures pass the body one by one: more at once are no faster on a core, and each takes 25 MB.
 ONE_BY_ONE = {Modality.IMAGE}
 
@@ -123,7 +125,7 @@ def _parts(modality: Modality, prepared: Sequence[Any]) -> list[list[int]]:
     parts: list[list[int]] = []
     for i in order:
         last = parts[-1] if parts else []
-        fits = last and len(last) < BATCH[modality]
+        fits = last and len(last) < BATCH
         if fits and (modality is Modality.TEXT or length(last[0]) == length(i)):
             last.append(i)
         else:

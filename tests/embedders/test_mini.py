@@ -7,6 +7,7 @@ import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -17,6 +18,7 @@ from anyseek.embedders import registry
 from anyseek.embedders.mini import model, towers
 from anyseek.embedders.mini.card_writer import current_fingerprint, write_card
 from anyseek.errors import ModalityNotSupported, ModelNotFound
+from anyseek.indexer.options import IndexOptions
 
 HEADS = towers.WEIGHTS / "mini"
 RNG = np.random.default_rng(0)
@@ -85,6 +87,22 @@ def test_a_row_does_not_depend_on_its_batch(mini: Embedder, modality: Modality) 
     together = embed(mini, modality, ITEMS[modality] * 9)
     for place, item in enumerate(ITEMS[modality]):
         np.testing.assert_allclose(together[place], embed(mini, modality, [item])[0], atol=1e-5)
+
+
+def test_texts_of_one_call_are_spread_over_the_cores(mini: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = [mini.preparer(Modality.TEXT)(f"{'word ' * n}end") for n in range(IndexOptions().batch)]
+    both = threading.Barrier(2, timeout=60)
+    run = model.run
+
+    def together(*args: Any) -> Any:
+        both.wait()  # broken, after a minute, where one core does everything
+        return run(*args)
+
+    expected = mini.embed(Modality.TEXT, prepared)
+    spread = model.MiniEmbedder(mini.card, HEADS)
+    monkeypatch.setattr(spread, "_cores", 2)
+    monkeypatch.setattr(model, "run", together)
+    np.testing.assert_allclose(spread.embed(Modality.TEXT, prepared), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("modality", ITEMS)

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from anyseek.catalog.locking import is_locked
+from anyseek.catalog.sql_functions import is_text_sql
 from anyseek.errors import AnyseekError
 
 if TYPE_CHECKING:
@@ -27,18 +28,14 @@ MOST_CHARACTERS = 2_000  # of a text
 _SYMBOLS = ((0x0250, 0x02FF), (0x1D00, 0x1DBF), (0x2100, 0x214F), (0xFF21, 0xFF5A), (0x1D400, 0x1D7FF))
 _LATIN = ((0x0041, 0x024F), (0x1E00, 0x1EFF))
 _LONE_GREEK = r"(?<!\w)[\u0370-\u03ff](?!\w)"  # of formulas, too
-_WHOLE_WORDS = (
-    (0x2E80, 0xA4CF),
-    (0xAC00, 0xD7A3),
-    (0xF900, 0xFAFF),
-    (0x20000, 0x3FFFF),
-)  # a letter says much
+# Of which a letter says much.
+_WHOLE_WORDS = ((0x2E80, 0xA4CF), (0xAC00, 0xD7A3), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 
 # Common words, without those of one letter and those that English has too.
 _ENGLISH = frozenset(
     "the and with that this from you have not which they by what where when who would could their there been has were"
-    " his her she our your its but than into about should will of are photo"
-    " picture after one said it all more out for".split()
+    " his her she our your its but than into about should will of are photo picture after one said it all more out"
+    " for".split()
 )
 _OTHERS = tuple(
     frozenset(words.split())
@@ -124,17 +121,12 @@ def propose_by_texts(catalog: Catalog) -> str:
 
 def propose_by_query(catalog: Catalog, words: Sequence[str]) -> str:
     """The same for a query that is not English."""
-    if is_foreign(" ".join(words), is_query=True) is not True or is_locked(
-        catalog.folder
-    ):  # no search waits for it
+    if not is_foreign(" ".join(words), is_query=True) or is_locked(catalog.folder):  # no search waits for it
         return ""
     with catalog.read() as snapshot:
         if not _is_open(snapshot):
             return ""
-    try:
-        return _once(catalog, "These words are not English")
-    except AnyseekError:  # an index that cannot be written is searched all the same
-        return ""
+    return _once(catalog, "These words are not English")
 
 
 def _is_open(snapshot: Snapshot) -> bool:
@@ -149,7 +141,8 @@ def _sample(snapshot: Snapshot) -> Iterator[str]:
         seen = -1
         for place in range(0, last + 1, last // SAMPLE + 1):
             row = snapshot.database.first(
-                f"SELECT {number}, {column} FROM {table} WHERE {number} >= ? ORDER BY {number} LIMIT 1",
+                f"SELECT {number}, CASE WHEN {is_text_sql(column)} THEN {column} END FROM {table}"
+                f" WHERE {number} >= ? ORDER BY {number} LIMIT 1",
                 [max(place, seen + 1)],
             )
             if row is None:
@@ -160,8 +153,11 @@ def _sample(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _once(catalog: Catalog, why: str) -> str:
-    """Raises ReadOnlyIndex, IndexLocked."""
-    with catalog.begin() as writer:
-        writer.set_setting(PROPOSED, True)
+    """ "" where the index cannot be written at this moment: nothing that was done for people fails by it."""
+    try:
+        with catalog.begin() as writer:
+            writer.set_setting(PROPOSED, True)
+    except AnyseekError:
+        return ""
     first = "" if find_spec(PACKAGE) else "pip install 'anyseek[languages]' && "
     return f"{why}, which {ENGLISH_ONLY} hardly understands: {first}anyseek reindex --model {MODEL}"

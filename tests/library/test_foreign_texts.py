@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from indexes import sql
 
 import anyseek
+from anyseek.catalog import database
 from anyseek.catalog.catalog import Catalog
 from anyseek.library import foreign_texts
 from anyseek.library.foreign_texts import is_foreign
@@ -129,3 +131,24 @@ def test_a_search_beside_a_writer_neither_waits_nor_proposes(tmp_path: Path) -> 
         with catalog.lock("anyseek index"), Catalog.open(catalog.folder) as other:
             assert foreign_texts.propose_by_query(other, ["ein Hund im Schnee"]) == ""
         assert foreign_texts.propose_by_query(catalog, ["ein Hund im Schnee"])
+
+
+def test_an_index_that_cannot_be_written_is_no_failure_and_gets_the_line_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with filled(tmp_path / "notes", [FOREIGN["de"], FOREIGN["fr"], FOREIGN["ru"]]) as catalog:
+        monkeypatch.setattr(database, "BUSY_MS", 0)
+        with Catalog.open(catalog.folder) as other, other.begin():
+            assert foreign_texts.propose_by_texts(catalog) == ""
+        assert foreign_texts.propose_by_texts(catalog)
+
+
+def test_damaged_texts_are_of_no_language(tmp_path: Path) -> None:
+    with filled(tmp_path / "notes", [*FOREIGN.values()]) as catalog:
+        sql(
+            catalog.folder,
+            "DROP TRIGGER passages_changed",
+            "UPDATE passages SET text = CAST(x'ff41' AS TEXT) WHERE segment_id = 1",
+            "UPDATE passages SET text = x'ff41' WHERE segment_id = 2",
+        )
+        assert foreign_texts.propose_by_texts(catalog)

@@ -54,6 +54,8 @@ def _named(name: str, in_query: frozenset[str]) -> frozenset[str]:
 
 
 def tokens_of(phrase: str) -> frozenset[str]:
-    """The stems of the tokens of the first string in an expression of FTS5."""
+    """The stems of the tokens of the first string in an expression of FTS5; without words that say nothing, as in the
+    names of folders, where it has others."""
     first = re.search('"([^"]*)"', phrase)
-    return frozenset(stem(one) for one in first[1].split()) if first else frozenset()
+    written = first[1].split() if first else []
+    return frozenset(stem(one) for one in [one for one in written if one not in STOP_WORDS] or written)

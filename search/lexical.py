@@ -75,7 +75,9 @@ def _terms_of(snapshot: Snapshot, keyword: str) -> list[Term]:
     has, by its parts."""
     whole = tokens.phrase(keyword)
     if "_" in keyword:
-        return [Term(f"({whole} OR {tokens.phrase(keyword.replace('_', ''))})")]
+        joined = keyword.replace("_", "")
+        stems = f'({whole} OR "{stem(joined)}")' if is_stemmed(joined) else ""  # PDFs: pdf
+        return [Term(f"({whole} OR {tokens.phrase(joined)})", stems)]
     if is_stemmed(keyword):
         return [Term(whole, f'"{stem(keyword)}"')]
     parts = tokens.parts_of(keyword)

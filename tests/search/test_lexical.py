@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import anyseek
+from anyseek.catalog.full_text import HIGHEST
 from anyseek.catalog.snapshot import Snapshot
 from anyseek.contracts import Modality
 from anyseek.search import engine, lexical
@@ -195,7 +196,7 @@ def forms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[anyseek.Index]:
         yield made
 
 
-@pytest.mark.parametrize("words", ["dog", "dogs", "running dog", "runs"])
+@pytest.mark.parametrize("words", ["dog", "dogs", "running dog", "runs", "DOGs"])
 def test_a_word_is_found_in_all_its_forms(forms: anyseek.Index, words: str) -> None:
     assert set(names(forms, words, to="text", by="words")) == {"dogs.txt", "run.txt"}
 
@@ -382,6 +383,20 @@ def test_a_word_in_the_name_of_a_file_comes_before_one_in_that_of_a_folder(album
 )
 def test_a_folder_that_the_query_names_is_found_by_it(albums: anyseek.Index, words: str, folder: str) -> None:
     assert folders_of(albums, words, 10) == {folder}
+
+
+@pytest.mark.parametrize("words", ["trip to rome", "TripToRome", "trip_to_rome"])
+def test_a_folder_counts_wholly_whether_its_words_are_joined_or_not(
+    albums: anyseek.Index, words: str
+) -> None:
+    with albums._catalog.read() as snapshot:
+        query = EmbeddedQuery({}, words, keywords=keywords_of([words])[1])
+        space = snapshot.spaces()[0].space_id
+        rows = lexical.rows(snapshot, space, query, Modality.IMAGE)
+        found = snapshot.hits_for_rows(space, [one.row for one in rows])
+    coverages = [one.coverage for one, (_, path) in zip(rows, found, strict=True) if "TripToRome" in path]
+    assert len(coverages) == 12
+    assert min(coverages) > 1 / HIGHEST
 
 
 @pytest.mark.parametrize("words", ["1231", "01231", "dsc1231", "DSC_01231", "dsc01231"])

@@ -65,9 +65,8 @@ _PART = 8  # one row in so many tells how the tops grow with the rows
 _USED = (0.1, 0.7)  # quantiles of the tops that the fit uses
 _ITSELF = 0.9999  # a background query that is the item, or a copy of it, is not unrelated
 _MOST_BYTES = 256 << 20  # of the file; with the largest models it has some 20 MiB
-_VERSION = (
-    3  # of what is measured, and of the bank of texts; files of another one are made anew by the next run
-)
+# Of what is measured, and of the bank of texts; files of another one are made anew by the next run.
+_VERSION = 3
 _GROWN = 0.2  # a modality that has grown or shrunk by this share is measured again
 
 

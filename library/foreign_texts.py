@@ -1,6 +1,6 @@
 """Texts that are not English, told by their letters and by their commonest words, and the model for them.
 
-Strict rather than complete: names, numbers, code and short texts are of no language.
+Careful rather than complete: numbers, code, short texts and most names are of no language.
 """
 
 from __future__ import annotations

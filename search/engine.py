@@ -195,7 +195,7 @@ class _TargetSearch:
 
         calibration = self._engine.calibration
         sample = None if calibration is None else calibration.samples.get(self._target)
-        if sample is not None:
+        if sample is not None and len(sample):
             scores = (sample @ self._vector).tolist()
         else:
             n_rows = min(self._n_rows, _SAMPLE_ROWS)

@@ -260,7 +260,7 @@ TABLE = [
     ),
     Mutation(
         "search/engine.py",
-        "if sample is not None:",
+        "if sample is not None and len(sample):",
         "if False:",
         "a filter leaves the order as it is",
         "tests/search/test_measured_libraries.py",

@@ -83,10 +83,14 @@ def unused_files(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def unused_vector_files(folder: Path, spaces: Sequence[SpaceRecord]) -> list[Path]:
-    """Generations that a compaction left behind."""
+    """Generations that a compaction left behind: what is named otherwise somebody else may have put there."""
+    return [path for path in spare_vector_files(folder, spaces) if re.fullmatch(VECTOR_FILE, path.name)]
+
+
+def spare_vector_files(folder: Path, spaces: Sequence[SpaceRecord]) -> list[Path]:
+    """Files that may hold vectors and are no space's, whatever they are called."""
     used = {f"{space.space_id}.{space.generation}.f16" for space in spaces}
-    theirs = (path for path in (folder / "vectors").glob("*.f16") if re.fullmatch(VECTOR_FILE, path.name))
-    return sorted(path for path in theirs if path.name not in used)
+    return sorted(path for path in (folder / "vectors").glob("*.f16") if path.name not in used)
 
 
 def _name(space: SpaceRecord) -> str:

@@ -12,7 +12,7 @@ from anyseek.catalog.catalog import Catalog
 from anyseek.catalog.failures import translated
 from anyseek.catalog.records import SpaceRecord
 from anyseek.catalog.snapshot import Snapshot
-from anyseek.catalog.vector_checks import unused_vector_files
+from anyseek.catalog.vector_checks import spare_vector_files
 from anyseek.catalog.vector_damage import is_whole, rows_in_file, rows_to_count, vector_damage
 from anyseek.catalog.vectors import VectorAppender, vector_path
 from anyseek.catalog.writer import Writer
@@ -24,7 +24,7 @@ def adopt(snapshot: Snapshot) -> bool:
     for space in snapshot.spaces():
         if is_whole(vector_damage(snapshot, space)):
             continue
-        for path in unused_vector_files(snapshot.folder, snapshot.spaces()):
+        for path in spare_vector_files(snapshot.folder, snapshot.spaces()):
             if is_whole(vector_damage(snapshot, space, path)):
                 _rename(path, vector_path(snapshot.folder, space.space_id, space.generation))
                 is_adopted = True

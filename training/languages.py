@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import csv
 import logging
+import os
 import random
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,7 +144,9 @@ def read(places: data.Places, english: Sequence[str]) -> Pairs:
     for start in range(0, len(every), CHUNK):
         path = folder / f"{start}.npy"
         if not path.exists():
-            np.save(path, body.vectors([prepare(text) for text in every[start : start + CHUNK]]))
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                prepared = [prepare(text) for text in every[start : start + CHUNK]]
+                np.save(path, np.stack(list(pool.map(body.vector, prepared))))
             LOG.info("e5: %d of %d texts", min(start + CHUNK, len(every)), len(every))
         chunks.append(np.load(path))
     rows = np.concatenate(chunks)

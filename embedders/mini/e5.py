@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,27 +48,14 @@ class E5Body:
 
     def __init__(self) -> None:
         """Raises MissingExtra."""
-        weights()
         self._e5 = _loaded()
-        self._threads = len(os.sched_getaffinity(0))
 
-    def vectors(self, texts: Sequence[str]) -> Floats:
-        """Unit rows (len(texts), 384) float32, each the same whatever is beside it and however many threads run.
+    def vector(self, text: str) -> Floats:
+        """A unit row (384,) float32, the same however many threads run.
 
-        Texts may not have U+0000, surrogates, or characters that NFKC changes: `prepare_languages` takes them out.
+        The text may not have U+0000, surrogates, or characters that NFKC changes: `prepare_languages` takes them out.
         """
-        rows = np.empty((len(texts), DIM), np.float32)
-        n_threads = min(self._threads, len(texts))
-        if n_threads < 2:
-            for place, text in enumerate(texts):
-                rows[place] = self._e5.query(text)
-            return rows
-        from concurrent.futures import ThreadPoolExecutor  # not for one query: it takes time to import
-
-        with ThreadPoolExecutor(n_threads) as pool:
-            for place, row in enumerate(pool.map(self._e5.query, texts)):
-                rows[place] = row
-        return rows
+        return np.asarray(self._e5.query(text), np.float32)
 
 
 _LOADING = threading.Lock()

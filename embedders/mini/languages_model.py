@@ -46,10 +46,12 @@ class LanguagesEmbedder(MiniEmbedder):
             return super().embed(modality, prepared, role=role, target=target)
         rows = np.empty((len(prepared), self.card.dim), np.float32)
         tower = self._tower(modality)
-        for place, vector in enumerate(self._text_body().vectors(prepared)):
-            rows[place : place + 1] = run(
-                tower, vector[None], 1
-            )  # alone: sums of a batch come out a little differently
+        body = self._text_body()
+
+        def fill(part: list[int]) -> None:  # of one text: sums of a batch come out a little differently
+            rows[part] = run(tower, body.vector(prepared[part[0]])[None], 1)
+
+        self._each(fill, [[i] for i in range(len(prepared))])
         return rows
 
     def _text_body(self) -> e5.E5Body:
